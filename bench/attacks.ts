@@ -18,6 +18,7 @@ export interface Attack {
  */
 const bigBytes = 8 * 1024 * 1024;
 const tickMs = 500;
+const burstMs = 2000;
 
 function open(port: number, bytes: string | Buffer): Socket {
   const socket = connect(port, '127.0.0.1');
@@ -155,9 +156,17 @@ export const attacks: Readonly<Record<string, Attack>> = {
       }, tickMs),
   },
   'memory-burst': {
-    what: '1,000 clients send 60 kB of a head and no more',
-    run: (port) =>
-      keep(1000, () => open(port, `GET /items/1 HTTP/1.1\r\nHost: cart\r\nX: ${filler}`)),
+    what: '1,000 clients send 60 kB of a head and no more, others in their place every 2 seconds',
+    run: (port) => {
+      let sockets: Socket[] = [];
+      const burst = (): void => {
+        for (const socket of sockets) socket.destroy();
+        const head = `GET /items/1 HTTP/1.1\r\nHost: cart\r\nX: ${filler}`;
+        sockets = Array.from({ length: 1000 }, () => open(port, head));
+      };
+      burst();
+      setInterval(burst, burstMs);
+    },
   },
 };
 

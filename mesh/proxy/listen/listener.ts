@@ -18,6 +18,7 @@ import { verifiedPeer } from '../tls/peer.js';
 import { counted, opaqueProtocol } from './connect.js';
 import { afterPoll } from './deadlines.js';
 import { maxLookedAt, type Spoken, spokenIn } from './detection.js';
+import { type Newcomer, Newcomers } from './newcomers.js';
 import { WaitingLine } from './waiting-line.js';
 import { letGo, takeOver } from './take-over.js';
 import type { Wire, WireUser } from './wire.js';
@@ -29,7 +30,10 @@ export type Declared = 'detect' | 'http1' | 'http2' | 'opaque';
 export interface Accepted {
   readonly wire: Wire;
   readonly spoken: Exclude<Spoken, 'tls'>;
-  /** Bytes that were read to detect the protocol; empty when none were needed. */
+  /**
+   * Bytes that were read to detect the protocol; empty when none were needed. Those of HTTP are valid during the call
+   * only.
+   */
   readonly first: Buffer;
   readonly peerAddress: string;
   /** Undefined: plaintext. */
@@ -96,12 +100,14 @@ export class Listener {
   #tls: TlsServer | undefined;
   #opaqueTls: TlsServer | undefined;
   readonly #handshakes = new WaitingLine<Handshake>();
+  readonly #newcomers: Newcomers;
   open = 0;
   /** Connections refused because there were too many. */
   overflow = 0;
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
+    this.#newcomers = new Newcomers(parts.clock);
     this.#server = createServer(
       { pauseOnConnect: true, allowHalfOpen: true, noDelay: true },
       (socket) => this.#accept(socket),
@@ -170,7 +176,9 @@ export class Listener {
     wire.onGone = () => {
       this.open--;
     };
-    wire.resume();
+    looking.client = peerAddress;
+    looking.turns = this.#newcomers;
+    this.#newcomers.add(looking);
   }
 
   #count(wire: Wire, label: 'disabled' | 'loopback' | 'true'): void {
@@ -285,22 +293,29 @@ export class Listener {
     // A peer may claim that its bytes are not HTTP, but the server's configured protocol, or the bytes, decide.
     const saysOpaque = alpnProtocol === opaqueProtocol;
     if (saysOpaque && declared !== 'detect') return wire.destroy();
-    wire.user = new Looking(wire, this.#parts, saysOpaque, hand);
-    wire.resume();
+    const looking = new Looking(wire, this.#parts, saysOpaque, hand);
+    wire.user = looking;
+    looking.goOn();
   }
 }
 
 const pendingHandshakes = new WeakMap<Socket, { meta: Meta; settled(): void }>();
 
 /** Reads until the protocol is known. */
-class Looking implements WireUser {
+class Looking implements WireUser, Newcomer {
+  client = '';
+  /** Undefined after a handshake, for which the connection has had its turn. */
+  turns: Newcomers | undefined;
   readonly #wire: Wire;
+  readonly #parts: ListenerParts;
   readonly #found: (spoken: Spoken, first: Buffer, isGuess: boolean) => void;
   /** A client of an explicit port is expected to speak HTTP unless its protocol is known. */
   readonly #meansHttp: boolean;
-  #bytes = nothing;
-  #isOver = false;
-  readonly #timer: { cancel(): void };
+  #bytes: Buffer = nothing;
+  /** Resting, or known: its time does not run. */
+  #isTimeless = false;
+  readonly #meansOpaque: boolean;
+  #timer: { cancel(): void } | undefined;
 
   constructor(
     wire: Wire,
@@ -310,21 +325,45 @@ class Looking implements WireUser {
   ) {
     this.#wire = wire;
     this.#found = found;
+    this.#parts = parts;
     this.#meansHttp = parts.originalDst === undefined && !meansOpaque;
-    const waitMs = meansOpaque ? parts.quietMs : parts.detectTimeoutMs;
-    this.#timer = parts.clock.after(waitMs, () => afterPoll(() => this.#timeout()));
+    this.#meansOpaque = meansOpaque;
+  }
+
+  goOn(): void {
+    this.#isTimeless = false;
+    const { clock, quietMs, detectTimeoutMs } = this.#parts;
+    const waitMs = this.#meansOpaque ? quietMs : detectTimeoutMs;
+    this.#timer ??= clock.after(waitMs, () => afterPoll(() => this.#timeout()));
+    this.#wire.resume();
+  }
+
+  /** The client is not silent while nobody listens: a time that ends meanwhile begins again. */
+  rest(): void {
+    this.#isTimeless = true;
+    this.#wire.pause();
+  }
+
+  giveUp(): void {
+    this.#wire.destroy();
   }
 
   onBytes(buffer: Buffer, length: number): void {
-    this.#bytes = Buffer.concat([this.#bytes, buffer.subarray(0, length)]);
-    const spoken = spokenIn(this.#bytes, this.#bytes.length);
-    if (spoken === undefined && this.#bytes.length <= maxLookedAt) return;
-    this.#decide(spoken ?? 'opaque', false);
+    this.turns?.heard(this);
+    const more = buffer.subarray(0, length);
+    const bytes = this.#bytes === nothing ? more : Buffer.concat([this.#bytes, more]);
+    const spoken = spokenIn(bytes, bytes.length);
+    const isEnough = spoken !== undefined || bytes.length > maxLookedAt;
+    // HTTP's readers copy the bytes that they keep; bytes that are taken for opaque are kept as they are.
+    const isHttp = !this.#meansOpaque && (spoken === 'http1' || spoken === 'http2');
+    this.#bytes = isHttp || bytes !== more ? bytes : Buffer.from(bytes);
+    if (isEnough) this.#decide(spoken ?? 'opaque', false);
   }
 
   #stop(): void {
-    this.#isOver = true;
-    this.#timer.cancel();
+    this.#isTimeless = true;
+    this.#timer?.cancel();
+    this.turns?.left(this);
   }
 
   #decide(spoken: Spoken, isGuess: boolean): void {
@@ -336,9 +375,11 @@ class Looking implements WireUser {
   }
 
   #timeout(): void {
-    if (this.#isOver) return;
-    if (this.#meansHttp) this.#wire.destroy();
-    else this.#decide('opaque', true);
+    this.#timer = undefined;
+    if (this.#isTimeless) return;
+    if (!this.#meansHttp) return this.#decide('opaque', true);
+    this.#stop();
+    this.#wire.destroy();
   }
 
   onEnd(): void {

@@ -4,6 +4,7 @@ import { afterEach, expect, test } from 'vitest';
 import { SimulatedClock } from '../../../base/clock.js';
 import { MemoryGuard } from '../../../mesh/proxy/flow/limit/memory-guard.js';
 import { type Holder, Holdings, holdings } from '../../../mesh/proxy/listen/holdings.js';
+import { type Newcomer, Newcomers } from '../../../mesh/proxy/listen/newcomers.js';
 import { WaitingLine } from '../../../mesh/proxy/listen/waiting-line.js';
 import {
   destination,
@@ -82,6 +83,84 @@ test('clients that wait for a connection take turns, and the greediest stands ba
   expect(line.size).toBe(1);
   expect(line.clear()).toEqual([{ client: 'greedy', n: 3 }]);
   expect(line.shift()).toBeUndefined();
+});
+
+/** New connections whose reads are listed, and the turns of an event loop. */
+function newcomers() {
+  const clock = new SimulatedClock();
+  const deferred: (() => void)[] = [];
+  const line = new Newcomers(clock, (run) => deferred.push(run));
+  const read: string[] = [];
+  const resting = new Set<string>();
+  const gone: string[] = [];
+  const one = (name: string, client = 'a'): Newcomer => ({
+    client,
+    goOn() {
+      resting.delete(name);
+      read.push(name);
+    },
+    rest: () => void resting.add(name),
+    giveUp: () => void gone.push(name),
+  });
+  const nextTurn = (): void => {
+    read.length = 0;
+    for (const run of deferred.splice(0)) run();
+  };
+  return { clock, line, read, resting, gone, one, nextTurn, deferred };
+}
+
+test('new connections: four are heard in a turn, the others rest, and clients take turns', () => {
+  const { line, read, resting, one, nextTurn, deferred } = newcomers();
+  const all = Array.from('abcdefghij', (name) => one(name));
+  for (const newcomer of all) line.add(newcomer);
+  expect(read).toHaveLength(10);
+  for (const newcomer of all.slice(0, 3)) line.heard(newcomer);
+  expect(resting.size).toBe(0);
+  line.heard(all[3] as Newcomer);
+  expect([...resting]).toEqual(['e', 'f', 'g', 'h', 'i', 'j']);
+  // A later one is not read before them, and a client with one connection waits for one turn.
+  line.add(one('k', 'other'));
+  nextTurn();
+  expect(read).toEqual(['e', 'k', 'f', 'g']);
+  for (const newcomer of all.slice(4, 7)) line.heard(newcomer);
+  nextTurn();
+  expect(read).toEqual(['h', 'i', 'j']);
+  expect(deferred).toEqual([]);
+});
+
+test('new connections that say nothing hold nobody up, and none waits for longer than 10 s', () => {
+  const { clock, line, read, gone, one, nextTurn } = newcomers();
+  const all = Array.from({ length: 14 }, (_, n) => one(String(n)));
+  for (const newcomer of all) line.add(newcomer);
+  for (const newcomer of all.slice(0, 4)) line.heard(newcomer);
+  line.left(all[9] as Newcomer);
+  nextTurn();
+  expect(read).toEqual(['4', '5', '6', '7']);
+  // None of them has sent anything.
+  nextTurn();
+  expect(read).toEqual(['8', '10', '11', '12']);
+  clock.advance(10_001);
+  nextTurn();
+  expect(read).toEqual([]);
+  expect(gone).toEqual(['13']);
+});
+
+test('a burst of new clients: a client that was there before is served in between', async () => {
+  const order: string[] = [];
+  const app = await httpServer((request, response) => {
+    order.push(request.url ?? '');
+    response.end('fine');
+  });
+  const proxy = await proxied(app);
+  const old = open(proxy.outbound, 'GET /first HTTP/1.1\r\nHost: cart\r\n\r\n');
+  await until(() => order.length === 1);
+  const burst = Array.from({ length: 200 }, () => open(proxy.outbound, ''));
+  // The proxy accepts one of them in each turn of the event loop.
+  for (let turn = 0; turn < 500; turn++) await new Promise((next) => setImmediate(next));
+  for (const socket of burst) socket.write(good);
+  old.write('GET /old HTTP/1.1\r\nHost: cart\r\n\r\n');
+  await until(() => order.length === 202);
+  expect(order.indexOf('/old')).toBeLessThan(20);
 });
 
 test('slow heads: the memory for them is bounded over all connections, and others are served', async () => {
