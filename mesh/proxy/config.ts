@@ -88,7 +88,8 @@ const match = object({
 
 const respond = object({ status: required(oneOf(404, 500)), reason: required(name) });
 
-const route = object({
+/** All fields of a route, in the model's form. */
+export const routeFields = {
   name: required(name),
   matches: list(match),
   split: list(
@@ -138,7 +139,8 @@ const route = object({
   }),
   rewrite: object({ host: text(), prefix: text(), path: text() }),
   failure: object({ statuses: required(statuses), grpcStatuses }),
-});
+};
+const route = object(routeFields);
 
 const endpoint = object({
   address: required(address),
@@ -150,7 +152,7 @@ const endpoint = object({
   plainPorts: list(port),
 });
 
-const backend = object({
+export const backendFields = {
   name: required(name),
   endpoints: required(list(endpoint)),
   balancer: object({
@@ -178,7 +180,8 @@ const backend = object({
     maxRequests: count,
   }),
   failFastMs: milliseconds,
-});
+};
+const backend = object(backendFields);
 
 const protocol = oneOf('detect', 'http1', 'http2', 'opaque');
 

@@ -11,7 +11,7 @@ export interface Found {
 
 export type Shape = (value: unknown, path: readonly (string | number)[], found: Found[]) => void;
 
-interface Field {
+export interface Field {
   shape: Shape;
   required: boolean;
 }

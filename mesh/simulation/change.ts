@@ -1,26 +1,44 @@
 /** A destination with a variant's changes: merge patches (RFC 7396) to its routes and backends. */
+import { UserError } from '../../base/errors.js';
 import type { Destination } from '../model.js';
-import type { Variant } from './spec.js';
+import { backendFields, checkedConfig, routeFields } from '../proxy/config.js';
 
-const ofRoutes = ['retry', 'timeouts', 'rateLimit', 'maxConcurrent'] as const;
-const ofBackends = ['breaker', 'balancer', 'limits', 'failFastMs'] as const;
+interface Variant {
+  name: string;
+  change: Readonly<Record<string, unknown>>;
+}
 
-export function changed(destination: Destination, { change }: Variant): Destination {
-  const pick = (fields: readonly (keyof typeof change)[]): Record<string, unknown> =>
-    Object.fromEntries(fields.filter((f) => change[f] !== undefined).map((f) => [f, change[f]]));
-  const route = pick(ofRoutes);
-  const backend = pick(ofBackends);
-  return {
+/** Any field of a route or a backend can be changed, but for its name. Throws a UserError if the result is invalid. */
+export function changed(destination: Destination, { name, change }: Variant): Destination {
+  const of = (fields: object): [string, unknown][] =>
+    Object.entries(change).filter(([field]) => field !== 'name' && Object.hasOwn(fields, field));
+  for (const field of Object.keys(change)) {
+    if (field !== 'name' && (field in routeFields || field in backendFields)) continue;
+    throw new UserError({
+      message: `unknown field '${field}'`,
+      expected: [...new Set(Object.keys({ ...routeFields, ...backendFields }))].slice(1).join(', '),
+    });
+  }
+  const patched = {
     ...destination,
     routes: destination.routes.map((r) => {
       // Partial settings are not added to a route that lacks them: a route without retries stays without.
-      const known = Object.entries(route).filter(
+      const known = of(routeFields).filter(
         ([field, value]) => field in r || !isPartial(field, value),
       );
-      return merged(r, Object.fromEntries(known)) as typeof r;
+      return merged(r, Object.fromEntries(known));
     }),
-    backends: destination.backends.map((b) => merged(b, backend) as typeof b),
+    backends: destination.backends.map((b) => merged(b, Object.fromEntries(of(backendFields)))),
   };
+  const { state } = checkedConfig(
+    {
+      workload: { name: 'client', namespace: destination.namespace },
+      outbound: { host: '127.0.0.1', port: 0 },
+      state: { destinations: [patched] },
+    },
+    name,
+  );
+  return state?.destinations[0] as Destination;
 }
 
 const isPartial = (field: string, value: unknown): boolean =>

@@ -2,8 +2,11 @@
 import type { Timer } from '../../base/clock.js';
 import { type Random, seededRandom } from '../../base/random.js';
 import type { Destination } from '../model.js';
-import type { End, Flow, RequestInfo } from '../proxy/flow/contract.js';
+import type { EndpointState, End, Flow, RequestInfo, TryFailure } from '../proxy/flow/contract.js';
 import { createGateway, type Gateway } from '../proxy/flow/gateway.js';
+import { hedgedTries } from '../proxy/hedge.js';
+import { DeadlineWheel } from '../proxy/listen/deadlines.js';
+import type { Try, TryHandler } from '../proxy/seam.js';
 import { changed } from './change.js';
 import { EventClock } from './event-clock.js';
 import { SimulatedServer } from './servers.js';
@@ -75,6 +78,7 @@ function gatewayFor(destination: Destination, clock: EventClock, random: Random)
 class World {
   readonly clock: EventClock;
   readonly gateway: Gateway;
+  readonly deadlines: DeadlineWheel;
   readonly servers: Map<string, SimulatedServer>;
   readonly seconds: Second[];
   readonly latencies: number[] = [];
@@ -83,6 +87,7 @@ class World {
 
   constructor(incident: Incident, gateway: Gateway, clock: EventClock) {
     this.clock = clock;
+    this.deadlines = new DeadlineWheel(clock);
     this.gateway = gateway;
     this.#incident = incident;
     const random = seededRandom(incident.seed + 2);
@@ -149,16 +154,15 @@ class World {
 }
 
 /** A front without sockets: makes the calls of contract.ts in their order. */
-class SimulatedRequest {
+class SimulatedRequest implements TryHandler {
   readonly #world: World;
   readonly #client: Client;
   readonly #arrivedMs: number;
   readonly #flow: Flow;
   readonly #timers: Timer[] = [];
   #tryTimer: Timer | undefined;
-  /** Identifies the current attempt, so that late answers of abandoned attempts are ignored. */
-  #try = 0;
-  #isTrying = false;
+  /** The attempt in flight, with its copy. */
+  #try: Try | undefined;
   #isOver = false;
 
   constructor(world: World, client: Client) {
@@ -188,40 +192,62 @@ class SimulatedRequest {
   #step(): void {
     if (this.#isOver) return;
     const flow = this.#flow;
-    const { clock, servers } = this.#world;
+    const { clock, deadlines } = this.#world;
     if (flow.refusal) return this.#end('complete', flow.refusal.status);
     const endpoint = flow.pick();
     if (!endpoint) {
       if (flow.refusal) return this.#step();
       return void clock.after(flow.waitMs, () => this.#step());
     }
-    const second = this.#world.secondOf(clock.monotonicMs());
-    if (second) second.tries++;
-    const number = ++this.#try;
-    this.#isTrying = true;
     const { perTryTimeoutMs } = flow;
     if (perTryTimeoutMs > 0) {
       this.#tryTimer = clock.after(perTryTimeoutMs, () => {
-        if (this.#try === number && this.#isTrying) this.#failed('try-timeout');
+        this.#drop();
+        this.failed('try-timeout');
       });
     }
-    servers.get(endpoint.address)?.serve((reply) => {
-      if (this.#isOver || this.#try !== number || !this.#isTrying) return;
-      if (reply.kind === 'refused') return this.#failed('refused');
-      if (reply.kind === 'none') return;
-      this.#isTrying = false;
-      this.#tryTimer?.cancel();
-      if (flow.responded(reply.status, -1) === 'retry') this.#again();
-      else this.#end('complete', reply.status);
-    });
+    const open = hedgedTries(flow, deadlines, (to, _, handler) => this.#send(to, handler));
+    this.#try = open(endpoint, { ...this.#client, ...headOnly }, this);
   }
 
-  #failed(why: 'try-timeout' | 'refused'): void {
-    this.#isTrying = false;
+  #send({ address }: EndpointState, handler: TryHandler): Try {
+    const { clock, servers } = this.#world;
+    const second = this.#world.secondOf(clock.monotonicMs());
+    if (second) second.tries++;
+    let isWanted = true;
+    servers.get(address)?.serve((reply) => {
+      if (!isWanted) return;
+      if (reply.kind === 'refused') handler.failed('refused');
+      else if (reply.kind === 'answer') handler.head(reply.status, [], true);
+    });
+    const abort = (): void => {
+      isWanted = false;
+    };
+    return { abort, write: () => true, end: nothing, consumed: nothing };
+  }
+
+  #drop(): void {
     this.#tryTimer?.cancel();
+    this.#try?.abort();
+    this.#try = undefined;
+  }
+
+  head(status: number): void {
+    this.#drop();
+    if (this.#flow.responded(status, -1) === 'retry') this.#again();
+    else this.#end('complete', status);
+  }
+
+  failed(why: TryFailure): void {
+    this.#drop();
     if (this.#flow.tryFailed(why) === 'retry') this.#again();
     else this.#step();
   }
+
+  readonly informational = nothing;
+  readonly data = nothing;
+  readonly ended = nothing;
+  readonly drained = nothing;
 
   #again(): void {
     const delayMs = this.#flow.retryDelayMs();
@@ -231,7 +257,7 @@ class SimulatedRequest {
 
   #deadline(): void {
     if (this.#isOver) return;
-    this.#isTrying = false;
+    this.#drop();
     this.#flow.tryFailed('request-timeout');
     this.#end('complete', this.#flow.refusal?.status ?? 504);
   }
@@ -239,7 +265,7 @@ class SimulatedRequest {
   #end(how: End, status: number): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#tryTimer?.cancel();
+    this.#drop();
     for (const timer of this.#timers) timer.cancel();
     this.#flow.ended(how, -1, 0, 0);
     if (how === 'client-gone') return;
@@ -248,6 +274,9 @@ class SimulatedRequest {
     this.#world.latencies.push(this.#world.clock.monotonicMs() - this.#arrivedMs);
   }
 }
+
+const nothing = (): void => undefined;
+const headOnly = { scheme: 'http', authority: 'simulated', headers: [], hasBody: false };
 
 const requestOf = ({ method, path }: Client, authority: string): RequestInfo => ({
   method,

@@ -7,6 +7,7 @@ import { compileRegistry } from '../controller/registry/compile.js';
 import { duration, ratio } from '../controller/registry/fields.js';
 import { checkYaml, readYaml } from '../../base/yaml.js';
 import type { Destination } from '../model.js';
+import { changed } from './change.js';
 import { readConfigFile } from '../proxy/config-file.js';
 
 const status = z.int().min(200).max(599);
@@ -44,22 +45,9 @@ const incident = z.strictObject({
   hang: z.boolean().default(false),
 });
 
-const patch = z.record(z.string(), z.unknown());
-
 const variant = z.strictObject({
   name: z.string().min(1).max(60),
-  change: z
-    .strictObject({
-      retry: patch.nullable().optional(),
-      timeouts: patch.optional(),
-      rateLimit: patch.nullable().optional(),
-      maxConcurrent: z.int().min(1).nullable().optional(),
-      breaker: patch.nullable().optional(),
-      balancer: patch.optional(),
-      limits: patch.optional(),
-      failFastMs: z.number().optional(),
-    })
-    .default({}),
+  change: z.record(z.string(), z.unknown()).default({}),
 });
 
 const schema = z.strictObject({
@@ -133,6 +121,15 @@ export function readIncident(file: string): Incident {
       fail(`${part}.${i}.endpoint`, `no endpoint ${address}`, [...addresses].join(', '));
     });
   }
+  spec.compare.forEach((one, i) => {
+    try {
+      changed(destination, one);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      const [problem] = error.problems;
+      fail(`compare.${i}.change`, problem?.message ?? error.message, problem?.expected);
+    }
+  });
   return { ...spec, destination };
 }
 

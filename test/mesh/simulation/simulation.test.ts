@@ -156,6 +156,23 @@ test('a change is a merge patch: null takes away, and retries are not given in p
   expect(changed(none, { name: '', change }).routes[0]?.retry).toBeUndefined();
 });
 
+test('copies of slow requests are simulated, in the proxy that sends them', () => {
+  const incident: Incident = {
+    ...storm(),
+    duration: 10_000,
+    servers: [{ endpoint: '*', service: 5, workers: 50, queue: 500 }],
+    incident: [step({ endpoint: '10.0.0.2:80', from: 1000, to: 9000, hang: true })],
+  };
+  const change = { retry: null, breaker: null };
+  const without = summaryOf(incident, { name: '', change });
+  const hedged = summaryOf(incident, { name: '', change: { ...change, hedge: { afterMs: 50 } } });
+  expect(without.triesPerRequest).toBe(1);
+  expect(hedged.triesPerRequest).toBeGreaterThan(1);
+  // Timed out without a copy.
+  expect(without.successRatio).toBeLessThan(1);
+  expect(hedged.successRatio).toBe(1);
+});
+
 test('mistakes name their place and what was expected', () => {
   const file = join(folder, 'bad.yaml');
   const registry = asset('examples/simulate/registry.yaml');
@@ -170,6 +187,15 @@ test('mistakes name their place and what was expected', () => {
   expect(
     read(`${good}destination: cart.retail\nincident: [{ from: 1s, to: 2s, endpoint: x }]\n`),
   ).toThrow(/bad.yaml:5:\d+: no endpoint x; expected 10.0.0.1:80/);
+  const changing = (change: string) =>
+    read(`${good}destination: cart.retail\ncompare: [{ name: x, change: ${change} }]\n`);
+  expect(changing('{ hegde: { afterMs: 5 } }')).toThrow(
+    /bad.yaml:5:\d+: unknown field 'hegde'; expected .*hedge/,
+  );
+  expect(changing('{ name: y }')).toThrow(/unknown field 'name'/);
+  expect(changing('{ hedge: { after: 5 } }')).toThrow(/hedge.after: unknown field 'after'/);
+  expect(changing('{ maxConcurrent: 1.5, timeouts: null }')).toThrow(/maxConcurrent: 1.5/);
+  expect(changing('{ hedge: { afterMs: 5 }, timeouts: null, limits: null }')).not.toThrow();
   expect(read(`${good}destination: cart.retail\nduratoin: 1s\n`)).toThrow(
     /unknown field 'duratoin'/,
   );
