@@ -45,7 +45,7 @@ export interface SilenceFlags {
 
 const slosOption: [string, string, typeof eachWhole, string[]] = [
   '-i, --slos <path>',
-  'SLOs whose owners and severities need a team (may be repeated)',
+  'SLOs: owners need a team, composites and parts inhibit one another (may be repeated)',
   eachWhole,
   [],
 ];

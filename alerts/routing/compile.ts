@@ -1,13 +1,16 @@
 /** Compiles the declaration to Alertmanager's configuration; pure: equal input gives equal bytes. */
 import { stringify } from 'yaml';
+import type { Slo } from '../../slo/spec/model.js';
 import { inhibitions } from '../library/inhibition.js';
 import type { AmConfig, AmReceiver, AmRoute, AmTimeInterval } from './config.js';
+import { compositeInhibitions } from './composite-inhibition.js';
 import { claimsOf } from './claims.js';
 import { receiverOf } from './contacts.js';
 import type { Period, Routing, SeverityRouting, Team } from './declaration.js';
 import { escalationLabel } from './escalation.js';
 
-export function compileRouting(routing: Routing): AmConfig {
+/** `slos` are those whose composites and parts inhibit one another. */
+export function compileRouting(routing: Routing, slos: readonly Slo[] = []): AmConfig {
   const severities = Object.entries(routing.severities);
   const receivers = routing.teams.flatMap((team) =>
     receiversOf(
@@ -31,11 +34,13 @@ export function compileRouting(routing: Routing): AmConfig {
       ],
     },
     inhibit_rules: [
-      ...(routing.inhibit.library ? inhibitions : []).map((i) => ({
-        source_matchers: [...i.source],
-        target_matchers: [...i.target],
-        ...(i.equal.length === 0 ? {} : { equal: [...i.equal] }),
-      })),
+      ...[...(routing.inhibit.library ? inhibitions : []), ...compositeInhibitions(slos)].map(
+        (i) => ({
+          source_matchers: [...i.source],
+          target_matchers: [...i.target],
+          ...(i.equal.length === 0 ? {} : { equal: [...i.equal] }),
+        }),
+      ),
       ...routing.inhibit.rules.map((r) => ({
         source_matchers: r.source,
         target_matchers: r.target,

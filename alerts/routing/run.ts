@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { exitCode, formatProblem, UserError } from '../../base/errors.js';
 import { requireTool } from '../../base/tools.js';
+import { readSlos, type Slo } from '../../slo/index.js';
 import { writeAll } from '../../slo/rules/write-files.js';
 import { groupsText } from '../../slo/rules/write.js';
 import { AlertmanagerApi, silencesAt } from './alertmanager-api.js';
@@ -21,7 +22,7 @@ import { alertsIn, unownedProblems } from './unowned.js';
 
 export async function generateRoutes(flags: GenerateFlags): Promise<void> {
   const { routing } = readRouting(flags.file);
-  const config = configText(compileRouting(routing));
+  const config = configText(compileRouting(routing, readSome(flags.slos)));
   const unowned = unownedProblems(routing, alertsIn(flags.slos, flags.rules));
   if (flags.validate && unowned.length > 0) throw new UserError(unowned, exitCode.failed);
   for (const problem of unowned) process.stderr.write(`note: ${formatProblem(problem)}\n`);
@@ -39,6 +40,8 @@ export async function generateRoutes(flags: GenerateFlags): Promise<void> {
     process.stderr.write(`note: ${limit}\n`);
   }
 }
+
+const readSome = (paths: readonly string[]): Slo[] => (paths.length === 0 ? [] : readSlos(paths));
 
 /** Checks a configuration with amtool, and throws a UserError with its messages. */
 export async function checkConfig(text: string): Promise<void> {
@@ -64,8 +67,12 @@ export interface RouteTestResult {
   why: string;
 }
 
-export function routeTests(routing: Routing, nowMs: number): RouteTestResult[] {
-  const config = compileRouting(routing);
+export function routeTests(
+  routing: Routing,
+  nowMs: number,
+  slos: readonly Slo[] = [],
+): RouteTestResult[] {
+  const config = compileRouting(routing, slos);
   return routing.tests.map((test) => {
     const atMs = test.at === undefined ? nowMs : Date.parse(test.at);
     const decision = decide(config, test.labels, { atMs, firing: test.firing, silences: [] });
@@ -90,7 +97,7 @@ export function testRoutes(flags: TestFlags): void {
     if (flags.slos.length + flags.rules.length > 0) return;
     throw new UserError({ message: `${flags.file} has no tests`, expected: 'tests: [...]' });
   }
-  const results = routeTests(routing, Date.now());
+  const results = routeTests(routing, Date.now(), readSome(flags.slos));
   const failed = results.filter((r) => !r.passed);
   if (flags.format === 'json') process.stdout.write(`${JSON.stringify(results, undefined, 2)}\n`);
   else {

@@ -13,6 +13,7 @@ import {
   scaled,
 } from './plan.js';
 import { falsePagesAt, outagePagedAfterMs } from './false-pages.js';
+import { reachNote, reachOf } from './reach.js';
 import { theoryOf } from './theory.js';
 
 const percent = (share: number): string => `${Number((share * 100).toPrecision(6))}%`;
@@ -28,6 +29,8 @@ export interface Explanation {
   promise: string;
   budgetMinutes: number;
   measures: string;
+  /** Of a composite: the arithmetic of its parts' objectives. */
+  reach?: string;
   exact: boolean;
   /** Detection times of each severity by error ratio. */
   detection: { errorRatio: number; page: string; ticket: string }[];
@@ -42,16 +45,22 @@ export interface Explanation {
 /** Traffic shown if none was measured: a quiet service, a small one, and 10 events a second. */
 const exampleTraffic = [20, 1000, 36_000];
 
-/** `eventsPerHour` is the measured traffic; absent: examples are shown. */
+/**
+ * `eventsPerHour` is the measured traffic; absent: examples are shown. `all` are the SLOs that a composite may refer
+ * to.
+ */
 export function explain(
   slo: Slo,
   options: CompileOptions = {},
   eventsPerHour?: number,
+  all: readonly Slo[] = [],
 ): Explanation {
   const plan = planOf(slo, options);
   const budget = budgetRatio(slo.objective);
   const groups = compileSlo(slo, options);
-  const warnings = warningsOf(slo, options);
+  const byId = new Map(all.map((s) => [s.id, s]));
+  const reach = reachOf(slo, byId);
+  const warnings = warningsOf(slo, options, byId);
   const after = (severity: 'page' | 'ticket', errorRatio: number): string => {
     const { detection } = theoryOf(slo, severity, { baseline: 0, errorRatio }, options);
     return detection ? `after ${roughly(detection.exactMs)}` : 'never';
@@ -79,6 +88,7 @@ export function explain(
     promise: `${slo.objective}% of ${unitOf(slo.sli)} are good over ${period}`,
     budgetMinutes: budget * slo.period.days * 1440,
     measures: measureOf(slo.sli),
+    ...(reach ? { reach: reach.text } : {}),
     exact: isExact(slo.sli),
     detection: levels.map((errorRatio) => ({
       errorRatio,
@@ -93,8 +103,9 @@ export function explain(
   };
 }
 
-function warningsOf(slo: Slo, options: CompileOptions): string[] {
-  const warnings: string[] = [];
+function warningsOf(slo: Slo, options: CompileOptions, all: ReadonlyMap<string, Slo>): string[] {
+  const note = reachNote(slo, all);
+  const warnings = note === undefined ? [] : [note];
   if (!isExact(slo.sli)) {
     warnings.push(
       'the query is not a sum of counters: it is sampled, so windows are close but not exact',
@@ -201,8 +212,20 @@ export function measureOf(sli: Sli): string {
     case 'threshold':
       return `a moment is bad if ${sli.value} ${sli.bad}`;
     case 'composite':
-      return `the events of ${sli.parts.map((p) => `${p.slo} (weight ${p.weight})`).join(', ')}`;
+      return compositeMeasure(sli);
   }
+}
+
+function compositeMeasure({ by, parts }: Extract<Sli, { kind: 'composite' }>): string {
+  if (by === 'sum') {
+    return `the events of ${parts.map((p) => `${p.slo} (weight ${p.weight})`).join(', ')}`;
+  }
+  const ids = parts.map((p) => {
+    const share = p.weight === 1 ? '' : ` (needed by ${percent(p.weight)})`;
+    return p.slo + share;
+  });
+  const which = by === 'chain' ? 'any' : 'all';
+  return `an event of ${parts[0]?.slo} fails if it fails in ${which} of ${ids.join(', ')}`;
 }
 
 export function explanationText(e: Explanation): string {
@@ -211,6 +234,7 @@ export function explanationText(e: Explanation): string {
   const lines = [
     `${e.id}: ${e.promise}`,
     `  ${e.measures}`,
+    ...(e.reach === undefined ? [] : [`  if each part just meets its objective: ${e.reach}`]),
     `  the budget is ${time} of complete failure a period`,
     ...e.alerts.map((a) => `  ${a}`),
     'detection time of a constant error ratio:',

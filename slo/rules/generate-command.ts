@@ -1,10 +1,11 @@
 /** `firedrill slo generate` and `validate`. */
 import type { Command } from 'commander';
-import { exitCode, type Problem, UserError } from '../../base/errors.js';
+import { exitCode, formatProblem, type Problem, UserError } from '../../base/errors.js';
 import { counted } from '../../base/terminal.js';
 import type { Period } from '../spec/model.js';
 import { parsePeriodText, periodsExpected } from '../spec/period.js';
 import { formatOption } from '../../base/format-option.js';
+import { reachNotes } from './reach.js';
 import { sayRefused } from '../spec/refused.js';
 
 interface GenerateFlags {
@@ -94,6 +95,7 @@ export function registerGenerate(slo: Command): void {
         );
         if (flags.format === 'json' && refused.length > 0) process.exitCode = exitCode.usage;
         else sayRefused(refused);
+        for (const note of reachNotes(slos)) process.stderr.write(`note: ${formatProblem(note)}\n`);
       } catch (error) {
         if (!(error instanceof UserError) || flags.format !== 'json') throw error;
         const result = { valid: false, problems: error.problems };

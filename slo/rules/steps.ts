@@ -1,6 +1,8 @@
 /** Stage one: bad and total events of each step, from which windows are summed. */
 import { formatDurationMs } from '../../base/duration.js';
 import type { Sli } from '../spec/model.js';
+import { catchUp } from './catch-up.js';
+import { compositeSteps } from './composite-steps.js';
 import { fillWindow, metricsOf, selectorOf } from '../spec/query.js';
 import {
   classicHistogram,
@@ -102,14 +104,8 @@ function exprsOf(plan: Plan, sli: Sli, options: StepOptions): StepRules {
     }
     case 'slices':
       return exprsOf(plan, sli.of, options);
-    case 'composite': {
-      const sum = (name: string): string =>
-        sli.parts
-          .map((p) => `${p.weight === 1 ? '' : `${p.weight} * `}sum(${name}{slo="${p.slo}"})`)
-          .join(' + ');
-      const total = sum(totalIncrease(plan.stepMs));
-      return { counters, total, bad: sum(badIncrease(plan.stepMs)), first: 'total' };
-    }
+    case 'composite':
+      return { counters, ...compositeSteps(plan, sli, options.from), first: 'total' };
   }
 }
 
@@ -251,21 +247,16 @@ export function sliceRules(plan: Plan): RecordingRule[] {
 }
 
 /**
- * Coarse steps, the sums of base steps; slices are coarse enough already. A Prometheus that was down leaves out
- * evaluations, so a coarse step also holds those base steps that the one, two or three before it should have held.
- * It ends a base step ago, because the latest one may be in the middle of its evaluation.
+ * Coarse steps, the sums of base steps; slices are coarse enough already. A coarse step ends a base step ago, because
+ * the latest one may be in the middle of its evaluation.
  */
 export function coarseRules(plan: Plan, from: StepOptions['from'] = 'recorded'): RecordingRule[] {
   if (plan.slo.sli.kind === 'slices') return [];
   const sum = (fine: string, coarse: string): string => {
     const back = from === 'history' ? '' : ` offset ${stepText(plan)}`;
     const over = (steps: number): string => sumOver(plan, fine, steps * coarseStepMs, back);
-    const arms = [3, 2, 1].map((steps) => {
-      // A step longer than those evaluations, because the first of them is at the very edge.
-      const range = formatDurationMs(scaled(plan, steps * coarseStepMs + plan.stepMs));
-      return `${over(steps + 1)} unless count_over_time(${coarse}${plan.selector}[${range}])\nor\n`;
-    });
-    return (from === 'history' ? '' : arms.join('')) + over(1);
+    if (from === 'history') return over(1);
+    return catchUp(plan, { own: coarse, everyMs: coarseStepMs, edgeMs: plan.stepMs, over });
   };
   return [
     record(plan, plan.coarse.total, sum(plan.fine.total, plan.coarse.total)),

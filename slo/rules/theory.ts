@@ -4,8 +4,16 @@
  * the new and W - t of the old has the ratio (old (W - t) + new t) / W, and fires when that exceeds its bound (SRE
  * Workbook, chapter 5, "detection time" and "reset time").
  */
-import { budgetRatio, type Slo } from '../spec/model.js';
-import { coarseStepMs, type CompileOptions, isFine, planOf, probeDelayMs, scaled } from './plan.js';
+import { budgetRatio, type Sli, type Slo } from '../spec/model.js';
+import {
+  coarseStepMs,
+  type CompileOptions,
+  isFine,
+  type Plan,
+  planOf,
+  probeDelayMs,
+  scaled,
+} from './plan.js';
 
 export interface ErrorStep {
   /** Share of bad events before time 0, 0 to 1. */
@@ -80,6 +88,12 @@ export function resetMs(windowMs: number, bound: number, step: ErrorStep): numbe
   return sliding + excess / (trafficRatio * (errorRatio - bound) + (bound - baseline));
 }
 
+/** How much later the events of this SLI are counted than those of a counter. */
+function delayOf(sli: Sli, plan: Plan): number {
+  if (sli.kind === 'probe') return scaled(plan, probeDelayMs);
+  return sli.kind === 'composite' ? sli.lagSteps * scaled(plan, plan.stepMs) : 0;
+}
+
 /** Detection and reset of the alert of one severity, in real (scaled) milliseconds. */
 export function theoryOf(
   slo: Slo,
@@ -115,7 +129,7 @@ export function theoryOf(
   const forMs = settings.forMs === 0 ? 0 : scaled(plan, settings.forMs);
   const keepMs = settings.keepFiringForMs === 0 ? 0 : scaled(plan, settings.keepFiringForMs);
   // Counters are counted as soon as they are seen; probes only after the slowest could have ended.
-  const delayMs = slo.sli.kind === 'probe' ? scaled(plan, probeDelayMs) : 0;
+  const delayMs = delayOf(slo.sli, plan);
   const exact = Math.min(...fired.map((d) => d.detectMs as number)) + delayMs;
   // Long windows are summed from coarse steps; the last may be incomplete, and each ends a base step before it is made.
   const coarse = fired.some((d) => !isFine(d.longMs)) ? scaled(plan, coarseStepMs) + stepMs : 0;

@@ -58,7 +58,7 @@ export function registerSpec(slo: Command): void {
       const timeScale = parseTimeScale(flags.timeScale);
       const slos = readSlos(paths, { refused: sayRefused });
       const traffic = await trafficOf(slos, flags);
-      const all = slos.map((s) => explain(s, { timeScale }, traffic.get(s.id)));
+      const all = slos.map((s) => explain(s, { timeScale }, traffic.get(s.id), slos));
       process.stdout.write(
         flags.format === 'json' ? json(all) : all.map(explanationText).join('\n'),
       );

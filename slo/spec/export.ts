@@ -110,8 +110,16 @@ function ownSli(sli: Sli): unknown {
     case 'threshold':
       return { threshold: { value: sli.value, bad: sli.bad } };
     case 'composite':
-      return { composite: sli.parts };
+      return compositeParts(sli);
   }
+}
+
+function compositeParts({ by, parts }: Extract<Sli, { kind: 'composite' }>): unknown {
+  if (by === 'sum') return { composite: parts.map(({ slo, weight }) => ({ slo, weight })) };
+  const ids = parts.map(({ slo, weight }) =>
+    weight === 1 ? slo : { slo, percent: Number((weight * 100).toPrecision(12)) },
+  );
+  return { [by]: ids };
 }
 
 function slothFile(service: string, slos: Slo[]): unknown[] {

@@ -54,8 +54,25 @@ export type Sli =
   | { kind: 'probe'; selector: string }
   /** Each sample of the expression is an event, which is bad if the comparison holds. */
   | { kind: 'threshold'; value: string; bad: string }
-  /** Other SLOs of the same run, whose bad and total events are added by weight. */
-  | { kind: 'composite'; parts: { slo: string; weight: number }[] };
+  /**
+   * Other SLOs of the same run. `sum`: their bad and total events, added by weight. The others judge the events of the
+   * first part: `chain` by all parts (an event fails if any part fails), `fallback` by the last that is left (an event
+   * fails if every part fails). In a chain, a weight is the share of the events that need the part.
+   */
+  | {
+      kind: 'composite';
+      by: 'sum' | 'chain' | 'fallback';
+      parts: CompositePart[];
+      /** Steps by which its events are later than those of an SLO that reads counters. */
+      lagSteps: number;
+    };
+
+export interface CompositePart {
+  /** The id of another SLO. */
+  slo: string;
+  weight: number;
+  place?: Place;
+}
 
 export interface Alerting {
   /** The alert's name, which both severities share. */

@@ -51,6 +51,8 @@ const slices = z.strictObject({
   ratio: ratio.optional(),
 });
 
+const partId = z.string().describe('id of another SLO, service-name');
+
 const sliKinds = {
   events,
   latency,
@@ -70,11 +72,27 @@ const sliKinds = {
   composite: z
     .array(
       z.strictObject({
-        slo: z.string().describe('id of another SLO, service-name'),
+        slo: partId,
         weight: z.number().gt(0).optional(),
       }),
     )
     .min(2, { error: 'expected at least two parts' }),
+  chain: z
+    .array(
+      z.union([
+        partId,
+        z.strictObject({
+          slo: partId,
+          percent: z.number().gt(0).lte(100).describe('of the events that need this part'),
+        }),
+      ]),
+    )
+    .min(2, { error: 'expected at least two parts' })
+    .describe('an event of the first SLO fails if it fails in any of them'),
+  fallback: z
+    .array(partId)
+    .min(2, { error: 'expected at least two parts' })
+    .describe('an event of the first SLO fails if it fails in all of them'),
 };
 
 const sli = z
@@ -90,6 +108,8 @@ const sli = z
         threshold: sliKinds.threshold.optional(),
         mesh: sliKinds.mesh.optional(),
         composite: sliKinds.composite.optional(),
+        chain: sliKinds.chain.optional(),
+        fallback: sliKinds.fallback.optional(),
       })
       .refine((s) => Object.values(s).filter((v) => v !== undefined).length === 1, {
         error: `expected exactly one of ${Object.keys(sliKinds).join(', ')}`,

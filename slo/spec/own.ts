@@ -93,8 +93,28 @@ function sliOf(sli: OwnSli, path: Path, checker: Checker): Sli {
     checker.query([...path, 'threshold', 'value'], sli.threshold.value);
     return { kind: 'threshold', ...sli.threshold };
   }
-  const parts = (sli.composite ?? []).map((p) => ({ slo: p.slo, weight: p.weight ?? 1 }));
-  return { kind: 'composite', parts };
+  return compositeOf(sli, path, checker);
+}
+
+function compositeOf(sli: Exclude<OwnSli, string>, path: Path, checker: Checker): Sli {
+  const by = sli.chain ? 'chain' : sli.fallback ? 'fallback' : 'sum';
+  const field = by === 'sum' ? 'composite' : by;
+  const parts = (sli.composite ?? sli.chain ?? sli.fallback ?? []).map((part, i) => {
+    const { slo, ...by } = typeof part === 'string' ? { slo: part } : part;
+    return {
+      slo,
+      weight: ('percent' in by ? by.percent / 100 : 'weight' in by ? by.weight : undefined) ?? 1,
+      get place() {
+        return checker.document.placeOf([...path, field, i]);
+      },
+    };
+  });
+  if (by === 'chain' && parts[0]?.weight !== 1) {
+    const expected = 'first a part that all of them need, because its events are counted';
+    checker.add([...path, field, 0], `${path.join('.')}.chain: only some events need`, expected);
+  }
+  // Parts that are composites themselves are known once all files are read.
+  return { kind: 'composite', by, parts, lagSteps: 1 };
 }
 
 type EventFields = Pick<Exclude<OwnSli, string>, 'events' | 'latency' | 'ratio'>;

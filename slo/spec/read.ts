@@ -6,6 +6,7 @@ import { inputName } from '../../base/input.js';
 import { parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
 import { deadPages } from '../rules/dead-pages.js';
 import type { WindowTable } from '../rules/windows.js';
+import { compositeProblems, withLags } from './composites.js';
 import type { Period, Slo } from './model.js';
 import { readOpenSlo } from './openslo.js';
 import { alphaApiVersion, readOpenSloAlpha } from './openslo-alpha.js';
@@ -99,12 +100,16 @@ function finish(documents: YamlDocument[], problems: Problem[], options: ReadOpt
       refused.push(...found.refused);
     });
   }
-  problems.push(...duplicates(slos), ...missingParts(slos), ...deadPages(slos, options.windows));
+  problems.push(
+    ...duplicates(slos),
+    ...compositeProblems(slos),
+    ...deadPages(slos, options.windows),
+  );
   if (!options.refused || (slos.length === 0 && problems.length === 0)) problems.push(...refused);
   if (problems.length > 0) throw new UserError(problems);
   if (slos.length === 0) throw new UserError({ message: 'no SLO was found', expected: formats });
   if (refused.length > 0) options.refused?.(refused);
-  return slos;
+  return withLags(slos);
 }
 
 function collect(problems: Problem[], run: () => void, refused = problems): void {
@@ -158,26 +163,4 @@ function duplicates(slos: readonly Slo[]): Problem[] {
     });
   }
   return problems;
-}
-
-/** A composite adds the events of SLOs in the same run, which must not be composites or slices themselves. */
-function missingParts(slos: readonly Slo[]): Problem[] {
-  const kinds = new Map(slos.map((s) => [s.id, s.sli.kind]));
-  return slos.flatMap((slo) => {
-    if (slo.sli.kind !== 'composite') return [];
-    return slo.sli.parts.flatMap((part): Problem[] => {
-      const kind = kinds.get(part.slo);
-      if (kind !== undefined && kind !== 'composite' && kind !== 'slices') return [];
-      return [
-        {
-          ...(slo.place ? { place: slo.place } : {}),
-          message:
-            kind === undefined
-              ? `${slo.id} is composed of ${part.slo}, which is not defined`
-              : `${slo.id} is composed of ${part.slo}, a ${kind} SLO`,
-          expected: `the id of an SLO that counts events, such as ${slos[0]?.id ?? 'cart-availability'}`,
-        },
-      ];
-    });
-  });
 }

@@ -131,7 +131,7 @@ const mistakes: [string, string, RegExp][] = [
   [
     'a composite of the unknown',
     own('    objective: 99\n    sli: {composite: [{slo: b}, {slo: c}]}\n'),
-    /x:4:5: .*composed of b, which is not defined/,
+    /x:6:23: .*composed of b, which is not defined/,
   ],
   [
     'a composite of one',

@@ -46,6 +46,10 @@ const expected: [string, number, string][] = [
   [ratio('threshold', '5m'), 0, '30m'],
   [ratio('threshold', '5m'), 1, '60m'],
   [ratio('composite', '5m'), (2 + 3 * 10) / (202 + 3 * 100), '30m'],
+  // The probe fails between minutes 20 and 40, so the first part alone decides.
+  [ratio('either', '5m'), 0.1, '30m'],
+  [ratio('either', '5m'), 0, '15m'],
+  [ratio('journey', '5m'), 1 - (1 - 2 / 202) * (1 - 0.5 * 0.1) * (1 - 0.1), '30m'],
   // Since the start of the month (1 January 1970), to the last full hour.
   ['round(slo:sli_error:ratio_month{slo="shop-monthly"}, 0.001)', 0.008, '80m'],
   // Under steady traffic, the weighted ratio equals the plain one.
@@ -113,5 +117,5 @@ testWith('promtool')(
       rmSync(folder, { recursive: true, force: true });
     }
   },
-  120_000,
+  240_000,
 );
