@@ -5,6 +5,7 @@
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import { isSampled, type Sample } from './mutation-sample.js';
 import type { Kept, KeptTest } from './mutation-tests.js';
 
 interface Switches {
@@ -61,8 +62,12 @@ async function failureOf(test: KeptTest): Promise<string | undefined> {
   }
 }
 
+/** MUTATION_SAMPLE is a sample as JSON; absent: every edit is tried. */
+const sample = JSON.parse(process.env.MUTATION_SAMPLE ?? 'null') as Sample | null;
+
 class Runner {
   #tests: KeptTest[] = [];
+  #times: number[] = [];
 
   capabilities() {
     return { reloadEnvironment: false };
@@ -79,10 +84,12 @@ class Runner {
       const began = performance.now();
       const failureMessage = await failureOf(test);
       switches.currentTestId = undefined;
+      const timeSpentMs = performance.now() - began;
+      this.#times[i] = timeSpentMs;
       tests.push({
         id: String(i),
         name: test.name,
-        timeSpentMs: performance.now() - began,
+        timeSpentMs,
         status: failureMessage === undefined ? 0 : 1,
         ...(failureMessage !== undefined && { failureMessage }),
       });
@@ -91,7 +98,13 @@ class Runner {
   }
 
   async mutantRun({ activeMutant, testFilter, hitLimit }: Trial) {
-    const chosen = testFilter ?? this.#tests.map((_, i) => String(i));
+    if (sample && !isSampled(sample, activeMutant.id)) {
+      return { status: 'error', errorMessage: 'not in the sample' };
+    }
+    const time = (id: string): number => this.#times[Number(id)] ?? 0;
+    const reaching = testFilter ?? this.#tests.map((_, i) => String(i));
+    // The fastest first, because one failure is enough.
+    const chosen = reaching.toSorted((a, b) => time(a) - time(b));
     Object.assign(switches, { activeMutant: activeMutant.id, hitCount: 0, hitLimit });
     try {
       for (const [i, id] of chosen.entries()) {
