@@ -1,4 +1,5 @@
 /** The functions of templates: Go's own and those that Prometheus adds. */
+import { anchorlessRegex } from '../../slo/promql/store/regex.js';
 import { formatFloat } from './format.js';
 import { sprintf } from './printf.js';
 import {
@@ -119,13 +120,12 @@ function toTimeMs(value: number): number {
   return Math.trunc(value * 1000);
 }
 
-/** A regular expression of Go as one of JavaScript; both support everything that alerts commonly use. */
+/** A regular expression of Go as one of JavaScript. */
 function regex(pattern: string, flags: string): RegExp {
   const leading = /^\(\?([ims]+)\)/.exec(pattern);
   const body = leading ? pattern.slice(leading[0].length) : pattern;
   try {
-    const source = body.replaceAll('(?P<', '(?<').replaceAll('\\z', '$').replaceAll('\\A', '^');
-    return new RegExp(source, `${flags}u${leading?.[1] ?? ''}`);
+    return anchorlessRegex(body, `${flags}${leading?.[1] ?? ''}`);
   } catch {
     throw new CallError(`error parsing regexp: ${JSON.stringify(pattern)}`);
   }

@@ -5,25 +5,26 @@ export function anchoredRegex(pattern: string): RegExp {
   return compile(pattern, (body) => `^(?:${body})$`, 's');
 }
 
-/** A pattern that matches anywhere. */
-export function anchorlessRegex(pattern: string): RegExp {
-  return compile(pattern, (body) => body, '');
+/** A pattern that matches anywhere; `flags` are those of JavaScript, without `u`. */
+export function anchorlessRegex(pattern: string, flags = ''): RegExp {
+  return compile(pattern, (body) => body, flags);
 }
 
 function compile(pattern: string, wrap: (body: string) => string, flags: string): RegExp {
   // If the whole pattern ignores case, the engine's flag is faster than classes of both cases.
   const whole = pattern.startsWith('(?i)');
   const source = wrap(new Translation(whole ? pattern.slice(4) : pattern).result());
-  const all = `${flags}${whole ? 'i' : ''}`;
-  for (const set of [`${all}u`, all]) {
-    try {
-      return new RegExp(source, set);
-    } catch {
-      // Without the flag `u`, JavaScript accepts needless escapes, as Go does.
-    }
+  try {
+    return new RegExp(source, `${flags}${whole ? 'i' : ''}u`);
+  } catch {
+    throw wrong(`\`${pattern}\` cannot be used`);
   }
-  throw new Error(`error parsing regexp: \`${pattern}\` cannot be used`);
 }
+
+const wrong = (why: string): Error => new Error(`error parsing regexp: ${why}`);
+/** RE2 refuses more repetitions. */
+const repeatMax = 1000;
+const escape = String.raw`\\(x\{[0-9a-fA-F]+\}|x[0-9a-fA-F]{2}|[pP](?:\{[^}]*\}|\w)|0[0-7]{0,2}|[1-7][0-7]{1,2}|[^])`;
 
 const classes: Record<string, string> = {
   alnum: '0-9A-Za-z',
@@ -74,8 +75,8 @@ class Translation {
         .map((c) => this.#bothCases(c.replace(/[\\^$.*+?()[\]{}|]/, '\\$&')))
         .join('');
     }
-    const escaped = this.#take(/\\(x\{[0-9a-fA-F]+\}|x[0-9a-fA-F]{2}|[pP](?:\{[^}]*\}|\w)|[^])/y);
-    if (escaped) return escapeText(escaped[1] as string);
+    const escaped = this.#take(new RegExp(escape, 'yu'));
+    if (escaped) return escapeText(escaped[1] as string, '');
     const flags = this.#take(/\(\?([imsU]*)(?:-([imsU]+))?([:)])/y);
     if (flags) return this.#flags(flags[1] as string, flags[2] ?? '', flags[3] === ':');
     const named = this.#take(/\(\?P?<(?![=!])/y);
@@ -83,10 +84,15 @@ class Translation {
       this.#outer.push(this.#ignoreCase);
       return '(?<';
     }
+    const perl = this.#take(/\(\?(?:<?[^])?/y);
+    if (perl) throw wrong(`invalid or unsupported Perl syntax: \`${perl[0]}\``);
+    const repeat = this.#take(/\{(\d+)(?:,(\d*))?\}/y);
+    if (repeat) return repeatText(repeat);
     if (this.#pattern[this.#at] === '[') return this.#class();
     const char = this.#pattern[this.#at++] as string;
     if (char === '(') this.#outer.push(this.#ignoreCase);
     if (char === ')') this.#ignoreCase = this.#outer.pop() ?? false;
+    if (char === '{' || char === '}' || char === ']') return `\\${char}`;
     return this.#bothCases(char);
   }
 
@@ -104,30 +110,67 @@ class Translation {
 
   #class(): string {
     const match = this.#take(/\[(\^?)(\]?(?:\[:\^?\w+:\]|\\[^]|[^\]\\])*)\]/y);
-    if (!match) return this.#pattern[this.#at++] as string;
+    if (!match) throw wrong(`missing closing ]: \`${this.#pattern.slice(this.#at)}\``);
     const [, not, body] = match as unknown as [string, string, string];
-    const inside = body
-      .replace(/^\]/, '\\]')
-      .replace(/\[:(\^?)(\w+):\]/g, (whole, _not: string, name: string) => classes[name] ?? whole)
-      .replace(/\\x\{([0-9a-fA-F]+)\}/g, (_, hex: string) => `\\u{${hex}}`)
-      .replace(/\[/g, '\\[');
-    return `[${not}${inside}${this.#ignoreCase ? otherCase(inside) : ''}]`;
+    const parts = new RegExp(String.raw`\[:(\^?\w+):\]|${escape}|[[\]]`, 'gu');
+    const inside = body.replaceAll(parts, (part, named?: string, escaped?: string) => {
+      if (named !== undefined) return classes[named] ?? noClass(part);
+      return escaped === undefined ? `\\${part}` : escapeText(escaped, '-');
+    });
+    // After a class of its own a hyphen is a hyphen.
+    const plain = inside.replaceAll(/(\\(?:[dDsSwW]|[pP]\{[^}]*\}))-/g, '$1\\-');
+    return `[${not}${plain}${this.#ignoreCase ? otherCase(inside) : ''}]`;
   }
 }
 
-function escapeText(escaped: string): string {
-  if (escaped === 'A') return '^';
-  if (escaped === 'z') return '$';
+function repeatText([text, from, to]: RegExpExecArray): string {
+  const most = Number(to === undefined || to === '' ? from : to);
+  if (Math.max(Number(from), most) <= repeatMax && Number(from) <= most) return text;
+  throw wrong(`invalid repeat count: \`${text}\``);
+}
+
+function noClass(text: string): never {
+  throw wrong(`invalid character class range: \`${text}\``);
+}
+
+/** `also` is a character that may stay escaped, which is needed within a class. */
+function escapeText(escaped: string, also: '' | '-'): string {
+  if (also === '' && escaped === 'A') return '^';
+  if (also === '' && escaped === 'z') return '$';
   if (escaped === 'a') return '\\x07';
   if (escaped.startsWith('x{')) return `\\u${escaped.slice(1)}`;
-  return `\\${escaped}`;
+  if (/^[0-7]/.test(escaped) && (escaped.length > 1 || escaped === '0'))
+    return `\\u{${Number.parseInt(escaped, 8).toString(16)}}`;
+  if (/^[pP]/.test(escaped) && escaped.length > 1) return propertyText(escaped);
+  if (/^x./.test(escaped) || /^[fnrtvdDsSwW]$/.test(escaped)) return `\\${escaped}`;
+  if (also === '' && /^[bB]$/.test(escaped)) return `\\${escaped}`;
+  if (/^[$^\\.*+?()[\]{}|/]$/.test(escaped) || escaped === also) return `\\${escaped}`;
+  if (/^[!-~]$/.test(escaped) && !/[0-9A-Za-z]/.test(escaped)) return escaped;
+  if (/^\s$/.test(escaped)) return escaped;
+  throw wrong(`invalid escape sequence: \`\\${escaped}\``);
+}
+
+/** A class of Unicode: a category such as `Lu`, or a script such as `Greek`. */
+function propertyText(escaped: string): string {
+  const [, not, name = ''] = /^.\{?(\^?)(\w*)/.exec(escaped) as unknown as string[];
+  const sign = escaped.startsWith('P') === (not === '^') ? 'p' : 'P';
+  const value = /^(Any|[A-Z][a-z]?)$/.test(name) ? name : `Script=${name}`;
+  const text = `\\${sign}{${value}}`;
+  try {
+    new RegExp(text, 'u');
+    return text;
+  } catch {
+    return noClass(`\\${escaped}`);
+  }
 }
 
 /** The letters and ranges of letters in the other case. */
 function otherCase(body: string): string {
   const swap = (c: string): string => (c === c.toLowerCase() ? c.toUpperCase() : c.toLowerCase());
   let out = '';
-  for (const [whole, from, to] of body.matchAll(/\\[^]|([a-zA-Z])-([a-zA-Z])|[a-zA-Z]/g)) {
+  for (const [whole, from, to] of body.matchAll(
+    /\\(?:[upP]\{[^}]*\}|x..|[^])|([a-zA-Z])-([a-zA-Z])|[a-zA-Z]/g,
+  )) {
     if (from && to) out += `${swap(from)}-${swap(to)}`;
     else if (!whole.startsWith('\\')) out += swap(whole);
   }

@@ -1,0 +1,57 @@
+/** Regular expressions as RE2 reads them: each row was held against Go's regexp. */
+import { expect, test } from 'vitest';
+import { findRefusal } from '../../../slo/spec/query.js';
+import { anchoredRegex } from '../../../slo/promql/store/regex.js';
+
+test.each([
+  ['(?!health).*', 'invalid or unsupported Perl syntax: `(?!`'],
+  ['(?=b)', 'invalid or unsupported Perl syntax: `(?=`'],
+  ['(?<=b)c', 'invalid or unsupported Perl syntax: `(?<=`'],
+  ['(?>a)', 'invalid or unsupported Perl syntax: `(?>`'],
+  ['(?#c)a', 'invalid or unsupported Perl syntax: `(?#`'],
+  ['(?P=n)', 'invalid or unsupported Perl syntax: `(?P`'],
+  ['(a)\\1', 'invalid escape sequence: `\\1`'],
+  ['\\k<n>', 'invalid escape sequence: `\\k`'],
+  ['\\u00e9', 'invalid escape sequence: `\\u`'],
+  ['\\cA', 'invalid escape sequence: `\\c`'],
+  ['\\Z', 'invalid escape sequence: `\\Z`'],
+  ['\\é', 'invalid escape sequence: `\\é`'],
+  ['[\\b]', 'invalid escape sequence: `\\b`'],
+  ['a{1001}', 'invalid repeat count: `{1001}`'],
+  ['a{0,1001}', 'invalid repeat count: `{0,1001}`'],
+  ['a{3,1}', 'invalid repeat count: `{3,1}`'],
+  ['[[:foo:]]', 'invalid character class range: `[:foo:]`'],
+  ['\\p{Foo}', 'invalid character class range: `\\p{Foo}`'],
+  ['[a', 'missing closing ]: `[a`'],
+  ['a**', '`a**` cannot be used'],
+  ['(a', '`(a` cannot be used'],
+])('%s is refused, as Prometheus refuses it', (pattern, why) => {
+  expect(() => anchoredRegex(pattern)).toThrow(`error parsing regexp: ${why}`);
+});
+
+test.each<[string, string[], string[]]>([
+  ['\\p{Greek}+', ['αβ'], ['p{Greek}', 'a']],
+  ['\\p{^Greek}', ['a'], ['α']],
+  ['\\pN', ['5'], ['pN', 'a']],
+  ['[\\p{Lu}x-]+', ['Ax-'], ['a']],
+  ['[\\d-z]+', ['5-z'], ['e']],
+  ['[\\[\\]]', ['[', ']'], ['\\']],
+  ['[^[:digit:]]', ['a'], ['5']],
+  ['\\_\\-\\@\\ \\.', ['_-@ .'], ['_-@ x']],
+  ['\\101[\\102]\\x43\\x{1F600}', ['ABC😀'], ['101']],
+  ['a{,5}', ['a{,5}'], ['aa', '']],
+  ['{}]', ['{}]'], ['']],
+  ['(?i:a)b', ['Ab'], ['AB']],
+  ['(?i)[a\\x{62}]', ['A', 'B'], ['x']],
+  ['(?P<n>a)|(?<m>b)', ['a', 'b'], ['ab']],
+  ['a{1000}', ['a'.repeat(1000)], ['a'.repeat(999)]],
+  ['.', ['\n', '😀'], ['ab']],
+  ['\\Q(a.b\\E', ['(a.b'], ['(axb']],
+])('%s matches as in Go', (pattern, yes, no) => {
+  const regex = anchoredRegex(pattern);
+  expect([yes.filter((t) => !regex.test(t)), no.filter((t) => regex.test(t))]).toEqual([[], []]);
+});
+
+test('a query with such a pattern is refused where it is read', () => {
+  expect(findRefusal('x{path=~"(?!health).*"}')?.message).toContain('unsupported Perl syntax');
+});
