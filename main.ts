@@ -12,6 +12,7 @@ async function main(argv: string[]): Promise<number> {
   const words = inNewWords(argv.slice(2), (line) => process.stderr.write(`${line}\n`));
   const program = await commandLine(words);
   program.hook('preAction', (_, command) => {
+    isEndless = endless.has(nameOf(command)) || command.opts().watch === true;
     if (!stays.has(nameOf(command))) return;
     const warning = oldRuntimeWarning(process.versions.node);
     if (warning !== undefined) process.stderr.write(`${warning}\n`);
@@ -29,6 +30,10 @@ async function main(argv: string[]): Promise<number> {
  * line.
  */
 const stays = new Set(['gameday run']);
+
+/** Commands that write until somebody stops them; so do those with `--watch`. */
+const endless = new Set(['tap', 'top', 'mesh tap', 'mesh top', 'gameday replay']);
+let isEndless = false;
 
 /** `gameday run`, without the program's own name. */
 function nameOf(command: Command): string {
@@ -54,10 +59,21 @@ function report(error: unknown): number {
   return exitCode.environment;
 }
 
-// `firedrill … | head`: the reader has enough, and that is not an error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(exitCode.ok);
-});
+// `firedrill … | head`: the reader has enough, and that is not an error. The command goes on to its own exit code: a
+// check that failed does not pass because nobody reads on.
+let isLost = false;
+const lost = (error: NodeJS.ErrnoException): void => {
+  if (error.code === 'EPIPE') {
+    if (isEndless) process.exit(exitCode.ok);
+    return;
+  }
+  process.exitCode = exitCode.environment;
+  if (isLost) return;
+  isLost = true;
+  process.stderr.write(`the output cannot be written: ${messageOf(error)}\n`);
+};
+process.stdout.on('error', lost);
+process.stderr.on('error', lost);
 
-process.exitCode = await main(process.argv);
+const code = await main(process.argv);
+process.exitCode = isLost ? exitCode.environment : code;

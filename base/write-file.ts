@@ -41,8 +41,13 @@ export async function writePiecesWhole(path: string, pieces: AsyncIterable<strin
 /** Whether `path` is a device, a pipe or an open file (`/dev/null`, `/dev/stdout`): renaming would destroy it. */
 export function isDevice(path: string): boolean {
   if (/^\/(dev|proc\/self)\/(std(out|err)|fd\/\d+)$/.test(path)) return true;
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  return found !== undefined && !found.isFile() && !found.isDirectory() && !found.isSymbolicLink();
+  let found;
+  try {
+    found = lstatSync(path);
+  } catch {
+    return false;
+  }
+  return !found.isFile() && !found.isDirectory() && !found.isSymbolicLink();
 }
 
 const besideOf = (path: string): string => `${path}.${process.pid}-${count++}.tmp`;

@@ -81,3 +81,23 @@ test.each([
   expect(stdout + stderr).toMatch(expected);
   if (input === '') expect(status).not.toBe(0);
 });
+
+const noRunbook = 'groups: [{ name: g, rules: [{ alert: A, expr: up == 0 }] }]';
+test.each([
+  ['a check that failed, and nobody reads on', 'alerts lint - | true', 1, /^$/],
+  ['the same, with its summary', 'alerts lint - 2>&1 | true', 1, /^$/],
+  ['one that held', 'alerts list | true', 0, /^$/],
+  ['a full disk', 'alerts list > /dev/full', 5, /^the output cannot be written: ENOSPC[^\n]*\n$/],
+  ['a full disk and a check that failed', 'alerts lint - > /dev/full', 5, /cannot be written/],
+])('%s: %s ends with %i', (_, words, code, told) => {
+  const script = `set -o pipefail; firedrill() { "$NODE" "$CLI" "$@"; }; firedrill ${words}`;
+  const { status, stderr } = spawnSync('bash', ['-c', script], {
+    encoding: 'utf8',
+    input: noRunbook,
+    env: { ...process.env, NODE: process.execPath, CLI: program('cli') },
+  });
+  expect([status, stderr]).toEqual([
+    code,
+    expect.stringMatching(words.includes('2>') || code !== 1 ? told : /1 rule in 1 file/),
+  ]);
+});
