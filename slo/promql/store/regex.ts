@@ -157,8 +157,7 @@ function propertyText(escaped: string): string {
   const value = /^(Any|[A-Z][a-z]?)$/.test(name) ? name : `Script=${name}`;
   const text = `\\${sign}{${value}}`;
   try {
-    new RegExp(text, 'u');
-    return text;
+    return new RegExp(text, 'u').source;
   } catch {
     return noClass(`\\${escaped}`);
   }
