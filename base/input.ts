@@ -37,7 +37,8 @@ function readAtMost(opened: number, file: string, bytesMax: number): string {
   for (let total = 0; ;) {
     const chunk = Buffer.allocUnsafe(chunkBytes);
     const length = readSync(opened, chunk);
-    if (length === 0) return Buffer.concat(chunks).toString('utf8');
+    // A byte order mark is of the encoding, not of the text.
+    if (length === 0) return new TextDecoder().decode(Buffer.concat(chunks));
     total += length;
     if (total > bytesMax) throw tooLarge(inputName(file), bytesMax);
     chunks.push(chunk.subarray(0, length));

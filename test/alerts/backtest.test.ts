@@ -328,6 +328,14 @@ test('CSV and OpenMetrics are the same history; what is broken is said with its 
     new History(planOf(parsed!, { stepMs: minuteMs }), direct).firings(),
   );
 
+  const [plain, marked] = ['', '\ufeff'].map((mark) => {
+    const file = write('marked.om', `${mark}${open.join('\n')}\n# EOF\n`);
+    return cli('-i', slo, '--openmetrics', file);
+  });
+  expect([marked, marked?.status]).toEqual([plain, 0]);
+  // The history's incidents are not known: none was to be found, which is not all of them.
+  expect(marked?.out).toMatch(/found 0 of 0; precision .*, recall of none/);
+
   const cut = cli('-i', slo, '--openmetrics', write('cut.om', open.slice(0, 50).join('\n')));
   expect([cut.status, cut.err]).toEqual([
     2,

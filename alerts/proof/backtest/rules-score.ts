@@ -2,8 +2,8 @@
 import { formatTable } from '../../../base/terminal.js';
 import type { Incident } from './incidents.js';
 import type { RuleFiring, RuleResult } from './rules.js';
-import { graceMs } from './score.js';
-import { moment, share, span } from './words.js';
+import { graceMs, type Quality } from './score.js';
+import { moment, qualityText, span } from './words.js';
 
 export interface RuleIncident {
   name: string;
@@ -15,12 +15,10 @@ export interface RuleIncident {
   detectMs?: number;
 }
 
-export interface RulesScore {
+export interface RulesScore extends Quality {
   incidents: RuleIncident[];
   wrong: RuleFiring[];
   fired: number;
-  precision: number;
-  recall: number;
 }
 
 function belongs(firing: RuleFiring, incident: Incident): boolean {
@@ -55,8 +53,8 @@ export function scoreRules(
     incidents: scored,
     wrong,
     fired: firings.length,
-    precision: firings.length === 0 ? 1 : (firings.length - wrong.length) / firings.length,
-    recall: expected.length === 0 ? 1 : found / expected.length,
+    precision: firings.length === 0 ? null : (firings.length - wrong.length) / firings.length,
+    recall: expected.length === 0 ? null : found / expected.length,
   };
 }
 
@@ -89,7 +87,7 @@ export function rulesText(
       i.by ?? '',
     ]);
     lines.push(formatTable(['incident', 'expect', 'found after', 'by'], found), '');
-    lines.push(`precision ${share(score.precision)}, recall ${share(score.recall)}`);
+    lines.push(qualityText(score));
     for (const f of score.wrong.slice(0, 50)) {
       lines.push(`  ${moment(f.firedMs)} ${f.alert} ${labelsText(f)}: false`);
     }

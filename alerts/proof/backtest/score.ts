@@ -26,16 +26,20 @@ export interface IncidentScore {
   budgetSpent: number;
 }
 
-export interface SeverityScore {
+export interface SeverityScore extends Quality {
   fired: number;
   perWeek: number;
   /** Firings that belong to no incident of this severity. */
   wrong: number;
   expected: number;
   found: number;
-  /** 1 where nothing fired or nothing was to be found. */
-  precision: number;
-  recall: number;
+}
+
+export interface Quality {
+  /** Null if nothing fired. */
+  precision: number | null;
+  /** Null if nothing was to be found. */
+  recall: number | null;
 }
 
 export interface Score {
@@ -74,8 +78,8 @@ export function scoreOf(
       wrong: wrongs,
       expected: expected.length,
       found,
-      precision: fired.length === 0 ? 1 : (fired.length - wrongs) / fired.length,
-      recall: expected.length === 0 ? 1 : found / expected.length,
+      precision: fired.length === 0 ? null : (fired.length - wrongs) / fired.length,
+      recall: expected.length === 0 ? null : found / expected.length,
     };
   };
   return {

@@ -1,6 +1,6 @@
 /** Prints a backtest for a terminal. */
 import { formatTable } from '../../../base/terminal.js';
-import type { IncidentScore, SeverityScore } from './score.js';
+import type { IncidentScore, Quality, SeverityScore } from './score.js';
 import type { SloResult } from './run.js';
 
 /** `52s`, `4m`, `1h12m`, `2d3h`: two units at most. */
@@ -49,9 +49,14 @@ export function severityText(name: string, score: SeverityScore): string {
   return (
     `${plural(score.fired)} (${score.perWeek.toFixed(1)} a week), ${score.wrong} false; ` +
     `found ${score.found} of ${score.expected}; ` +
-    `precision ${share(score.precision)}, recall ${share(score.recall)}`
+    qualityText(score)
   );
 }
+
+/** Of no alert there is no precision, and of no incident no recall: neither is 100%. */
+export const qualityText = ({ precision, recall }: Quality): string =>
+  `precision ${precision === null ? 'of none' : share(precision)}, ` +
+  `recall ${recall === null ? 'of none' : share(recall)}`;
 
 export function resultText(result: SloResult, all: boolean): string {
   const { score } = result;
