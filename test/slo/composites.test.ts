@@ -119,11 +119,11 @@ describe('a chain', () => {
   });
 
   test('of parts that are evaluated at other moments is close to that', () => {
-    const { steps, bad, total } = journeys(1, 800);
+    const { steps, bad, total } = journeys(1, 150);
     const apart = (part: string): number => (part === 'shop-cart' ? 3000 : 17_000);
     const sum = counted(chain, steps, undefined, undefined, apart);
     expect(sum.total).toBe(total);
-    expect(Math.abs(sum.bad / bad - 1)).toBeLessThan(0.01);
+    expect(Math.abs(sum.bad / bad - 1)).toBeLessThan(0.03);
   });
 
   test.each([1, 2, 3])('counts each step once with %i evaluations left out', (gap) => {
