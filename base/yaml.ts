@@ -214,15 +214,25 @@ function readJsonText(text: string): unknown[] | undefined {
     return undefined;
   }
   let written = 0;
-  for (const match of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)) if (match[1]) written++;
+  // Neither count makes garbage: a controller reads a registry of ten thousand endpoints at each change.
+  const string = /"(?:[^"\\]|\\.)*"/g;
+  while (string.test(text)) {
+    let at = string.lastIndex;
+    while (text.charCodeAt(at) <= 32) at++;
+    if (text[at] === ':') written++;
+  }
   return written === countKeys(value) ? [value] : undefined;
 }
 
 function countKeys(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;
-  const children = Object.values(value);
-  const own = Array.isArray(value) ? 0 : children.length;
-  return children.reduce<number>((sum, child) => sum + countKeys(child), own);
+  const isList = Array.isArray(value);
+  let count = 0;
+  for (const key in value) {
+    if (!isList) count++;
+    count += countKeys((value as Record<string, unknown>)[key]);
+  }
+  return count;
 }
 
 /** From this size on, plain text is read line by line, and nodes are only made if a place is needed. */

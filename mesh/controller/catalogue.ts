@@ -129,6 +129,7 @@ export class Catalogue {
       before.delete(entry.key);
       this.#store(table, entry);
     }
+    for (const name of snapshot.unchanged ?? []) before.delete(entryKey(kinds.destination, name));
     for (const key of before) this.#remove(table, key);
   }
 

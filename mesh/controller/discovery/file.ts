@@ -85,7 +85,7 @@ export class FileSource implements DiscoverySource {
     if (text === this.#text) return;
     this.#text = text;
     try {
-      this.#compiled = compileRegistry(path, text, trustDomain);
+      this.#compiled = compileRegistry(path, text, trustDomain, this.#compiled?.known);
     } catch (error) {
       return this.#report(messageOf(error));
     }
@@ -95,8 +95,10 @@ export class FileSource implements DiscoverySource {
   }
 
   #publish(): void {
-    if (!this.#compiled) return;
-    this.#sink?.replace(this.#dns.fill(this.#compiled.snapshot));
+    const compiled = this.#compiled;
+    if (!compiled) return;
+    this.#sink?.replace(this.#dns.fill(compiled.snapshot));
+    this.#compiled = reported(compiled);
     this.#tell();
   }
 
@@ -110,4 +112,20 @@ export class FileSource implements DiscoverySource {
     const problems = [...(this.#fileProblem ? [this.#fileProblem] : []), ...this.#dns.problems()];
     this.#sink?.problems(problems);
   }
+}
+
+/** Keeps the destinations that DNS may change, and only the names of the others: the catalogue has them. */
+function reported(compiled: CompiledRegistry): CompiledRegistry {
+  const followed = new Set(compiled.dns.map((b) => b.destination));
+  const { destinations, unchanged = [] } = compiled.snapshot;
+  const rest = destinations.filter((d) => !followed.has(d.name)).map((d) => d.name);
+  if (rest.length === 0) return compiled;
+  return {
+    ...compiled,
+    snapshot: {
+      ...compiled.snapshot,
+      destinations: destinations.filter((d) => followed.has(d.name)),
+      unchanged: [...unchanged, ...rest],
+    },
+  };
 }

@@ -18,6 +18,8 @@ export interface WorkloadServers {
 /** Everything that a source knows at one moment. */
 export interface SourceSnapshot {
   destinations: Destination[];
+  /** Names of further destinations, which are as in the source's last report. */
+  unchanged?: readonly string[];
   servers: WorkloadServers[];
   unknownDestinations?: MeshState['unknownDestinations'];
 }
