@@ -1,5 +1,5 @@
 /** The controller's metrics: plain numbers kept elsewhere, read at each scrape. */
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../../base/clock.js';
 import { packageVersion } from '../../base/paths.js';
 import type { CertificateAuthority } from '../identity/authority.js';
@@ -28,7 +28,6 @@ const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
 
 export function controllerMetrics(sources: MetricSources): Registry {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
   const seconds = new Histogram({
     name: 'firedrill_controller_propagation_seconds',
     help: 'Seconds from a change to the last acknowledgement of the proxies that it concerns.',
@@ -43,7 +42,7 @@ export function controllerMetrics(sources: MetricSources): Registry {
   });
   sources.propagation.onComplete = (s) => seconds.observe(s);
   sources.propagation.onAnswer = (s) => each.observe(s);
-  for (const { name, help, read, labels } of readings(sources)) {
+  for (const { name, help, read, labels } of [...processReadings(), ...readings(sources)]) {
     // Increasing values are declared counters; prom-client's own Counter cannot be set.
     const gauge = new Gauge({
       name,
@@ -73,6 +72,37 @@ interface Metric {
 }
 
 const one = (value: number): Reading[] => [[{}, value]];
+
+/**
+ * By the names of prom-client's default metrics, without those that look at each of thousands of connections: at each
+ * scrape they took longer than a change to every proxy.
+ */
+function processReadings(): Metric[] {
+  const memory = (
+    name: string,
+    help: string,
+    field: 'rss' | 'heapTotal' | 'heapUsed' | 'external',
+  ): Metric => ({ name, help, read: () => one(process.memoryUsage()[field]) });
+  return [
+    {
+      name: 'process_cpu_seconds_total',
+      help: 'User and system CPU time.',
+      read: () => {
+        const { user, system } = process.cpuUsage();
+        return one((user + system) / 1e6);
+      },
+    },
+    {
+      name: 'process_start_time_seconds',
+      help: 'When the process started, since the epoch.',
+      read: () => one(performance.timeOrigin / 1000),
+    },
+    memory('process_resident_memory_bytes', 'Resident memory.', 'rss'),
+    memory('nodejs_heap_size_total_bytes', 'Heap reserved.', 'heapTotal'),
+    memory('nodejs_heap_size_used_bytes', 'Heap in use.', 'heapUsed'),
+    memory('nodejs_external_memory_bytes', 'Memory outside the heap.', 'external'),
+  ];
+}
 
 function readings(s: MetricSources): Metric[] {
   const issuer = () => s.authority.issuing.chain[0];

@@ -43,6 +43,9 @@ test('C1: a proxy joins with a token, gets a snapshot, then only what changed', 
   const text = await metrics(controller.adminPort);
   expect(text).toMatch(/firedrill_controller_connected_proxies 1\n/);
   expect(text).toMatch(/# TYPE firedrill_controller_acks_total counter/);
+  expect(text).toMatch(/# TYPE process_cpu_seconds_total counter/);
+  expect(text).toMatch(/^process_resident_memory_bytes \d{8,}$/m);
+  expect(text).toMatch(/^process_start_time_seconds \d{10}/m);
   expect(text).toMatch(/firedrill_identity_certificates_issued_total\{reason="join"\} 1\n/);
 });
 
