@@ -33,6 +33,8 @@ async function main(argv: readonly string[]): Promise<void> {
 
 // The command line imports this file too; the controller starts at once only if the file runs as the program.
 if (process.argv[1] === program('mesh/controller/main')) {
+  // Each TLS connection keeps a few bytes of a pool for its whole life, and with them the pool: 8 kB by default.
+  Buffer.poolSize = 1024;
   main(process.argv.slice(2)).catch((error: unknown) => {
     const text = error instanceof UserError ? error.message : (error as Error).stack;
     process.stderr.write(`${text ?? messageOf(error)}\n`);

@@ -37,6 +37,11 @@ const certifyLimitMs = 10_000;
 const handshakeLimitMs = 10_000;
 /** Closes connections without a call: proxies keep theirs for a stream, and close it after a certificate. */
 const idleLimitMs = 30_000;
+/**
+ * OpenSSL's side of a connection keeps a buffer of the largest write for as long as the connection lasts: a first
+ * update of 30 kB, written whole, costs each of thousands of proxies that much.
+ */
+const pieceBytes = 8 * 1024;
 
 export interface ServerCredentials {
   /** PEM. */
@@ -79,7 +84,8 @@ const statusOf: Record<RefusalReason, number> = {
 
 export class ControlServer {
   readonly #server: http2.Http2SecureServer;
-  readonly #connections = new Set<http2.ServerHttp2Session>();
+  /** With the number of its proxies' streams. */
+  readonly #connections = new Map<http2.ServerHttp2Session, number>();
   readonly #streams = new Map<http2.ServerHttp2Stream, Session>();
   readonly #parts: ServerParts;
   #sweep: Timer | undefined;
@@ -110,14 +116,12 @@ export class ControlServer {
       keepAliveInitialDelay: 15_000,
     });
     this.#server.on('session', (session) => {
-      this.#connections.add(session);
+      this.#connections.set(session, 0);
       session.on('close', () => this.#connections.delete(session));
       session.on('error', () => session.destroy());
       // Measures idle time; a connection with a proxy's stream is left alone.
       session.setTimeout(idleLimitMs, () => {
-        if (![...this.#streams.keys()].some((stream) => stream.session === session)) {
-          session.destroy();
-        }
+        if (!this.#connections.get(session)) session.destroy();
       });
     });
     this.#server.on('stream', (stream, headers) => this.#take(stream, headers));
@@ -140,7 +144,7 @@ export class ControlServer {
     this.#server.setSecureContext({ ...credentials, minVersion: 'TLSv1.3' });
     if (credentials.ca.join() === this.#trusted) return;
     this.#trusted = credentials.ca.join();
-    for (const connection of this.#connections) this.#outdated.add(connection);
+    for (const connection of this.#connections.keys()) this.#outdated.add(connection);
     for (const stream of this.#streams.keys()) {
       const client = this.#clientOf(stream);
       if (client?.trusted) continue;
@@ -183,10 +187,10 @@ export class ControlServer {
   async close(): Promise<void> {
     this.#sweep?.cancel();
     this.cutStreams();
-    for (const connection of this.#connections) connection.close();
+    for (const connection of this.#connections.keys()) connection.close();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     const timer = setTimeout(() => {
-      for (const connection of this.#connections) connection.destroy();
+      for (const connection of this.#connections.keys()) connection.destroy();
     }, 500);
     await closed;
     clearTimeout(timer);
@@ -269,12 +273,13 @@ export class ControlServer {
       return end(stream, status, text);
     }
     respond(stream);
+    const connection = stream.session as http2.ServerHttp2Session;
     const splitter = new MessageSplitter(maxMessageBytes);
     stream.on('data', (chunk: Buffer) => {
       if (stream.writableEnded) return;
       try {
         for (const bytes of splitter.push(chunk)) {
-          this.#hear(stream, identity, decodeProxyMessage(bytes));
+          this.#hear(stream, connection, identity, decodeProxyMessage(bytes));
         }
       } catch (error) {
         const [status, text] = describe(error);
@@ -284,12 +289,23 @@ export class ControlServer {
     stream.on('end', () => end(stream, grpcStatus.ok, ''));
     stream.on('close', () => {
       const session = this.#streams.get(stream);
-      this.#streams.delete(stream);
+      if (!this.#streams.delete(stream)) return;
+      this.#countStreams(connection, -1);
       if (session) this.#parts.sessions.close(session);
     });
   }
 
-  #hear(stream: http2.ServerHttp2Stream, identity: string, message: ProxyMessage): void {
+  #countStreams(connection: http2.ServerHttp2Session, change: 1 | -1): void {
+    const count = this.#connections.get(connection);
+    if (count !== undefined) this.#connections.set(connection, count + change);
+  }
+
+  #hear(
+    stream: http2.ServerHttp2Stream,
+    connection: http2.ServerHttp2Session,
+    identity: string,
+    message: ProxyMessage,
+  ): void {
     const { sessions } = this.#parts;
     const session = this.#streams.get(stream);
     if (message.kind === 'hello') {
@@ -297,9 +313,10 @@ export class ControlServer {
       this.#streams.set(
         stream,
         sessions.open(identity, this.#checked(message.hello, identity), {
-          send: (bytes) => void stream.write(frameMessage(bytes)),
+          send: (frame) => writeInPieces(stream, frame),
         }),
       );
+      this.#countStreams(connection, 1);
       return;
     }
     if (!session)
@@ -364,6 +381,14 @@ function describe(error: unknown): [number, string] {
 
 function respond(stream: http2.ServerHttp2Stream): void {
   stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+}
+
+/** Writes each piece after the one before it is with the kernel. */
+function writeInPieces(stream: http2.ServerHttp2Stream, frame: Buffer, from = 0): void {
+  if (stream.destroyed || stream.writableEnded) return;
+  const to = from + pieceBytes;
+  if (to >= frame.length) stream.write(from === 0 ? frame : frame.subarray(from));
+  else stream.write(frame.subarray(from, to), () => writeInPieces(stream, frame, to));
 }
 
 /**

@@ -3,24 +3,26 @@
  * merged.
  */
 import type { Clock } from '../../base/clock.js';
-import {
-  encodeResource,
-  encodeUpdate,
-  type Hello,
-  type Kind,
-  kinds,
-  type Resource,
-} from './api/messages.js';
+import { encodeResource, type Hello, type Kind, kinds, type Resource } from './api/messages.js';
 import { type Catalogue, type Entry, entryKey } from './catalogue.js';
 import type { Batch, Propagation } from './propagation.js';
 import { bundleTopic, serversTopic, settingsTopic, topicsOf } from './topics.js';
+import type { UpdateFrames } from './update-frames.js';
 
 /** Larger updates are cut into parts, so that a thousand slow readers do not hold a thousand snapshots. */
 const maxUpdateBytes = 64 * 1024;
 const noJson: Buffer = Buffer.alloc(0);
 
 export interface SessionWire {
-  send(message: Buffer): void;
+  /** Sends an update with its prefix. Other sessions may send the same bytes. */
+  send(frame: Buffer): void;
+}
+
+export interface SessionParts {
+  catalogue: Catalogue;
+  propagation: Propagation;
+  frames: UpdateFrames;
+  clock: Clock;
 }
 
 interface InFlight {
@@ -38,6 +40,7 @@ export class Session {
   readonly #wire: SessionWire;
   readonly #catalogue: Catalogue;
   readonly #propagation: Propagation;
+  readonly #frames: UpdateFrames;
   readonly #clock: Clock;
   readonly #topics = new Set<string>();
   readonly #subscriptions = new Set<string>();
@@ -62,12 +65,7 @@ export class Session {
   /** For drills: no update is sent while this is true. */
   stalled: () => boolean = () => false;
 
-  constructor(
-    identity: string,
-    hello: Hello,
-    wire: SessionWire,
-    parts: { catalogue: Catalogue; propagation: Propagation; clock: Clock },
-  ) {
+  constructor(identity: string, hello: Hello, wire: SessionWire, parts: SessionParts) {
     const { known, subscribe, issuer, ...rest } = hello;
     this.identity = identity;
     this.hello = rest;
@@ -75,6 +73,7 @@ export class Session {
     this.#wire = wire;
     this.#catalogue = parts.catalogue;
     this.#propagation = parts.propagation;
+    this.#frames = parts.frames;
     this.#clock = parts.clock;
     this.connectedAtMs = parts.clock.nowMs();
     this.#snapshot = known.length === 0;
@@ -135,7 +134,7 @@ export class Session {
   }
 
   /** Sends the pending objects, unless an update is unacknowledged. Safe to call at any time. */
-  flush(): void {
+  flush(nowMs = this.#clock.nowMs()): void {
     if (this.#inFlight) return;
     if (this.#greeted && this.#dirty.size === 0 && this.#absent.length === 0) return;
     if (this.stalled()) return;
@@ -161,11 +160,10 @@ export class Session {
     }
     const more = this.#dirty.size > 0;
     const version = this.#catalogue.version;
-    const nowMs = this.#clock.nowMs();
     const batches = more ? [] : this.#waiting.splice(0);
     this.#inFlight = { version, keys, batches, sentAtMs: nowMs, more };
     this.#wire.send(
-      encodeUpdate({
+      this.#frames.frame({
         version,
         snapshot: this.#snapshot,
         resources,

@@ -3,7 +3,8 @@ import type { Clock } from '../../base/clock.js';
 import type { Hello } from './api/messages.js';
 import type { Catalogue, Change } from './catalogue.js';
 import type { Propagation } from './propagation.js';
-import { Session, type SessionWire } from './session.js';
+import { Session, type SessionParts, type SessionWire } from './session.js';
+import { UpdateFrames } from './update-frames.js';
 
 /**
  * A proxy that has not answered for longer than this is disconnected: it reconnects, and gets everything that it
@@ -14,13 +15,13 @@ export const answerTimeoutMs = 60_000;
 export class Sessions {
   readonly #sessions = new Set<Session>();
   readonly #byTopic = new Map<string, Set<Session>>();
-  readonly #parts: { catalogue: Catalogue; propagation: Propagation; clock: Clock };
+  readonly #parts: SessionParts;
   stalled: () => boolean = () => false;
   acks = 0;
   nacks = 0;
 
   constructor(parts: { catalogue: Catalogue; propagation: Propagation; clock: Clock }) {
-    this.#parts = parts;
+    this.#parts = { ...parts, frames: new UpdateFrames() };
     parts.catalogue.onChange = (change) => this.#publish(change);
   }
 
@@ -79,7 +80,9 @@ export class Sessions {
       }
       for (const session of told) concerned.add(session);
     }
-    for (const session of concerned) session.flush();
+    // One time for all, so that they can be sent the same bytes.
+    const nowMs = this.#parts.clock.nowMs();
+    for (const session of concerned) session.flush(nowMs);
   }
 
   #join(topic: string, session: Session): void {

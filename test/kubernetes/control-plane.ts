@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import { type Child, startNode } from '../../base/child.js';
 import { realClock } from '../../base/clock.js';
 import { program } from '../../base/paths.js';
-import { controllerNodeFlags } from '../../mesh/controller/node-flags.js';
+import { controllerEnvironment, controllerNodeFlags } from '../../mesh/controller/node-flags.js';
 import { ports } from '../../mesh/kubernetes/annotations.js';
 import { type AnyObject, resources } from '../../mesh/kubernetes/client/objects.js';
 import { injectOptionsOf } from '../../mesh/kubernetes/inject/config.js';
@@ -62,6 +62,7 @@ export async function startInstalledController(
   );
   const child = startNode(name, program('mesh/controller/main'), ['--config', file], {
     nodeFlags: controllerNodeFlags,
+    env: { ...controllerEnvironment },
     onStderr: (line) => {
       if (process.env.FIREDRILL_DEBUG !== undefined) process.stderr.write(`${name}: ${line}\n`);
     },

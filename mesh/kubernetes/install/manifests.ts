@@ -1,5 +1,5 @@
 /** Every object of an installation, from its values. The Helm chart comes from the same call with symbols as values. */
-import { controllerNodeFlags } from '../../controller/node-flags.js';
+import { controllerEnvironment, controllerNodeFlags } from '../../controller/node-flags.js';
 import { stringify } from 'yaml';
 import { labels, ports } from '../annotations.js';
 import type { AnyObject } from '../client/objects.js';
@@ -118,6 +118,7 @@ function controllerObjects(values: Values, revision: string): Manifest[] {
     ],
   };
   const app = { app: name };
+  const listening = { grpc: ports.controllerGrpc, admin: ports.controllerAdmin };
   const command = [
     'node',
     ...controllerNodeFlags,
@@ -127,16 +128,10 @@ function controllerObjects(values: Values, revision: string): Manifest[] {
   ];
   return [
     { object: configMap(namespace, `${name}-config`, { 'controller.yaml': stringify(config) }) },
+    { object: service(namespace, name, app, listening) },
     {
-      object: service(namespace, name, app, {
-        grpc: ports.controllerGrpc,
-        admin: ports.controllerAdmin,
-      }),
-    },
-    {
-      object: deployment(values, name, names.controller, values.controller, command, {
-        grpc: ports.controllerGrpc,
-        admin: ports.controllerAdmin,
+      object: deployment(values, name, names.controller, values.controller, command, listening, {
+        ...controllerEnvironment,
       }),
     },
     { when: 'podDisruptionBudget.enabled', object: disruptionBudget(namespace, name) },
@@ -232,6 +227,26 @@ const networkPolicy = (namespace: string, name: string, ingress: unknown[]): Any
   spec: { podSelector: { matchLabels: { app: name } }, policyTypes: ['Ingress'], ingress },
 });
 
+/** Several replicas are placed on different nodes. */
+const apart = (name: string): object => ({
+  podAntiAffinity: {
+    preferredDuringSchedulingIgnoredDuringExecution: [
+      {
+        weight: 100,
+        podAffinityTerm: {
+          topologyKey: 'kubernetes.io/hostname',
+          labelSelector: { matchLabels: { app: name } },
+        },
+      },
+    ],
+  },
+});
+
+function environmentOf(variables: Readonly<Record<string, string>>): object {
+  const env = Object.entries(variables).map(([name, value]) => ({ name, value }));
+  return env.length > 0 ? { env } : {};
+}
+
 function deployment(
   values: Values,
   name: string,
@@ -239,6 +254,7 @@ function deployment(
   part: Values['controller'],
   command: string[],
   listening: Record<string, number>,
+  environment: Readonly<Record<string, string>> = {},
 ): AnyObject {
   const probed = 'admin' in listening ? 'admin' : 'webhook';
   const probe = (path: string): unknown => ({
@@ -263,26 +279,14 @@ function deployment(
             fsGroup: 2103,
             seccompProfile: { type: 'RuntimeDefault' },
           },
-          // Several replicas are placed on different nodes.
-          affinity: {
-            podAntiAffinity: {
-              preferredDuringSchedulingIgnoredDuringExecution: [
-                {
-                  weight: 100,
-                  podAffinityTerm: {
-                    topologyKey: 'kubernetes.io/hostname',
-                    labelSelector: { matchLabels: { app: name } },
-                  },
-                },
-              ],
-            },
-          },
+          affinity: apart(name),
           containers: [
             {
               name: 'main',
               image: values.image,
               imagePullPolicy: values.imagePullPolicy,
               command,
+              ...environmentOf(environment),
               ports: Object.entries(listening).map(([portName, port]) => ({
                 name: portName,
                 containerPort: port,
