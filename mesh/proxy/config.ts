@@ -88,8 +88,7 @@ const match = object({
 
 const respond = object({ status: required(oneOf(404, 500)), reason: required(name) });
 
-/** All fields of a route, in the model's form. */
-export const routeFields = {
+const route = object({
   name: required(name),
   matches: list(match),
   split: list(
@@ -139,8 +138,7 @@ export const routeFields = {
   }),
   rewrite: object({ host: text(), prefix: text(), path: text() }),
   failure: object({ statuses: required(statuses), grpcStatuses }),
-};
-const route = object(routeFields);
+});
 
 const endpoint = object({
   address: required(address),
@@ -152,6 +150,7 @@ const endpoint = object({
   plainPorts: list(port),
 });
 
+/** All fields of a backend, in the model's form. */
 export const backendFields = {
   name: required(name),
   endpoints: required(list(endpoint)),

@@ -2,22 +2,22 @@
  * An attempt, and a copy of it to another endpoint if the first has not begun to answer for a while. The first answer
  * that is no failure is passed on, and the other attempt is cancelled; both protocols see one attempt.
  */
+import type { Clock, Timer } from '../../base/clock.js';
 import type { EndpointState, Flow, Hedge, TryFailure } from './flow/contract.js';
-import { Deadline, type DeadlineWheel } from './listen/deadlines.js';
 import type { OpenTry, Try, TryHandler, TryRequest } from './seam.js';
 
 /** For requests without a body. `open` opens each of the two, in the protocol of its endpoint. */
-export function hedgedTries(flow: Flow, wheel: DeadlineWheel, open: OpenTry): OpenTry {
+export function hedgedTries(flow: Flow, timers: Pick<Clock, 'after'>, open: OpenTry): OpenTry {
   const { hedge } = flow;
   if (!hedge) return open;
-  return (...asked) => new HedgedTry(hedge, wheel, open, ...asked);
+  return (...asked) => new HedgedTry(hedge, timers, open, ...asked);
 }
 
 class HedgedTry implements Try {
   readonly #hedge: Hedge;
   readonly #open: OpenTry;
   readonly #request: TryRequest;
-  readonly #deadline: Deadline;
+  readonly #deadline: Timer;
   readonly handler: TryHandler;
   /** The attempts under way: both, or the one that goes on alone. */
   #attempts: Attempt[] = [];
@@ -25,7 +25,7 @@ class HedgedTry implements Try {
 
   constructor(
     hedge: Hedge,
-    wheel: DeadlineWheel,
+    timers: Pick<Clock, 'after'>,
     open: OpenTry,
     endpoint: EndpointState,
     request: TryRequest,
@@ -35,8 +35,7 @@ class HedgedTry implements Try {
     this.#open = open;
     this.#request = request;
     this.handler = handler;
-    this.#deadline = new Deadline(wheel, () => this.#copy());
-    this.#deadline.at(wheel.nowMs() + hedge.afterMs);
+    this.#deadline = timers.after(hedge.afterMs, () => this.#copy());
     this.#first = this.#send(endpoint);
   }
 

@@ -1,34 +1,26 @@
 /** A destination with a variant's changes: merge patches (RFC 7396) to its routes and backends. */
-import { UserError } from '../../base/errors.js';
 import type { Destination } from '../model.js';
-import { backendFields, checkedConfig, routeFields } from '../proxy/config.js';
+import { backendFields, checkedConfig } from '../proxy/config.js';
 
 interface Variant {
   name: string;
   change: Readonly<Record<string, unknown>>;
 }
 
-/** Any field of a route or a backend can be changed, but for its name. Throws a UserError if the result is invalid. */
+/** Any field of a route or a backend can be changed. Throws a UserError if the result is invalid. */
 export function changed(destination: Destination, { name, change }: Variant): Destination {
-  const of = (fields: object): [string, unknown][] =>
-    Object.entries(change).filter(([field]) => field !== 'name' && Object.hasOwn(fields, field));
-  for (const field of Object.keys(change)) {
-    if (field !== 'name' && (field in routeFields || field in backendFields)) continue;
-    throw new UserError({
-      message: `unknown field '${field}'`,
-      expected: [...new Set(Object.keys({ ...routeFields, ...backendFields }))].slice(1).join(', '),
-    });
-  }
+  const fields = Object.entries(change);
+  const isOfBackend = (field: string): boolean => field !== 'name' && field in backendFields;
+  const ofRoutes = fields.filter(([field]) => !isOfBackend(field));
+  const ofBackends = Object.fromEntries(fields.filter(([field]) => isOfBackend(field)));
   const patched = {
     ...destination,
     routes: destination.routes.map((r) => {
       // Partial settings are not added to a route that lacks them: a route without retries stays without.
-      const known = of(routeFields).filter(
-        ([field, value]) => field in r || !isPartial(field, value),
-      );
+      const known = ofRoutes.filter(([field, value]) => field in r || !isPartial(field, value));
       return merged(r, Object.fromEntries(known));
     }),
-    backends: destination.backends.map((b) => merged(b, Object.fromEntries(of(backendFields)))),
+    backends: destination.backends.map((b) => merged(b, ofBackends)),
   };
   const { state } = checkedConfig(
     {

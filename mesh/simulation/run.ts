@@ -5,7 +5,6 @@ import type { Destination } from '../model.js';
 import type { EndpointState, End, Flow, RequestInfo, TryFailure } from '../proxy/flow/contract.js';
 import { createGateway, type Gateway } from '../proxy/flow/gateway.js';
 import { hedgedTries } from '../proxy/hedge.js';
-import { DeadlineWheel } from '../proxy/listen/deadlines.js';
 import type { Try, TryHandler } from '../proxy/seam.js';
 import { changed } from './change.js';
 import { EventClock } from './event-clock.js';
@@ -78,7 +77,6 @@ function gatewayFor(destination: Destination, clock: EventClock, random: Random)
 class World {
   readonly clock: EventClock;
   readonly gateway: Gateway;
-  readonly deadlines: DeadlineWheel;
   readonly servers: Map<string, SimulatedServer>;
   readonly seconds: Second[];
   readonly latencies: number[] = [];
@@ -87,7 +85,6 @@ class World {
 
   constructor(incident: Incident, gateway: Gateway, clock: EventClock) {
     this.clock = clock;
-    this.deadlines = new DeadlineWheel(clock);
     this.gateway = gateway;
     this.#incident = incident;
     const random = seededRandom(incident.seed + 2);
@@ -192,7 +189,7 @@ class SimulatedRequest implements TryHandler {
   #step(): void {
     if (this.#isOver) return;
     const flow = this.#flow;
-    const { clock, deadlines } = this.#world;
+    const { clock } = this.#world;
     if (flow.refusal) return this.#end('complete', flow.refusal.status);
     const endpoint = flow.pick();
     if (!endpoint) {
@@ -206,7 +203,7 @@ class SimulatedRequest implements TryHandler {
         this.failed('try-timeout');
       });
     }
-    const open = hedgedTries(flow, deadlines, (to, _, handler) => this.#send(to, handler));
+    const open = hedgedTries(flow, clock, (to, _, handler) => this.#send(to, handler));
     this.#try = open(endpoint, { ...this.#client, ...headOnly }, this);
   }
 

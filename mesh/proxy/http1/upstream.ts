@@ -83,11 +83,6 @@ export class Upstream implements WireUser, Lane {
     this.head = new Head('response', pool.maxHeadBytes);
   }
 
-  /** Whether the response or the connection has ended: no more callbacks follow for its user. */
-  get isFree(): boolean {
-    return this.#user === undefined;
-  }
-
   /** Whether both certificates are still valid, long after the handshake. */
   isProven(): boolean {
     const { expiresMs } = this.wire;

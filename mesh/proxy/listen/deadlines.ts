@@ -68,6 +68,12 @@ export class DeadlineWheel {
     return this.#clock.monotonicMs();
   }
 
+  after(delayMs: number, run: () => void): Timer {
+    const deadline = new Deadline(this, run);
+    deadline.at(this.nowMs() + delayMs);
+    return deadline;
+  }
+
   place(deadline: Deadline): void {
     // Rounded up: never early.
     let slot = Math.ceil(deadline.dueMs / slotMs);

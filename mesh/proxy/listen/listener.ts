@@ -19,7 +19,6 @@ import { counted, opaqueProtocol } from './connect.js';
 import { afterPoll } from './deadlines.js';
 import { maxLookedAt, type Spoken, spokenIn } from './detection.js';
 import { type Newcomer, Newcomers } from './newcomers.js';
-import { WaitingLine } from './waiting-line.js';
 import { letGo, takeOver } from './take-over.js';
 import type { Wire, WireUser } from './wire.js';
 
@@ -74,12 +73,6 @@ export interface ListenerParts {
   accept(accepted: Accepted): void;
 }
 
-interface Handshake {
-  readonly client: string;
-  readonly socket: Socket;
-  readonly isOpaque: boolean;
-}
-
 interface Meta {
   readonly peerAddress: string;
   readonly originalDst: string | undefined;
@@ -91,19 +84,14 @@ const nothing = Buffer.alloc(0);
  * that, clients retry after one second, then after three.
  */
 const backlog = 4096;
-/** Handshakes begun in one turn of the event loop. */
-const handshakesATurn = 4;
 
 export class Listener {
   readonly #parts: ListenerParts;
   readonly #server: Server;
   #tls: TlsServer | undefined;
   #opaqueTls: TlsServer | undefined;
-  readonly #handshakes = new WaitingLine<Handshake>();
   readonly #newcomers: Newcomers;
   open = 0;
-  /** Connections refused because there were too many. */
-  overflow = 0;
 
   constructor(parts: ListenerParts) {
     this.#parts = parts;
@@ -141,7 +129,6 @@ export class Listener {
   #accept(socket: Socket): void {
     const { maxConnections, direction, originalDst } = this.#parts;
     if (this.open >= maxConnections) {
-      this.overflow++;
       socket.destroy();
       return;
     }
@@ -204,7 +191,7 @@ export class Listener {
 
   // TLS.
 
-  /** A handshake costs a millisecond of CPU: in a burst the clients take turns, and requests are served in between. */
+  /** A handshake costs a millisecond of CPU; the line of newcomers bounds those that begin in a turn. */
   #handshake(socket: Socket, meta: Meta): void {
     const { clock, handshakeTimeoutMs } = this.#parts;
     const timer = clock.after(handshakeTimeoutMs, () =>
@@ -216,23 +203,11 @@ export class Listener {
     );
     pendingHandshakes.set(socket, { meta, settled: () => timer.cancel() });
     const isOpaque = this.#parts.declared(meta.originalDst) === 'opaque';
-    const waiter = { client: meta.peerAddress, socket, isOpaque };
     socket.once('close', () => {
       timer.cancel();
-      this.#handshakes.delete(waiter);
       if (pendingHandshakes.delete(socket)) this.open--;
     });
-    this.#handshakes.push(waiter, clock.monotonicMs());
-    if (this.#handshakes.size === 1) setImmediate(() => this.#someHandshakes());
-  }
-
-  #someHandshakes(): void {
-    for (let i = 0; i < handshakesATurn; i++) {
-      const waiter = this.#handshakes.shift();
-      if (!waiter) return;
-      this.#tlsServer(waiter.isOpaque).emit('connection', waiter.socket);
-    }
-    if (this.#handshakes.size > 0) setImmediate(() => this.#someHandshakes());
+    this.#tlsServer(isOpaque).emit('connection', socket);
   }
 
   /** An app that gets opaque bytes must not get HTTP/2 unless its client offered it. */

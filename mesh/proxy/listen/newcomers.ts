@@ -16,6 +16,8 @@ export interface Newcomer extends Waits {
 
 /** The runtime accepts one connection in a turn, so that more than one uses up any line. */
 const firstsATurn = 4;
+/** With more, the one that has been silent for longest is no newcomer any more: a turn must not pause thousands. */
+const mostReading = 1024;
 /** A longer line than this takes is no burst. */
 const longestWaitMs = 10_000;
 
@@ -58,6 +60,8 @@ export class Newcomers {
   }
 
   #read(one: Newcomer): void {
+    const [silent] = this.#reading;
+    if (silent && this.#reading.size >= mostReading) this.#reading.delete(silent);
     this.#reading.add(one);
     one.goOn();
   }

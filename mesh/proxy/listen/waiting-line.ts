@@ -66,24 +66,4 @@ export class WaitingLine<T extends Waits> {
     for (const one of late) this.delete(one);
     return late;
   }
-
-  /** The arrival time of the request that has waited longest; Infinity: none waits. */
-  get oldestMs(): number {
-    let oldest = Infinity;
-    for (const line of this.#clients.values()) {
-      for (const sinceMs of line.values()) {
-        oldest = Math.min(oldest, sinceMs);
-        break;
-      }
-    }
-    return oldest;
-  }
-
-  /** Removes all requests. */
-  clear(): T[] {
-    const all = [...this.#clients.values()].flatMap((line) => [...line.keys()]);
-    this.#clients.clear();
-    this.size = 0;
-    return all;
-  }
 }

@@ -78,10 +78,9 @@ test('clients that wait for a connection take turns, and the greediest stands ba
   expect(line.displace('modest')).toEqual({ client: 'greedy', n: 4 });
   expect(line.displace('greedy')).toBeUndefined();
   expect([line.shift(), line.shift(), line.shift()].map((one) => one?.n)).toEqual([0, 9, 1]);
-  expect(line.oldestMs).toBe(2);
   expect(line.late(3).map((one) => one.n)).toEqual([2]);
   expect(line.size).toBe(1);
-  expect(line.clear()).toEqual([{ client: 'greedy', n: 3 }]);
+  expect(line.shift()).toEqual({ client: 'greedy', n: 3 });
   expect(line.shift()).toBeUndefined();
 });
 
@@ -143,6 +142,17 @@ test('new connections that say nothing hold nobody up, and none waits for longer
   nextTurn();
   expect(read).toEqual([]);
   expect(gone).toEqual(['13']);
+});
+
+test('of thousands of silent connections a turn pauses the latest thousand only', () => {
+  const { line, resting, one } = newcomers();
+  const all = Array.from({ length: 3000 }, (_, n) => one(String(n)));
+  for (const newcomer of all) line.add(newcomer);
+  // The first is served as one that has been there before.
+  for (const newcomer of [all[0], ...all.slice(-4)] as Newcomer[]) line.heard(newcomer);
+  expect(resting.size).toBe(1020);
+  expect(resting.has('1975')).toBe(false);
+  expect(resting.has('1976')).toBe(true);
 });
 
 test('a burst of new clients: a client that was there before is served in between', async () => {
