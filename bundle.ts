@@ -41,6 +41,10 @@ const forNode = {
   chunkNames: 'parts/[name]-[hash]',
 } as const;
 
+/** Some imports of the Kubernetes client are CommonJS, which needs `require`. */
+const requireLine =
+  "import { createRequire as asked } from 'node:module'; const require = asked(import.meta.url);";
+
 /**
  * The programs started or imported by their path, and the `exports` of package.json. package.json lists the same
  * under `files`.
@@ -149,10 +153,7 @@ function builds(): BuildOptions[] {
       entryPoints: [...programs, ...libraries].map((name) => `${name}.ts`),
       external: installed().filter((name) => !bundled.includes(name)),
       legalComments: 'inline',
-      // Some imports of the Kubernetes client are CommonJS, which needs `require`.
-      banner: {
-        js: "import { createRequire as asked } from 'node:module'; const require = asked(import.meta.url);",
-      },
+      banner: { js: requireLine },
       plugins: [withoutUnused, already],
     },
     // k6 runs it, and a ConfigMap holds it: one file.
@@ -177,7 +178,7 @@ const proxyBundle = 'parts/proxy';
 const licencesFile = 'licences.md';
 
 /** The file ends with a hash of itself, for the loader. */
-function hashed({ text }: OutputFile): { contents: Buffer; hash: string } {
+function hashed({ text }: Pick<OutputFile, 'text'>): { contents: Buffer; hash: string } {
   const hash = createHash('sha256').update(text).digest('hex').slice(0, 16);
   return { contents: Buffer.from(`${text}//${hash}`), hash };
 }
@@ -232,11 +233,18 @@ function write(path: string, contents: Uint8Array): void {
 /** `fresh`: also removes parts of earlier builds; otherwise they stay, for running programs. */
 async function bundle(fresh: boolean): Promise<void> {
   const { build } = await import('esbuild');
-  const files: OutputFile[] = [];
+  const { withSmallPartsJoined } = await import('./small-parts.js');
+  const files: Pick<OutputFile, 'path' | 'text' | 'contents'>[] = [];
   const used: string[] = [];
   for (const options of builds()) {
     const { outputFiles = [], metafile } = await build(options);
-    files.push(...outputFiles);
+    if (options.banner?.js !== requireLine) files.push(...outputFiles);
+    else {
+      const folder = join(packageRoot, 'dist', 'parts');
+      const settings = { folder, banner: requireLine, target: forNode.target };
+      for (const { path, text } of await withSmallPartsJoined(outputFiles, settings))
+        files.push({ path, text, contents: Buffer.from(text) });
+    }
     for (const { inputs } of Object.values(metafile?.outputs ?? {}))
       for (const [path, { bytesInOutput }] of Object.entries(inputs))
         if (bytesInOutput > 0) used.push(path);

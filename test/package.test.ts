@@ -124,6 +124,30 @@ test.each([
   expect(stdout + stderr).toMatch(expected);
 });
 
+test('a command loads few files: to find and link a module costs more than to run it', () => {
+  const hook = join(project, 'hook.mjs');
+  const list = join(project, 'loaded.txt');
+  const load = `import { appendFileSync } from 'node:fs';
+export function load(url, context, next) {
+  appendFileSync(process.env.LOADED, url + '\\n');
+  return next(url, context);
+}`;
+  const source = JSON.stringify(`data:text/javascript,${encodeURIComponent(load)}`);
+  writeFileSync(hook, `import { register } from 'node:module'; register(${source});`);
+  const cli = join('node_modules', 'firedrill', 'dist', 'cli.js');
+  const slo = join('node_modules', 'firedrill', 'examples', 'slo', 'retail.yaml');
+  const args = ['--import', hook, cli, 'slo', 'generate', '-i', slo, '-o', 'counted'];
+  const env = { ...process.env, LOADED: list };
+  const { status } = spawnSync(process.execPath, args, { cwd: project, encoding: 'utf8', env });
+  expect(status).toBe(0);
+  const files = readFileSync(list, 'utf8')
+    .split('\n')
+    .filter((url) => url.startsWith('file:'));
+  // 49 before the small parts were joined.
+  expect(files.length).toBeLessThan(40);
+  expect(files.filter((url) => /\/parts\/small-[0-9A-F]{8}\.js$/.test(url)).length).toBe(1);
+});
+
 testWith('k6')('k6 loads the script that the package brings', () => {
   const script = join(project, 'node_modules', 'firedrill', 'dist', 'chaos/load/k6/script.js');
   const route = { name: 'home', method: 'GET', path: '/', requestsPerSecond: 1 };
