@@ -6,7 +6,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { messageOf, type Place, type Problem } from '../../base/errors.js';
 import type { Path, YamlDocument } from '../../base/yaml.js';
-import { glob } from '../proof/unit/glob.js';
+import { glob } from '../../base/glob.js';
 import { TemplateError } from '../template/lex.js';
 import { type Node, parseTemplate } from '../template/parse.js';
 import type { AmConfig } from './config.js';

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
-import { glob } from '../proof/unit/glob.js';
+import { glob } from '../../base/glob.js';
 import type { AmConfig } from '../routing/config.js';
 import {
   integrationsOf,

@@ -7,7 +7,7 @@ import { inputName } from '../../../base/input.js';
 import { type Place, UserError } from '../../../base/errors.js';
 import { checkYaml, readYaml, type YamlDocument } from '../../../base/yaml.js';
 import { numberOf } from '../../watch/exposition.js';
-import { glob } from './glob.js';
+import { glob } from '../../../base/glob.js';
 
 export interface InputSeries {
   series: string;
