@@ -11,7 +11,7 @@ import {
   type Verdict,
 } from '../../policy/authorize.js';
 import type { TlsLabel } from './contract.js';
-import { TokenBucket } from './limit/token-bucket.js';
+import { TokenBucket } from '../../token-bucket.js';
 import type { FlowParts } from './parts.js';
 
 export interface AuthorizationCell {

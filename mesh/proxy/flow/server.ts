@@ -6,7 +6,7 @@ import { EndpointRecord } from './balance/endpoint.js';
 import type { EndpointState, HeaderEdits, HeaderList, RequestInfo } from './contract.js';
 import { matchProblem } from './destination.js';
 import { Shedder } from './limit/shedder.js';
-import type { RateLimiter } from './limit/token-bucket.js';
+import type { RateLimiter } from './limit/rate-limiter.js';
 import { type FlowParts, ownDestination } from './parts.js';
 import { type RoutePolicy, usualUpgrades } from './request-flow.js';
 import { failuresOf, type StatusSet } from './route/classify.js';

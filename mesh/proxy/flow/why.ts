@@ -4,7 +4,7 @@ import type { FlowRecord } from '../telemetry/flow-record.js';
 import { redactPath } from '../telemetry/redact.js';
 import { classifications, failure } from '../telemetry/request-metrics.js';
 import { readParent } from '../telemetry/trace-context.js';
-import { TokenBucket } from './limit/token-bucket.js';
+import { TokenBucket } from '../../token-bucket.js';
 
 /** Plain JSON, the answer to GET /why?id=. */
 export type WhyRecord = Record<string, unknown>;

@@ -2,7 +2,7 @@
 import type { Clock, Timer } from '../../../base/clock.js';
 import { UserError } from '../../../base/errors.js';
 import type { Random } from '../../../base/random.js';
-import { TokenBucket } from '../flow/limit/token-bucket.js';
+import { TokenBucket } from '../../token-bucket.js';
 import type { FlowRecord } from './flow-record.js';
 import { classifications } from './request-metrics.js';
 import { redactHeader, redactPath } from './redact.js';

@@ -5,13 +5,10 @@ import { SimulatedClock } from '../../../base/clock.js';
 import { seededRandom } from '../../../base/random.js';
 import { MemoryGuard } from '../../../mesh/proxy/flow/limit/memory-guard.js';
 import { Shedder } from '../../../mesh/proxy/flow/limit/shedder.js';
-import {
-  maxBuckets,
-  RateLimiter,
-  TokenBucket,
-} from '../../../mesh/proxy/flow/limit/token-bucket.js';
+import { maxBuckets, RateLimiter } from '../../../mesh/proxy/flow/limit/rate-limiter.js';
 import { backoffMs } from '../../../mesh/proxy/flow/retry/backoff.js';
 import { Budget } from '../../../mesh/proxy/flow/retry/budget.js';
+import { TokenBucket } from '../../../mesh/token-bucket.js';
 
 const events = fc.array(
   fc.record({

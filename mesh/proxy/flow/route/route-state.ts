@@ -5,7 +5,7 @@ import type { HeaderChanges, OwnAnswer, RetryPolicy, Route } from '../../../mode
 import type { RequestMetrics } from '../../telemetry/request-metrics.js';
 import type { BackendState } from '../balance/backend.js';
 import type { HeaderEdits, RequestInfo } from '../contract.js';
-import { RateLimiter } from '../limit/token-bucket.js';
+import { RateLimiter } from '../limit/rate-limiter.js';
 import { type RoutePolicy, usualUpgrades } from '../request-flow.js';
 import { Budget } from '../retry/budget.js';
 import { failuresOf, StatusSet } from './classify.js';
