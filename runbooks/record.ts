@@ -3,7 +3,6 @@
  * Everything here survives JSON.stringify (the report's folder contains it as record.json). Times (`atMs`) are
  * milliseconds since the epoch; durations (`Ms`) are real milliseconds, after the time scale.
  */
-
 import type { AlertCoverage } from '../alerts/coverage/index.js';
 import type { HintRecord } from './hint-record.js';
 
@@ -401,20 +400,23 @@ export interface ArmRecord {
   verdict: 'recovered' | 'metastable';
 }
 
-/** One firing at the receiver; a second firing of the same alert is another record. */
-export interface AlertRecord {
+/** One firing at the receivers; a second firing of the same alert is another. */
+export interface Firing {
   name: string;
   labels: Record<string, string>;
   annotations: Record<string, string>;
   severity: string;
-  /** The time of the rule's evaluation. */
+  /** Time of the rule's evaluation. */
   firedAtMs: number;
-  /** The time of the receiver's notification. */
+  /** Time of the first receiver's notification. */
   receivedAtMs: number;
-  /** By receiver, if the routing names them. */
+  /** Time of each receiver's first notification, if the routing names receivers. */
   receipts?: Record<string, number>;
   /** Absent if it fired to the end. */
   resolvedAtMs?: number;
+}
+
+export interface AlertRecord extends Firing {
   /** The scenario during which it fired. */
   scenario?: string;
   expected: boolean;

@@ -2,11 +2,10 @@
 import type { Watch } from '../../alerts/watch/index.js';
 import { messageOf } from '../../base/errors.js';
 import { factsOfAlert } from '../../runbooks/facts.js';
-import type { RunbookAnswer, RunbookFact } from '../../runbooks/record.js';
+import type { Firing, RunbookAnswer, RunbookFact } from '../../runbooks/record.js';
 import { queriesOf, renderRunbook } from '../../runbooks/render.js';
 import { askJson } from '../system/ask.js';
 import type { System, WorkloadDescription } from '../system/model.js';
-import type { Firing } from '../runner/firings.js';
 
 export async function factsFor(
   firing: Firing,

@@ -1,19 +1,6 @@
 /** Turns notifications into firings: each with its start, its receipt and its end. Pending alerts are not included. */
 import type { Notification } from '../../alerts/watch/index.js';
-
-export interface Firing {
-  name: string;
-  labels: Record<string, string>;
-  annotations: Record<string, string>;
-  severity: string;
-  /** Time of the rule's evaluation. */
-  firedAtMs: number;
-  /** Time of the first receiver's notification. */
-  receivedAtMs: number;
-  /** Time of each receiver's first notification, if the watch distinguishes receivers. */
-  receipts?: Record<string, number>;
-  resolvedAtMs?: number;
-}
+import type { Firing } from '../../runbooks/record.js';
 
 const keyOf = (labels: Record<string, string>): string =>
   JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -7,6 +7,7 @@ import type {
   DeathRecord,
   ExpectationRecord,
   FaultRecord,
+  Firing,
   LatenessRecord,
   MeasureRecord,
   SilenceRecord,
@@ -16,7 +17,7 @@ import type {
 import { deathText, silenceText } from '../../runbooks/words.js';
 import type { Scenario } from '../scenarios/schema.js';
 import type { AlertingRule } from '../../slo/rules/model.js';
-import { type Firing, fulfils, matches, receivedMs } from './firings.js';
+import { fulfils, matches, receivedMs } from './firings.js';
 import { tooBusy } from './lateness.js';
 import type { Moment } from './not-before.js';
 import { type OutcomeFacts, outcomeOf, ownFirings } from './outcome.js';

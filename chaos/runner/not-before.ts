@@ -1,8 +1,7 @@
 /** The event that an alert must not precede: the death that it reports, another alert, or the effect of a fault. */
-import type { FaultRecord } from '../../runbooks/record.js';
+import type { FaultRecord, Firing } from '../../runbooks/record.js';
 import type { ProcessEvent } from '../system/model.js';
 import type { Expected } from '../scenarios/schema.js';
-import type { Firing } from './firings.js';
 
 export interface Moment {
   /** A text such as `catalog-2-proxy died`. */

@@ -3,11 +3,11 @@
  * never reported as not fired. A pure function; its cases are rows of a table in its test.
  */
 import { wakes } from '../../runbooks/pager.js';
-import type { OutcomeRecord, TheoryRecord } from '../../runbooks/record.js';
+import type { Firing, OutcomeRecord, TheoryRecord } from '../../runbooks/record.js';
 import { suggest } from '../../base/suggest.js';
 import type { AlertingRule } from '../../slo/rules/model.js';
 import type { Expected } from '../scenarios/schema.js';
-import { type Firing, fulfils, matches, receivedMs } from './firings.js';
+import { fulfils, matches, receivedMs } from './firings.js';
 import type { Sighting } from './sightings.js';
 
 /** All inputs of an outcome; times are milliseconds since the epoch unless they say otherwise. */

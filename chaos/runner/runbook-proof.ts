@@ -4,11 +4,11 @@
  * symptom ends while the fault's leases are still renewed.
  */
 import { messageOf } from '../../base/errors.js';
-import type { RunbookProofRecord } from '../../runbooks/record.js';
+import type { Firing, RunbookProofRecord } from '../../runbooks/record.js';
 import { type Answer, differs, linesOf, seriesOf } from './answers.js';
 import { wakes } from '../../runbooks/pager.js';
 import type { Scenario } from '../scenarios/schema.js';
-import { type Firing, fulfils, receivedMs } from './firings.js';
+import { fulfils, receivedMs } from './firings.js';
 import type { Injection } from './injection.js';
 
 export interface PageSteps {

@@ -2,9 +2,8 @@
 import type { Watch } from '../../alerts/watch/index.js';
 import { formatDurationMs } from '../../base/duration.js';
 import { wakes } from '../../runbooks/pager.js';
-import type { SilenceRecord } from '../../runbooks/record.js';
+import type { Firing, SilenceRecord } from '../../runbooks/record.js';
 import { sloNames } from '../../slo/index.js';
-import type { Firing } from './firings.js';
 import type { ScenarioRun } from './run-scenario.js';
 import { silencesIn } from './silence.js';
 

@@ -1,12 +1,12 @@
 /** Adds the theoretical detection time of each alert that must fire, computed from the measured disturbance. */
 import { wakes } from '../../runbooks/pager.js';
-import type { TheoryRecord } from '../../runbooks/record.js';
+import type { Firing, TheoryRecord } from '../../runbooks/record.js';
 import { type Slo, sloNames } from '../../slo/index.js';
 import { formatDurationMs } from '../../base/duration.js';
 import type { AlertingRule, RuleGroup } from '../../slo/rules/model.js';
 import { fillQuery } from '../scenarios/query.js';
 import type { Expected } from '../scenarios/schema.js';
-import { type Firing, fulfils } from './firings.js';
+import { fulfils } from './firings.js';
 import type { ScenarioRun } from './run-scenario.js';
 import { onsetOfSlo } from './onset.js';
 import { firedSighting, withheldOf } from './withheld.js';

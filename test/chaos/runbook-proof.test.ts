@@ -10,7 +10,7 @@ import { afterEach, expect, test } from 'vitest';
 import { program } from '../../base/paths.js';
 import { startPageCommands } from '../../chaos/gameday/page-commands.js';
 import { sectionOf, stepsFor } from '../../chaos/gameday/runbook-steps.js';
-import type { Firing } from '../../chaos/runner/firings.js';
+import type { Firing } from '../../runbooks/record.js';
 import type { Injection } from '../../chaos/runner/injection.js';
 import { proveRunbook } from '../../chaos/runner/prove.js';
 import type { ScenarioRun } from '../../chaos/runner/run-scenario.js';

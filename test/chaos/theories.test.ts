@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { theoriesOf, theoryFor } from '../../chaos/runner/theories.js';
 import type { ScenarioRun } from '../../chaos/runner/run-scenario.js';
-import type { Firing } from '../../chaos/runner/firings.js';
+import type { Firing } from '../../runbooks/record.js';
 import { readSloText, type RuleGroup } from '../../slo/index.js';
 import { rule } from './evidence.js';
 
