@@ -15,9 +15,11 @@ export const objectiveSchema = z
   .number({ error: 'expected a number of per cent without a sign, such as 99.9' })
   .gt(0, { error: 'expected more than 0 per cent' })
   .refine((n) => n > 1 || n <= 0, {
-    error: (issue) =>
-      `${String(issue.input)} is a share of ${String(issue.input)}%; objectives are per cent: did you mean ` +
-      `${Number((Number(issue.input) * 100).toPrecision(12))}?`,
+    error: ({ input }) => {
+      const meant = Number((Number(input) * 100).toPrecision(12));
+      const hint = meant < 100 ? `did you mean ${meant}?` : 'such as 99.9';
+      return `${String(input)} is a share of ${String(input)}%; objectives are per cent: ${hint}`;
+    },
   })
   .lt(100, {
     error: 'expected less than 100 per cent: an objective of 100 leaves no budget to alert on',
