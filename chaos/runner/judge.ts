@@ -122,7 +122,10 @@ export function judge(evidence: Evidence): Judgement {
   const failed = [...structural, ...timing];
   const busy = tooBusy(evidence.lateness, evidence.scrapeIntervalMs);
   if (busy !== undefined && structural.length === 0 && timing.length + inconclusive.length > 0) {
-    inconclusive.unshift(`this machine was too busy to judge: ${busy}`);
+    const why = `this machine was too busy to judge: ${busy}`;
+    // A metric that does not exist is not there on a quiet machine either.
+    const isBlind = evidence.before.some((m) => m.source === 'promql' && m.value === undefined);
+    inconclusive[isBlind ? 'push' : 'unshift'](why);
   }
   return {
     verdict: verdictOf(aborted, inconclusive, failed),

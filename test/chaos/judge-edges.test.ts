@@ -369,6 +369,12 @@ test('a busy machine excuses what is late, and not what is wrong as it is writte
   expect(residue.reasons[0]).not.toContain('too busy');
   const already = judge({ ...good(page(90_000, 125_000)), lateness });
   expect(already.reasons[0]).toContain('too busy to judge');
+  const { value: _, ...unmeasured } = measured(false);
+  const blind = judge({ ...good(), lateness, before: [{ ...unmeasured, source: 'promql' }] });
+  expect(blind.reasons).toEqual([
+    'not steady before the injection: errors is without data, expected <= 0.01',
+    expect.stringContaining('too busy to judge'),
+  ]);
 });
 
 test('a silent failure fails, unless the scenario says why it may be', () => {
