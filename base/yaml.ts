@@ -159,7 +159,7 @@ const maxBytes = 16 * 1024 * 1024;
 export const handwrittenBytes = 1024 * 1024;
 
 export interface YamlOptions {
-  /** Every scalar stays the written text (`1.10`, `yes`), and `<<` merges, as in Go. */
+  /** Every scalar stays the written text (`1.10`, `yes`), as in Go. */
   texts?: boolean;
   /** Default: 16 MiB. */
   bytesMax?: number;
@@ -246,7 +246,9 @@ function parseNodes(file: string, text: string, options: YamlOptions = {}): Yaml
     prettyErrors: false,
     // Keys that are maps or lists become text without a warning on standard error; the schemas refuse them.
     logLevel: 'error',
-    ...(options.texts ? { schema: 'failsafe' as const, merge: true } : {}),
+    // `<<` merges, as in Go: Prometheus, Sloth and Kubernetes take it.
+    merge: true,
+    ...(options.texts ? { schema: 'failsafe' as const } : {}),
   });
   if (!Array.isArray(documents)) return [];
   const problems: Problem[] = [];

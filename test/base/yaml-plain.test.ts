@@ -60,7 +60,7 @@ function agree(text: string): void {
     const plain = readPlainDocuments(text, texts);
     if (plain === undefined) continue;
     const lines = new LineCounter();
-    const schema = texts ? { schema: 'failsafe' as const, merge: true } : {};
+    const schema = { merge: true, ...(texts && { schema: 'failsafe' as const }) };
     const parsed = parseAllDocuments(text, { lineCounter: lines, ...schema });
     const documents = Array.isArray(parsed) ? parsed : [];
     expect(documents.flatMap((d) => d.errors)).toEqual([]);

@@ -27,6 +27,14 @@ test.each([
   expect(() => parseYaml('a.yaml', text).map((d) => checkYaml(d, schema))).toThrow(message);
 });
 
+test('a merge key takes the fields of an anchor, and its own go before', () => {
+  const text = 'a: &a { x: 1, y: 2 }\nb:\n  <<: *a\n  y: 3\n';
+  const [document] = parseYaml('m.yaml', text);
+  expect(document?.value).toEqual({ a: { x: 1, y: 2 }, b: { x: 1, y: 3 } });
+  expect(document?.placeOf(['b', 'y'])).toMatchObject({ line: 4 });
+  expect(document?.placeOf(['b', 'x'])).toMatchObject({ line: 3 });
+});
+
 test('an alias bomb is refused, not expanded', () => {
   let text = 'a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n';
   for (let i = 1; i < 9; i++) {
