@@ -7,6 +7,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 
 let count = 0;
@@ -29,8 +30,10 @@ export function writeFileWhole(path: string, content: string | Uint8Array, mode 
 export async function writePiecesWhole(path: string, pieces: AsyncIterable<string>): Promise<void> {
   if (isDevice(path)) return pipeline(pieces, createWriteStream(path));
   const beside = besideOf(path);
+  // Opened first: a stream opens its file later, perhaps after a piece has failed and the file was removed.
+  const file = await open(beside, 'wx');
   try {
-    await pipeline(pieces, createWriteStream(beside, { flags: 'wx' }));
+    await pipeline(pieces, file.createWriteStream());
     renameSync(beside, path);
   } catch (error) {
     rmSync(beside, { force: true });

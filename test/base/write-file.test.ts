@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { asset, program } from '../../base/paths.js';
-import { isDevice, writeFileWhole } from '../../base/write-file.js';
+import { isDevice, writeFileWhole, writePiecesWhole } from '../../base/write-file.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'firedrill-written-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -53,4 +53,16 @@ test('a link stays a link, and the file behind it is written', () => {
   expect(shell('firedrill slo generate -i "$SLOS" -o "$FOLDER/link.yaml"').status).toBe(0);
   expect(lstatSync(join(folder, 'link.yaml')).isSymbolicLink()).toBe(true);
   expect(readFileSync(join(folder, 'real.yaml'), 'utf8')).toContain('groups:');
+});
+
+test('a text whose first piece cannot be made leaves no file, however soon that is known', async () => {
+  const empty = mkdtempSync(join(folder, 'pieces-'));
+  const pieces = async function* (): AsyncGenerator<string> {
+    if (empty !== '') throw new Error('no data');
+    yield '';
+  };
+  for (let i = 0; i < 50; i++) {
+    await expect(writePiecesWhole(join(empty, 'text'), pieces())).rejects.toThrow('no data');
+  }
+  expect(readdirSync(empty)).toEqual([]);
 });
