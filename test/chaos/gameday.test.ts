@@ -31,7 +31,8 @@ async function gameDay(
 function judged(drill: Drill, output: string): void {
   const path = (name: string): string => join(drill.folder, 'gameday-report', name);
   const result = resultSchema.parse(JSON.parse(readFileSync(path('result.json'), 'utf8')));
-  expect([output, result.verdict]).toEqual([output, 'PASS']);
+  // The output as the message: CI keeps nothing else of a first run that failed.
+  expect(result.verdict, output).toBe('PASS');
   expect(result.scenarios.map((s) => s.id)).toEqual([
     'certificate-expiry',
     'control-plane-outage',
