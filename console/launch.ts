@@ -75,9 +75,11 @@ export class Launch {
   async close(): Promise<void> {
     const run = this.#run;
     if (!run) return;
-    const closed = new Promise<void>((resolve) => run.once('close', () => resolve()));
+    // The wait ends with the run: a timer that is left would hold the console.
+    const ended = new AbortController();
+    run.once('close', () => ended.abort());
     run.kill('SIGTERM');
-    await Promise.race([closed, sleep(endLimitMs)]);
+    await sleep(endLimitMs, ended.signal);
   }
 
   /** The time of the last event; undefined if there is none. */

@@ -46,7 +46,7 @@ export async function post(
   return edit(request, pathname, allowed);
 }
 
-/** Texts of the body, which may be empty. */
+/** Calls that need --allow-drills, with the body of their request. */
 const ofDrills = new Map<string, (drills: Drills, body: string) => Promise<Posted> | Posted>([
   ['/run', run],
   [
@@ -80,8 +80,7 @@ const ofDrills = new Map<string, (drills: Drills, body: string) => Promise<Poste
 
 /** The body names scenarios and, where the guard wants it, the drill. */
 async function run({ launch }: Drills, body: string): Promise<Posted> {
-  const said = objectOf(body);
-  const { scenarios, confirm } = said ?? {};
+  const { scenarios, confirm } = objectOf(body) ?? {};
   const isList = Array.isArray(scenarios) && scenarios.every((id) => typeof id === 'string');
   if (!isList || scenarios.length === 0) return refused(400, 'no scenario was chosen');
   const asked = { scenarios, ...(typeof confirm === 'string' && { confirm }) };

@@ -85,9 +85,8 @@ export function listen(): void {
 
 export async function stop(): Promise<void> {
   if (!confirm('Stop the drill? Every fault is rolled back at once.')) return;
-  const answer = await fetch('/stop', { method: 'POST' }).catch(() => undefined);
-  const refused = answer === undefined ? 'the console does not answer' : await answer.text();
-  stopped.value = { atMs: Date.now(), ...(!answer?.ok && { refused }) };
+  const { ok, text: refused } = await call('/stop', {});
+  stopped.value = { atMs: Date.now(), ...(!ok && { refused }) };
 }
 
 /** The answer to this page's last call, if the drill's own events do not tell it. */
