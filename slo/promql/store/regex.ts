@@ -25,6 +25,8 @@ const wrong = (why: string): Error => new Error(`error parsing regexp: ${why}`);
 /** RE2 refuses more repetitions. */
 const repeatMax = 1000;
 const escape = String.raw`\\(x\{[0-9a-fA-F]+\}|x[0-9a-fA-F]{2}|[pP](?:\{[^}]*\}|\w)|0[0-7]{0,2}|[1-7][0-7]{1,2}|[^])`;
+const escapeHere = new RegExp(escape, 'yu');
+const classParts = new RegExp(String.raw`\[:(\^?\w+):\]|${escape}|[[\]]`, 'gu');
 
 const classes: Record<string, string> = {
   alnum: '0-9A-Za-z',
@@ -75,7 +77,7 @@ class Translation {
         .map((c) => this.#bothCases(c.replace(/[\\^$.*+?()[\]{}|]/, '\\$&')))
         .join('');
     }
-    const escaped = this.#take(new RegExp(escape, 'yu'));
+    const escaped = this.#take(escapeHere);
     if (escaped) return escapeText(escaped[1] as string, '');
     const flags = this.#take(/\(\?([imsU]*)(?:-([imsU]+))?([:)])/y);
     if (flags) return this.#flags(flags[1] as string, flags[2] ?? '', flags[3] === ':');
@@ -112,8 +114,7 @@ class Translation {
     const match = this.#take(/\[(\^?)(\]?(?:\[:\^?\w+:\]|\\[^]|[^\]\\])*)\]/y);
     if (!match) throw wrong(`missing closing ]: \`${this.#pattern.slice(this.#at)}\``);
     const [, not, body] = match as unknown as [string, string, string];
-    const parts = new RegExp(String.raw`\[:(\^?\w+):\]|${escape}|[[\]]`, 'gu');
-    const inside = body.replaceAll(parts, (part, named?: string, escaped?: string) => {
+    const inside = body.replaceAll(classParts, (part, named?: string, escaped?: string) => {
       if (named !== undefined) return classes[named] ?? noClass(part);
       return escaped === undefined ? `\\${part}` : escapeText(escaped, '-');
     });
