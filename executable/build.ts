@@ -10,6 +10,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -140,7 +141,7 @@ async function buildExecutable(file: string): Promise<void> {
     copyFileSync(process.execPath, beside);
     chmodSync(beside, 0o755);
     await inject(beside, blobName, readFileSync(blob), { sentinelFuse: fuse });
-    execFileSync('mv', ['-f', beside, file]);
+    renameSync(beside, file);
     const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
     process.stdout.write(
       `${file}: ${megabytes(statSync(file).size)} MB, of which ${megabytes(archive.length)} MB are ` +
