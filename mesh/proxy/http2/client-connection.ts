@@ -13,6 +13,8 @@ export interface ClientHandler {
   /** More streams may be opened than before, or no more at all. */
   onRoom(connection: ClientConnection): void;
   onClientGone(connection: ClientConnection): void;
+  /** The peer takes no more streams on this connection. */
+  onDismissed(connection: ClientConnection): void;
   /** The peer does not answer a PING at once: other peers may have failed with it. */
   onDoubted(): void;
 }
@@ -62,11 +64,17 @@ export class ClientConnection extends Connection implements Watched {
 
   override tick(nowMs: number): void {
     super.tick(nowMs);
+    this.isExpired();
+  }
+
+  /** A certificate has expired since the handshake: streams finish, new ones go elsewhere. */
+  isExpired(): boolean {
     const { expiresMs } = this.wire;
-    // The endpoint's certificate has expired since the handshake: streams finish, new ones go elsewhere.
-    if (this.draining || expiresMs === Infinity || expiresMs > this.shared.clock.nowMs()) return;
-    this.drainNow();
-    this.#handler.onRoom(this);
+    if (this.draining || expiresMs === Infinity || expiresMs > this.shared.clock.nowMs()) {
+      return false;
+    }
+    this.gone();
+    return true;
   }
 
   /** Opens a stream, with its head. `bodiless`: the answer has no body, whatever its content-length (HEAD). */
@@ -165,7 +173,7 @@ export class ClientConnection extends Connection implements Watched {
 
   onGoaway(lastStream: number): void {
     this.draining = true;
-    this.#handler.onRoom(this);
+    this.#handler.onDismissed(this);
     for (const stream of this.streams.values()) {
       // Certainly not processed.
       if (stream.id > lastStream) this.onPeerReset(stream, errorCode.refusedStream);

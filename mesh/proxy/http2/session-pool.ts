@@ -54,7 +54,9 @@ export class SessionPool implements ClientHandler {
     if (this.#waiting.length === 0) {
       for (let i = 0; i < this.#sessions.length; i++) {
         const session = this.#sessions[i] as ClientConnection;
-        if (session.room > 0) return session;
+        // An expired session leaves the list at once: the peer would refuse the request.
+        if (session.isExpired()) i = -1;
+        else if (session.room > 0) return session;
       }
     }
     if (this.#waiting.length >= this.endpoint.maxPending) {
@@ -108,6 +110,19 @@ export class SessionPool implements ClientHandler {
     }
     if (this.#waiting.length > 0) this.#open();
     else if (this.#forgotten && !session.draining) session.drainNow();
+  }
+
+  /**
+   * The peer ends the sessions whose certificates have expired, each when it gets a request. By its clock it is time
+   * for the older sessions too: a request that tried one after another would run out of attempts.
+   */
+  onDismissed(session: ClientConnection): void {
+    const { expiresMs } = session.wire;
+    const older = (other: ClientConnection): boolean =>
+      other !== session && other.wire.expiresMs <= expiresMs;
+    const leaving = expiresMs === Infinity ? [] : this.#sessions.filter(older);
+    this.onRoom(session);
+    for (const other of leaving) other.gone();
   }
 
   onClientGone(session: ClientConnection): void {

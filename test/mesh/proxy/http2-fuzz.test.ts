@@ -231,6 +231,7 @@ test('the client’s end survives mutated answers', () => {
     const connection = new ClientConnection(wire, parts, {
       onRoom: () => undefined,
       onClientGone: () => undefined,
+      onDismissed: () => undefined,
       onDoubted: () => undefined,
     });
     const receivers = Array.from({ length: 5 }, () => new Echo());

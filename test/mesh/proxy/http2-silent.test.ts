@@ -29,6 +29,7 @@ function connected(carries: boolean) {
     {
       onRoom: () => told.room++,
       onClientGone: () => told.gone++,
+      onDismissed: () => told.room++,
       onDoubted: () => told.doubted++,
     },
   );
