@@ -61,6 +61,12 @@ export const fulfils = (
   firing.severity === wanted.severity &&
   (wanted.receiver === undefined || firing.receipts?.[wanted.receiver] !== undefined);
 
+/** Whether the firing had resolved when the fault took effect: it then says nothing about the fault. */
+export const isBlip = (
+  { resolvedAtMs = Infinity }: Pick<Firing, 'resolvedAtMs'>,
+  confirmedMs: number | undefined,
+): boolean => confirmedMs !== undefined && resolvedAtMs < confirmedMs;
+
 /** Time of the notification of the receiver that the scenario names, or of the first receiver. */
 export const receivedMs = (firing: Firing, receiver: string | undefined): number =>
   (receiver === undefined ? undefined : firing.receipts?.[receiver]) ?? firing.receivedAtMs;

@@ -265,3 +265,9 @@ function describe(fault: ScenarioFault): string {
   const grows = fault.ramp === undefined ? '' : `, ramped over ${formatDurationMs(fault.ramp)}`;
   return `${faultKind(fault.kind).summary}${settings === '' ? '' : ` (${settings})`}${grows}`;
 }
+
+/** When the first fault took effect, in milliseconds since the epoch; undefined: none has yet. */
+export function firstConfirmedMs(injections: readonly Injection[]): number | undefined {
+  const times = injections.flatMap(({ record }) => record.confirmedMs ?? []);
+  return times.length > 0 ? Math.min(...times) : undefined;
+}

@@ -10,7 +10,7 @@ export interface OnsetSources {
   watch: Pick<Watch, 'queryRange'>;
   points: readonly LoadPoint[];
   /** Failures count between these times. */
-  injectedMs: number;
+  sinceMs: number;
   endMs: number;
   /** Nominal step of the rules, its real length, and the scrape interval; all in milliseconds. */
   stepMs: number;
@@ -20,10 +20,10 @@ export interface OnsetSources {
 
 /** Milliseconds since the epoch; undefined if no step of the SLO burned faster than its objective allows. */
 export async function onsetOfSlo(slo: Slo, sources: OnsetSources): Promise<number | undefined> {
-  const { watch, injectedMs, endMs, stepMs, stepRealMs } = sources;
+  const { watch, sinceMs, endMs, stepMs, stepRealMs } = sources;
   const series = async (name: string): Promise<Map<number, number>> => {
     const expr = `sum(${name}{${sloNames.sloLabel}="${slo.id}"})`;
-    const [found] = await watch.queryRange(expr, injectedMs, endMs, Math.round(stepRealMs));
+    const [found] = await watch.queryRange(expr, sinceMs, endMs, Math.round(stepRealMs));
     return new Map(found?.points ?? []);
   };
   const bad = await series(sloNames.badIncrease(stepMs));
@@ -41,9 +41,9 @@ export async function onsetOfSlo(slo: Slo, sources: OnsetSources): Promise<numbe
  */
 export function onsetWithin(
   atMs: number,
-  { points, injectedMs, stepRealMs, scrapeIntervalMs }: Omit<OnsetSources, 'watch'>,
+  { points, sinceMs, stepRealMs, scrapeIntervalMs }: Omit<OnsetSources, 'watch'>,
 ): number {
-  const fromMs = Math.max(injectedMs, atMs - stepRealMs - scrapeIntervalMs);
+  const fromMs = Math.max(sinceMs, atMs - stepRealMs - scrapeIntervalMs);
   const ends = points
     .filter((p) => !p.ok)
     .map((p) => p.atMs + p.ms)

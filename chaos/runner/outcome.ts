@@ -7,7 +7,7 @@ import type { Firing, OutcomeRecord, TheoryRecord } from '../../runbooks/record.
 import { suggest } from '../../base/suggest.js';
 import type { AlertingRule } from '../../slo/rules/model.js';
 import type { Expected } from '../scenarios/schema.js';
-import { fulfils, matches, receivedMs } from './firings.js';
+import { fulfils, isBlip, matches, receivedMs } from './firings.js';
 import type { Sighting } from './sightings.js';
 
 /** All inputs of an outcome; times are milliseconds since the epoch unless they say otherwise. */
@@ -58,12 +58,16 @@ const outcome = (
 const articled = (severity: string): string =>
   severity === 'none' ? 'an alert without severity' : `a ${severity}`;
 
-/** The firings that count: they fulfil the expectation, and began after the injection and after their cause. */
+/**
+ * The firings that count: they fulfil the expectation, began after the injection and after their cause, and had not
+ * resolved when the fault took effect.
+ */
 export function ownFirings(facts: OutcomeFacts): Firing[] {
   const { notBefore } = facts;
   return fresh(facts).filter(
     (f) =>
       fulfils(f, facts.wanted) &&
+      !isBlip(f, facts.confirmedMs) &&
       heldBeforeMs(facts, f) === undefined &&
       (notBefore === undefined || (notBefore.atMs !== 'never' && f.firedAtMs >= notBefore.atMs)),
   );
@@ -93,6 +97,7 @@ export function outcomeOf(facts: OutcomeFacts): OutcomeRecord {
   return (
     alreadyPending(facts) ??
     tooEarly(facts) ??
+    onlyBlip(facts) ??
     nobodyWatching(facts) ??
     ruleMissing(facts) ??
     alreadyFiring(facts) ??
@@ -110,6 +115,8 @@ function ofReceived(facts: OutcomeFacts, own: Firing): OutcomeRecord {
   if (confirmedMs === undefined) return outcome('notified', 'notified');
   const took = receivedMs(own, wanted.receiver) - confirmedMs;
   const deadline = `its deadline of ${seconds(deadlineMs)}`;
+  if (took < 0)
+    return outcome('notified', `${seconds(-took)} before the fault was seen to take effect`);
   if (took <= deadlineMs)
     return outcome('notified', `after ${seconds(took)} of ${seconds(deadlineMs)}`);
   // A rule that cannot meet its deadline is a different finding from a rule that was slow this time.
@@ -130,6 +137,17 @@ function tooEarly(facts: OutcomeFacts): OutcomeRecord | undefined {
     atMs === 'never'
       ? `fired, though ${what} never happened: it speaks of something else`
       : `fired ${seconds(atMs - early.firedAtMs)} before ${what}: it speaks of something else`,
+  );
+}
+
+function onlyBlip(facts: OutcomeFacts): OutcomeRecord | undefined {
+  const { confirmedMs, wanted } = facts;
+  const blip = fresh(facts).find((f) => fulfils(f, wanted) && isBlip(f, confirmedMs));
+  if (blip?.resolvedAtMs === undefined) return undefined;
+  const lasted = seconds(blip.resolvedAtMs - blip.firedAtMs);
+  return outcome(
+    'too-early',
+    `fired for ${lasted} and resolved before the fault took effect, and not again: it speaks of something else`,
   );
 }
 

@@ -26,7 +26,7 @@ import type { RunContext } from './context.js';
 import { addDeaths, deathsOf } from './deaths.js';
 import { gatherEvidence } from './evidence.js';
 import { firingsOf } from './firings.js';
-import { Injection } from './injection.js';
+import { firstConfirmedMs, Injection } from './injection.js';
 import { type ArmStretch, judge } from './judge.js';
 import { LatenessMeter } from './lateness.js';
 import { LiveEvents } from './live-events.js';
@@ -237,9 +237,10 @@ export class ScenarioRun {
 
   get #awaited(): Awaited {
     const { injectedMs } = this;
+    const confirmedMs = firstConfirmedMs(this.injections);
     const { notifications } = this.context.watch;
     const wanted = this.scenario.expect.mustFire;
-    return { wanted, injectedMs, notifications, sightings: this.sightings.all };
+    return { wanted, injectedMs, confirmedMs, notifications, sightings: this.sightings.all };
   }
 
   /** Begins a fault, and reports it. */
@@ -337,7 +338,7 @@ export class ScenarioRun {
     const reason = await this.#abort.tripped();
     this.live.distances([...this.#abort.readings.values()]);
     void this.live.foresee((wanted, confirmedMs) =>
-      theoryFor(this, wanted, undefined, confirmedMs, this.nowMs),
+      theoryFor(this, wanted, undefined, confirmedMs, { nowMs: this.nowMs }),
     );
     if (reason !== undefined) throw new Halt(`abort condition: ${reason}`);
   }
@@ -385,8 +386,7 @@ export class ScenarioRun {
       phase.client = this.sources.points.totals(phase.startMs, phase.endMs);
     }
     const faults = this.injections.map((i) => i.record);
-    const confirmed = faults.flatMap((f) => f.confirmedMs ?? []);
-    const confirmedMs = confirmed.length > 0 ? Math.min(...confirmed) : undefined;
+    const confirmedMs = firstConfirmedMs(this.injections);
     const all = firingsOf(context.watch.notifications);
     const firings = context.proof?.withoutItsOwn(all, scenario) ?? all;
     const { theories, onsetMs } = await theoriesOf(this, confirmedMs, firings);

@@ -6,7 +6,7 @@ import { formatDurationMs } from '../../base/duration.js';
 import type { AlertingRule, RuleGroup } from '../../slo/rules/model.js';
 import { fillQuery } from '../scenarios/query.js';
 import type { Expected } from '../scenarios/schema.js';
-import { fulfils } from './firings.js';
+import { fulfils, isBlip } from './firings.js';
 import type { ScenarioRun } from './run-scenario.js';
 import { onsetOfSlo } from './onset.js';
 import { firedSighting, withheldOf } from './withheld.js';
@@ -21,12 +21,16 @@ export async function theoriesOf(
   if (confirmedMs === undefined) return { theories: [], onsetMs };
   const theories: (TheoryRecord | undefined)[] = [];
   for (const wanted of run.scenario.expect.mustFire) {
-    const own =
-      firings.find((f) => f.firedAtMs >= (run.injectedMs ?? Infinity) && fulfils(f, wanted)) ??
-      hiddenFiring(run, wanted);
     const arm = run.armStretches.find((s) => s.name === wanted.arm);
     const zeroMs = arm?.confirmedMs ?? confirmedMs;
-    theories.push(await theoryFor(run, wanted, own, zeroMs).catch(() => undefined));
+    const fresh = firings.filter(
+      (f) => f.firedAtMs >= (run.injectedMs ?? Infinity) && fulfils(f, wanted),
+    );
+    const own = fresh.find((f) => !isBlip(f, zeroMs)) ?? hiddenFiring(run, wanted);
+    // The failures behind a firing that resolved before the fault took effect are not the fault's.
+    const blips = fresh.filter((f) => isBlip(f, zeroMs));
+    const sinceMs = Math.max(run.injectedMs ?? 0, ...blips.map((f) => f.resolvedAtMs ?? 0));
+    theories.push(await theoryFor(run, wanted, own, zeroMs, { sinceMs }).catch(() => undefined));
   }
   return { theories, onsetMs };
 }
@@ -39,26 +43,28 @@ function hiddenFiring(run: ScenarioRun, wanted: Expected): Pick<Firing, 'firedAt
 }
 
 /** The time of the first failed answer: counters show failures from then on. */
-function firstErrorMs(run: ScenarioRun): number | undefined {
-  const { injectedMs } = run;
-  if (injectedMs === undefined) return undefined;
+function firstErrorMs(run: ScenarioRun, sinceMs = run.injectedMs): number | undefined {
+  if (sinceMs === undefined) return undefined;
   let first = Infinity;
   for (const point of run.sources.points.all()) {
     const endMs = point.atMs + point.ms;
-    if (!point.ok && endMs >= injectedMs && endMs < first) first = endMs;
+    if (!point.ok && endMs >= sinceMs && endMs < first) first = endMs;
   }
   return Number.isFinite(first) ? first : undefined;
 }
 
-/** `nowMs`: while the alert is awaited; the theory then rests on the disturbance so far. */
+/**
+ * `nowMs`: while the alert is awaited; the theory then rests on the disturbance so far. `sinceMs`: earlier failures are
+ * not the fault's.
+ */
 export async function theoryFor(
   run: ScenarioRun,
   wanted: Expected,
   firing: Pick<Firing, 'firedAtMs'> | undefined,
   confirmedMs: number,
-  nowMs?: number,
+  { sinceMs, nowMs }: { sinceMs?: number; nowMs?: number } = {},
 ): Promise<TheoryRecord | undefined> {
-  const onsetMs = await onsetOf(run, wanted, confirmedMs);
+  const onsetMs = await onsetOf(run, wanted, confirmedMs, sinceMs ?? run.injectedMs);
   if (onsetMs === undefined || wanted.theory === 'none') return undefined;
   const { group, rule } = ruleOf(run.context.groups, wanted);
   const { timing } = run.context;
@@ -99,9 +105,10 @@ async function onsetOf(
   run: ScenarioRun,
   wanted: Expected,
   confirmedMs: number,
+  sinceMs: number | undefined,
 ): Promise<number | undefined> {
   if (wanted.since === 'confirmed') return confirmedMs;
-  if (wanted.since === 'first-error') return firstErrorOf(run, wanted);
+  if (wanted.since === 'first-error') return firstErrorOf(run, wanted, sinceMs);
   const faultEndMs = run.phases.find((p) => p.kind === 'fault')?.endMs ?? run.nowMs;
   const samples = await run.context.watch.query(wanted.since.promql, faultEndMs);
   const values = samples.map((s) => s.value).filter((v) => Number.isFinite(v));
@@ -109,21 +116,24 @@ async function onsetOf(
 }
 
 /** The time of the first failure among the SLO's own requests, if the alert belongs to an SLO. */
-async function firstErrorOf(run: ScenarioRun, wanted: Expected): Promise<number | undefined> {
-  const { injectedMs } = run;
+async function firstErrorOf(
+  run: ScenarioRun,
+  wanted: Expected,
+  sinceMs: number | undefined,
+): Promise<number | undefined> {
   const slo = run.context.slos.find((s) => sloOf(s, wanted));
-  if (!slo || injectedMs === undefined) return firstErrorMs(run);
+  if (!slo || sinceMs === undefined) return firstErrorMs(run, sinceMs);
   const { stepMs, timeScale, scrapeIntervalMs } = run.context.timing;
   const own = await onsetOfSlo(slo, {
     watch: run.context.watch,
     points: run.sources.points.all(),
-    injectedMs,
+    sinceMs,
     endMs: run.phases.findLast((p) => p.kind === 'fault')?.endMs ?? run.nowMs,
     stepMs,
     stepRealMs: stepMs * timeScale,
     scrapeIntervalMs,
   });
-  return own ?? firstErrorMs(run);
+  return own ?? firstErrorMs(run, sinceMs);
 }
 
 /** The alert's rule, for its `for` and its group's interval. */

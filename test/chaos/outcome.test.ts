@@ -69,6 +69,27 @@ const rows: Row[] = [
     /^fired, though cart died never happened/,
   ],
   [
+    'fired and resolved before the fault took effect, then fired under it',
+    { firings: firingsOf([...page(100_300, 100_600), ...page(103_000, 125_000)]) },
+    'notified',
+    'PASS',
+    /^after 2.3 s of 7.0 s$/,
+  ],
+  [
+    'fired and resolved before the fault took effect, and not under it',
+    { firings: firingsOf(page(100_300, 100_600)) },
+    'too-early',
+    'FAIL',
+    /^fired for 0.3 s and resolved before the fault took effect, and not again: it speaks of something else$/,
+  ],
+  [
+    'fired before the fault was seen to take effect, and went on',
+    { firings: firingsOf(page(100_300, 125_000)) },
+    'notified',
+    'PASS',
+    /^0.4 s before the fault was seen to take effect$/,
+  ],
+  [
     'for: of ten times the length',
     { ...none, sightings: seen(), rules: [{ ...rules[0]!, forMs: 12_500 }] },
     'pending',

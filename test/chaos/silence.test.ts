@@ -104,7 +104,7 @@ const sources = {
     { route: 'checkout', atMs: 104_600, ms: 50, ok: false },
     { route: 'checkout', atMs: 104_700, ms: 50, ok: false },
   ],
-  injectedMs: 100_000,
+  sinceMs: 100_000,
   endMs: 110_000,
   stepMs: 60_000,
   stepRealMs: 250,

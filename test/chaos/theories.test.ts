@@ -224,6 +224,24 @@ test('an onset by the first error of any route, where the alert is of no SLO', a
   expect((await told({ wanted })).theory).toBeUndefined();
 });
 
+test('a firing that resolved before the fault took effect is not the one, nor are its failures', async () => {
+  const blip = { firedAtMs: 100_300, resolvedAtMs: 100_600 };
+  const firings = [blip, { firedAtMs: 104_500 }];
+  expect((await told({ firings })).theory?.within).toBe(true);
+  expect((await told({ firings: [blip] })).theory?.within).toBe(false);
+  // It still fired when the fault took effect.
+  const lasting = { ...blip, resolvedAtMs: confirmedMs };
+  expect((await told({ firings: [lasting, { firedAtMs: 104_500 }] })).theory?.within).toBe(false);
+  const points = [
+    { ok: false, atMs: 100_200, ms: 50 },
+    { ok: false, atMs: 101_200, ms: 50 },
+  ];
+  const wanted: Wanted[] = [{ since: 'first-error' }];
+  expect((await told({ wanted, points, firings })).theory?.exactMs).toBe(250 + 3000);
+  const early = await told({ wanted, points, firings: [{ firedAtMs: 104_500 }] });
+  expect(early.theory?.exactMs).toBe(-750 + 3000);
+});
+
 const sloAlert: Wanted = { alert: slo!.alerting.name, since: 'first-error', theory: 'slo' };
 
 test("an onset by the SLO's own bad events, where it has some", async () => {
@@ -326,7 +344,7 @@ test('while its alert is awaited, an SLO rests on what was recorded until now, a
     },
   } as unknown as ScenarioRun;
   const wanted = { ...sloAlert, since: 'confirmed', labels: {}, severity: 'page' } as never;
-  const at = (nowMs: number) => theoryFor(run, wanted, undefined, confirmedMs, nowMs);
+  const at = (nowMs: number) => theoryFor(run, wanted, undefined, confirmedMs, { nowMs });
   expect(await at(confirmedMs + 1249)).toBeUndefined();
   expect(asked).toEqual([]);
   expect(await at(confirmedMs + 3000)).toMatchObject({ earliestMs: 0, within: false });
