@@ -127,6 +127,12 @@ export function summaryLines(record: GameDayRecord): string[] {
   lines.push(pagerLine(pagerTally(record)));
   const names = new Set(record.scenarios.flatMap((s) => s.unexpected.map((u) => u.name)));
   if (names.size > 0) lines.push(`Nobody expected ${[...names].join(', ')}.`);
+  const blind = record.budgets.filter((b) => b.total === 0).map((b) => b.slo);
+  if (blind.length > 0) {
+    lines.push(
+      `Not measured: ${blind.join(', ')} (no event was counted, so no alert of it can fire).`,
+    );
+  }
   lines.push(
     tally.leftOver.length === 0
       ? 'Every fault was rolled back.'

@@ -14,7 +14,7 @@ import { gameDayJunit } from '../../runbooks/report/junit.js';
 import { resultOf } from '../../runbooks/report/result.js';
 import { headlineOf, summaryLines } from '../../runbooks/headline.js';
 import { percentText, timeText } from '../../runbooks/words.js';
-import type { ScenarioRecord } from '../../runbooks/record.js';
+import type { GameDayRecord, ScenarioRecord } from '../../runbooks/record.js';
 import { badGameDay, goodGameDay } from './fixture.js';
 import { leaks, records } from './records.js';
 
@@ -58,6 +58,18 @@ test('an alert that never came, and one nobody expected, are named where they be
     /MeshControlPlaneDown job=controller page [^✓✗]*never 6\.0 s 2\.7–4\.5 s ✗ missing/,
   );
   expect(seen(html)).toContain('Nobody expected: MeshClockSkew (ticket, workload=cart)');
+});
+
+test('an SLO without an event is told as not measured, wherever the first lines stand', () => {
+  const record = goodGameDay();
+  const [first] = record.budgets as [GameDayRecord['budgets'][number]];
+  const blind = [0, 1].map((i) => ({ ...first, slo: `stock-${i}`, total: 0, bad: 0 }));
+  const line = 'Not measured: stock-0, stock-1 (no event was counted, so no alert of it can fire).';
+  expect(summaryLines(record).join(' ')).not.toContain('Not measured');
+  const told = { ...record, budgets: [first, ...blind] };
+  expect(summaryLines(told)).toContain(line);
+  expect(seen(gameDayReport(told)).slice(0, 600)).toContain(line);
+  expect(terminalSummary(told, plain)).toContain(line);
 });
 
 test('what people would have got stands in the first lines, and is never said to be nothing', () => {
