@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { createCsr, toPem, type WorkloadKey } from '../../identity/csr.js';
 import { certifyPath, decodeCertifyResponse, encodeCertifyRequest } from '../api/messages.js';
 import type { IdentityMaterial } from './cache.js';
-import { call, connect, type Credentials } from './connection.js';
+import { call, connect, contextOf, type Credentials } from './connection.js';
 
 export interface CertificateAnswer {
   material: IdentityMaterial;
@@ -22,7 +22,11 @@ export async function requestCertificate(request: {
 }): Promise<CertificateAnswer> {
   const { identity, key, token } = request;
   const csr = createCsr(key, identity);
-  const session = await connect(request.address, request.controllerIdentity, request.credentials);
+  const session = await connect(
+    request.address,
+    request.controllerIdentity,
+    contextOf(request.credentials),
+  );
   try {
     const message = encodeCertifyRequest({ identity, csr, token });
     const answer = decodeCertifyResponse(await call(session, certifyPath, message));

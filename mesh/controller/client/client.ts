@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
+import type { SecureContext } from 'node:tls';
 import type { Clock, Timer } from '../../../base/clock.js';
 import { messageOf } from '../../../base/errors.js';
 import type { Random } from '../../../base/random.js';
@@ -21,7 +22,7 @@ import {
 } from '../api/messages.js';
 import { DiskCache, type IdentityMaterial } from './cache.js';
 import { requestCertificate } from './certify.js';
-import { CallFailed, connect, openStream } from './connection.js';
+import { CallFailed, connect, contextOf, openStream } from './connection.js';
 import { Resources, type TrustBundle } from './resources.js';
 
 export interface ControllerClientOptions {
@@ -65,6 +66,8 @@ export class ControllerClient {
   readonly #wanted = new Map<string, Set<() => void>>();
   #identity: IdentityMaterial | undefined;
   #anchors: readonly string[];
+  #context:
+    { identity: IdentityMaterial; anchors: readonly string[]; context: SecureContext } | undefined;
   #session: ClientHttp2Session | undefined;
   #stream: ClientHttp2Stream | undefined;
   #ping: Timer | undefined;
@@ -205,9 +208,7 @@ export class ControllerClient {
     try {
       if (!this.#identity || this.#identity.notAfterMs <= clock.nowMs() || this.#isDenied)
         await this.#join(address);
-      const identity = this.#identity as IdentityMaterial;
-      const credentials = { ...identity, anchors: this.#anchors };
-      const session = await connect(address, controllerIdentity, credentials);
+      const session = await connect(address, controllerIdentity, this.#secured());
       if (this.#stopped) return session.destroy();
       this.#session = session;
       this.#open(session);
@@ -216,7 +217,19 @@ export class ControllerClient {
     }
   }
 
+  /** Kept from attempt to attempt of one outage, for as long as its parts are the same. */
+  #secured(): SecureContext {
+    const identity = this.#identity as IdentityMaterial;
+    const anchors = this.#anchors;
+    const kept = this.#context;
+    if (kept && kept.identity === identity && kept.anchors === anchors) return kept.context;
+    const context = contextOf({ ...identity, anchors });
+    this.#context = { identity, anchors, context };
+    return context;
+  }
+
   #open(session: ClientHttp2Session): void {
+    this.#context = undefined;
     const { clock, workload, proxyVersion } = this.#options;
     this.#resources.forgetParts();
     const stream = openStream(session, streamPath, {
@@ -242,8 +255,11 @@ export class ControllerClient {
         ...(this.#identity && { issuer: this.#identity.issuer }),
       },
     });
+    const openedMs = clock.nowMs();
     this.#ping = clock.every(pingIntervalMs, () => {
-      if (clock.nowMs() - this.#heardMs > 3 * pingIntervalMs) return void session.destroy();
+      // A controller to which thousands return at once may need a while for its first answer.
+      const silentMs = clock.nowMs() - Math.max(this.#heardMs, openedMs);
+      if (silentMs > 3 * pingIntervalMs) return void session.destroy();
       session.ping((error) => {
         if (!error) this.#heard();
       });

@@ -1,9 +1,14 @@
 /** gRPC calls to one controller over node:http2, without a gRPC library, which would cost a proxy 10 MB. */
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
+import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
+import { connectUnnamed } from '../../../base/connect-tls.js';
 import { frameMessage, grpcStatus, MessageSplitter } from '../api/framing.js';
 
 const maxMessageBytes = 64 * 1024 * 1024;
+/** Without any answer the controller's machine is not there. */
 const connectTimeoutMs = 5000;
+/** Thousands of proxies may return at once to a controller that has started again. */
+const handshakeTimeoutMs = 10_000;
 
 export interface Credentials {
   /** PEM, all trusted. */
@@ -23,39 +28,58 @@ export class CallFailed extends Error {
   }
 }
 
+/** The credentials, read: 2 ms of work, which need not be done for each attempt. Throws if they do not fit together. */
+export const contextOf = ({ anchors, chain, key }: Credentials): SecureContext =>
+  createSecureContext({
+    ca: [...anchors],
+    ...(chain !== undefined && { cert: chain }),
+    ...(key !== undefined && { key }),
+    minVersion: 'TLSv1.3',
+  });
+
 /** Connects over TLS 1.3 and checks the controller's name. Rejects with CallFailed. */
 export async function connect(
   address: string,
   serverName: string,
-  credentials: Credentials,
+  secureContext: SecureContext,
 ): Promise<ClientHttp2Session> {
   // Loaded here, so that only a proxy with a controller pays for node:http2.
   const http2 = await import('node:http2');
   return new Promise((resolve, reject) => {
-    const session = http2.connect(`https://${address}`, {
-      ca: [...credentials.anchors],
-      ...(credentials.chain !== undefined && { cert: credentials.chain }),
-      ...(credentials.key !== undefined && { key: credentials.key }),
-      servername: serverName,
-      minVersion: 'TLSv1.3',
-      settings: { enablePush: false },
-    });
     const fail = (why: string): void => {
+      clearTimeout(timer);
       session.destroy();
       reject(new CallFailed(grpcStatus.unavailable, `${address}: ${why}`));
     };
-    const timer = setTimeout(() => fail('no connection in time'), connectTimeoutMs);
-    timer.unref();
+    let timer = setTimeout(() => fail('no connection in time'), connectTimeoutMs).unref();
+    const { hostname, port } = new URL(`https://${address}`);
+    const socket = connectUnnamed({
+      host: hostname.replace(/^\[|\]$/g, ''),
+      port: Number(port || 443),
+      servername: serverName,
+      secureContext,
+      ALPNProtocols: ['h2'],
+    });
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => fail('no TLS handshake in time'), handshakeTimeoutMs).unref();
+    });
+    const session = http2.connect(`https://${address}`, {
+      createConnection: () => socket,
+      settings: { enablePush: false },
+    });
     session.once('connect', () => {
       clearTimeout(timer);
-      resolve(session);
+      if (isNamed(socket, serverName)) resolve(session);
+      else fail(`its certificate is not for ${serverName}`);
     });
-    session.on('error', (error) => {
-      clearTimeout(timer);
-      fail(error.message);
-    });
+    session.on('error', (error) => fail(error.message));
   });
 }
+
+const isNamed = (socket: TLSSocket, name: string): boolean =>
+  socket.getPeerX509Certificate()?.checkHost(name, { subject: 'never', wildcards: false }) !==
+  undefined;
 
 /** Sends one message and receives one. Rejects with CallFailed. */
 export function call(session: ClientHttp2Session, path: string, message: Buffer): Promise<Buffer> {

@@ -1,7 +1,8 @@
 /** Connections to endpoints: TCP, or TLS if the endpoint has an identity, which its certificate must prove. */
 import { connect as connectTcp, type Socket } from 'node:net';
-import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
+import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import type { Clock } from '../../../base/clock.js';
+import { connectUnnamed } from '../../../base/connect-tls.js';
 import type { EndpointState, TryFailure } from '../flow/contract.js';
 import type { Connect, Protocol } from '../seam.js';
 import type { ProxyMetrics } from '../telemetry/proxy-metrics.js';
@@ -116,12 +117,11 @@ export class Connector {
       ALPNProtocols: [...protocols],
       // This class verifies the peer itself, including its name, and counts failures by reason.
       rejectUnauthorized: false,
-      checkServerIdentity: () => undefined,
       allowHalfOpen: true,
       noDelay: true,
       ...(session && { session }),
     };
-    const socket = connectTls(options);
+    const socket = connectUnnamed(options);
     const attempt = new Attempt(socket, handler);
     let connected = false;
     let timer = clock.after(connectTimeoutMs, () =>

@@ -30,16 +30,47 @@ const registry = registryOf({ cart: ['10.0.0.1:1'] });
 const of = (serviceAccount: string): string =>
   identityName({ serviceAccount, namespace: 'retail', trustDomain });
 
-function ask(path: string, address: string, identity: string, token: string) {
+const anchorsIn = (path: string): string[] =>
+  splitPem(readFileSync(join(path, 'pki', 'trust-anchor.crt'), 'utf8'));
+
+function ask(
+  path: string,
+  address: string,
+  identity: string,
+  token: string,
+  { name = controllerIdentity(trustDomain), anchors = anchorsIn(path) } = {},
+) {
+  const key = generateWorkloadKey();
+  const credentials = { anchors };
   return requestCertificate({
     address,
-    controllerIdentity: controllerIdentity(trustDomain),
+    controllerIdentity: name,
     identity,
-    key: generateWorkloadKey(),
+    key,
     token,
-    credentials: { anchors: splitPem(readFileSync(join(path, 'pki', 'trust-anchor.crt'), 'utf8')) },
+    credentials,
   });
 }
+
+test('C2: a token goes to the controller alone: its name and its authority are checked before', async () => {
+  const path = folder();
+  const { controller, address } = await controllerIn(path, { registry });
+  const others = folder();
+  await controllerIn(others, { registry });
+  const token = readFileSync(tokenFor(path, 'cart'), 'utf8');
+  const own = controllerIdentity(trustDomain);
+  for (const name of [of('cart'), own.slice(1), `*.${trustDomain}`, own.replace(/^[^.]+/, '*')]) {
+    await expect(ask(path, address, of('cart'), token, { name })).rejects.toThrow(
+      `its certificate is not for ${name}`,
+    );
+  }
+  const anchors = anchorsIn(others);
+  await expect(ask(path, address, of('cart'), token, { anchors })).rejects.toThrow(
+    /unable to get local issuer certificate/,
+  );
+  expect(controller.authority.refused.size).toBe(0);
+  await expect(ask(path, address, of('cart'), token)).resolves.toBeDefined();
+});
 
 test('C2: a token is good once, for its own identity, and no request without one is answered', async () => {
   const path = folder();
