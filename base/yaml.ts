@@ -1,5 +1,13 @@
 /** Reads users' YAML into checked values; every error names file, line and column. */
-import { type Document, isMap, isNode, isScalar, LineCounter, parseAllDocuments } from 'yaml';
+import {
+  Document,
+  isMap,
+  isNode,
+  isScalar,
+  LineCounter,
+  parseAllDocuments,
+  type ParsedNode,
+} from 'yaml';
 import type * as z from 'zod';
 import { messageOf, type Place, type Problem, UserError } from './errors.js';
 import { inputName, readInput, tooLarge } from './input.js';
@@ -35,6 +43,22 @@ export class YamlDocument {
     this.value = value;
     this.nodes = nodes;
     this.#plain = plain;
+  }
+
+  /** The objects of a list of objects, as OpenSLO allows it, or of a Kubernetes List; otherwise the document alone. */
+  get parts(): YamlDocument[] {
+    const value = this.value as { kind?: unknown; items?: unknown } | null;
+    const isList = Array.isArray(value);
+    const items: unknown = isList ? value : String(value?.kind).endsWith('List') && value?.items;
+    if (!Array.isArray(items) || !items.some((item) => item instanceof Object)) return [this];
+    return items.map((item: unknown, i) => {
+      const nodes = (): YamlNodes => {
+        const document = new Document();
+        document.contents = this.#document.getIn(isList ? [i] : ['items', i], true) as ParsedNode;
+        return { document, lines: this.#lines };
+      };
+      return new YamlDocument(this.file, item, nodes);
+    });
   }
 
   get #document(): Document {

@@ -4,7 +4,7 @@ import { type Place, type Problem, UserError } from '../../base/errors.js';
 import { inputName, readInput } from '../../base/input.js';
 import { parseYaml, type Path, type YamlDocument } from '../../base/yaml.js';
 import { type Expr, parse, PromqlError } from '../../slo/promql/index.js';
-import { groupsOf } from '../rules/read.js';
+import { groupsOf, isOther } from '../rules/read.js';
 
 export interface LintRule {
   kind: 'alert' | 'record';
@@ -47,11 +47,10 @@ export function readLintText(file: string, text: string): LintFile {
     if (!(error instanceof UserError)) throw error;
     return { ...result, problems: error.problems };
   }
-  let isObject = false;
-  for (const document of documents) {
+  const objects = documents.flatMap((document) => document.parts);
+  for (const document of objects) {
     const value = record(document.value);
     const inSpec = value.spec !== undefined && value.groups === undefined;
-    isObject ||= inSpec;
     const base: Path = inSpec ? ['spec', 'groups'] : ['groups'];
     const groups = inSpec ? record(value.spec).groups : value.groups;
     list(groups).forEach((group, i) => {
@@ -63,7 +62,14 @@ export function readLintText(file: string, text: string): LintFile {
     });
   }
   bound(result);
-  return { ...result, rules: result.rules, problems: isObject ? [] : problemsOf(file, documents) };
+  // Objects of other kinds, such as VMRule, have fields of their own.
+  return {
+    ...result,
+    problems: problemsOf(
+      file,
+      objects.filter((o) => !isOther(o)),
+    ),
+  };
 }
 
 /** Mistakes for which Prometheus would refuse the file, except those in templates. */

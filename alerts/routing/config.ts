@@ -26,6 +26,8 @@ export interface AmRoute {
   continue?: boolean | undefined;
   mute_time_intervals?: string[] | undefined;
   active_time_intervals?: string[] | undefined;
+  /** Since 0.34; inherited by the routes below, and shown by templates as `routeLabels`. */
+  labels?: Record<string, string> | undefined;
   routes?: AmRoute[] | undefined;
 }
 
@@ -61,8 +63,9 @@ export interface AmConfig {
   time_intervals?: { name: string; time_intervals: AmTimeInterval[] }[] | undefined;
   mute_time_intervals?: { name: string; time_intervals: AmTimeInterval[] }[] | undefined;
   receivers: AmReceiver[];
-  /** Destination of Alertmanager's own traces. */
+  /** Destinations of Alertmanager's own traces and events. */
   tracing?: unknown;
+  event_recorder?: unknown;
   /** Template files, relative to the configuration's folder. */
   templates?: string[] | undefined;
 }
@@ -91,6 +94,7 @@ const route: z.ZodType<AmRoute> = z.lazy(() =>
     continue: z.boolean().optional(),
     mute_time_intervals: texts.optional(),
     active_time_intervals: texts.optional(),
+    labels: map.optional(),
     routes: z.array(route).optional(),
   }),
 ) as z.ZodType<AmRoute>;
@@ -120,8 +124,18 @@ const inhibitRule = z.strictObject({
 
 const receiver = z.looseObject({ name: z.string() }).superRefine((value, context) => {
   for (const [key, list] of Object.entries(value)) {
-    if (key === 'name') continue;
     const path = [key];
+    if (key === 'name') continue;
+    if (key === 'labels') {
+      const { name = value.name } = map.safeParse(list).data ?? { name: '' };
+      if (name === value.name) continue;
+      context.addIssue({
+        code: 'custom',
+        path,
+        message: `expected texts, and as name ${value.name}`,
+      });
+      continue;
+    }
     if (kindOfKey(key) === undefined) {
       context.addIssue({ code: 'unrecognized_keys', keys: [key], input: value });
     } else if (!z.array(anything).safeParse(list).success) {
@@ -151,6 +165,7 @@ const configSchema = z.preprocess(
     receivers: z.array(receiver),
     templates: texts.optional(),
     tracing: z.unknown().optional(),
+    event_recorder: z.unknown().optional(),
   }),
 );
 

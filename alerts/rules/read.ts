@@ -97,9 +97,24 @@ export function groupsOf(
   documents: readonly YamlDocument[],
   options: ReadOptions = {},
 ): ReadGroup[] {
-  const [first, ...more] = documents;
+  const objects = documents.flatMap((document) => document.parts);
+  // The output of `helm template` and `kubectl get` has other objects beside the rules.
+  const rules = objects.filter(isRules);
+  if (rules.length > 0 && objects.every((object) => isRules(object) || isOther(object))) {
+    return rules.flatMap((document) =>
+      groupsIn(document, ['spec'], checkYaml(document, objectSchema).spec, file, options),
+    );
+  }
+  const other = rules.length === 0 ? objects.find(isOther) : undefined;
+  if (other) {
+    throw new UserError({
+      place: other.placeOf(['kind']),
+      message: 'an object of Kubernetes without rules',
+      expected: 'a PrometheusRule',
+    });
+  }
+  const [first, second] = documents;
   if (!first) return [];
-  const second = more.find((document) => !isObject(first) || !isObject(document));
   if (second) {
     throw new UserError({
       place: second.placeOf([]),
@@ -107,16 +122,20 @@ export function groupsOf(
       expected: 'one document with groups',
     });
   }
-  return documents.flatMap((document) =>
-    isObject(document)
-      ? groupsIn(document, ['spec'], checkYaml(document, objectSchema).spec, file, options)
-      : groupsIn(document, [], checkYaml(document, fileSchema), file, options),
-  );
+  return groupsIn(first, [], checkYaml(first, fileSchema), file, options);
 }
 
+const kindOf = ({ value }: YamlDocument): unknown =>
+  typeof value === 'object' && value !== null && 'apiVersion' in value && 'kind' in value
+    ? value.kind
+    : undefined;
+
 /** Whether the document is a PrometheusRule of Kubernetes, whose `spec` is a rule file. */
-const isObject = ({ value }: YamlDocument): boolean =>
-  typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'PrometheusRule';
+const isRules = (document: YamlDocument): boolean => kindOf(document) === 'PrometheusRule';
+
+/** Whether the document is any other object of Kubernetes. */
+export const isOther = (document: YamlDocument): boolean =>
+  kindOf(document) !== undefined && !isRules(document);
 
 function groupsIn(
   document: YamlDocument,

@@ -52,7 +52,7 @@ export function sunkConfig(config: AmConfig, file: string, addresses: SinkAddres
   let number = 0;
   const global = config.global ?? {};
   const kept = ['smtp_from', 'smtp_hello'].filter((field) => global[field] !== undefined);
-  const { tracing: _, ...rest } = config;
+  const { tracing: _, event_recorder: __, ...rest } = config;
   return {
     ...rest,
     global: Object.fromEntries(kept.map((field) => [field, global[field]])),

@@ -21,7 +21,7 @@ const metric = z.strictObject({
 
 const schema = z.strictObject({
   apiVersion: z.literal(alphaApiVersion),
-  kind: z.literal('SLO', { error: 'of OpenSLO v1alpha only SLO is read; expected SLO' }),
+  kind: z.literal('SLO', { error: 'of OpenSLO v1alpha SLO and Service are read; expected SLO' }),
   metadata: z.looseObject({ name: f.nameSchema, displayName: z.string().optional() }),
   spec: z.strictObject({
     service: f.nameSchema,
@@ -56,6 +56,14 @@ const schema = z.strictObject({
   }),
 });
 
+/** A service holds nothing that rules need. */
+const serviceSchema = z.strictObject({
+  apiVersion: z.literal(alphaApiVersion),
+  kind: z.literal('Service'),
+  metadata: schema.shape.metadata,
+  spec: z.strictObject({ description: z.string().optional() }),
+});
+
 type Window = z.output<typeof schema>['spec']['timeWindows'][number];
 const daysOfUnit: Record<string, number> = { Day: 1, Week: 7 };
 
@@ -79,6 +87,10 @@ function periodOf(window: Window | undefined, checker: Checker): Period {
 
 /** Throws a UserError with every mistake and its place. */
 export function readOpenSloAlpha(document: YamlDocument): Slo[] {
+  if ((document.value as { kind?: unknown }).kind === 'Service') {
+    checkYaml(document, serviceSchema);
+    return [];
+  }
   const { metadata, spec } = checkYaml(document, schema);
   const checker = new Checker(document);
   const period = periodOf(spec.timeWindows[0], checker);

@@ -82,7 +82,7 @@ function finish(documents: YamlDocument[], problems: Problem[], options: ReadOpt
   const slos: Slo[] = [];
   const openSlo: YamlDocument[] = [];
   const refused: Problem[] = [];
-  for (const document of documents) {
+  for (const document of documents.flatMap((d) => d.parts)) {
     collect(
       problems,
       () => {

@@ -113,6 +113,11 @@ const refusals: [string, [string, string], string][] = [
     '5:25: route.routes.0.match_re.team: expected a regular expression',
   ],
   [
+    "a receiver's own name, another one",
+    ['name: b', 'name: b\n    labels: { name: c }'],
+    '11:13: receivers.1.labels: expected texts, and as name b',
+  ],
+  [
     'labels twice in a grouping',
     ['receiver: b', 'receiver: b\n      group_by: [a, a]'],
     "5:21: the label 'a' appears twice",
@@ -133,12 +138,22 @@ describe('refused, with its place', () => {
     expect(message).not.toContain('secret');
   });
 
+  test.each([
+    ['labels of a route', ['receiver: b', 'receiver: b\n      labels: { tier: 1 }']],
+    ['labels of a receiver', ['name: b', 'name: b\n    labels: { name: b, team: x }']],
+    ['a recorder', ['route:\n', 'event_recorder: { file_outputs: [{ path: x }] }\nroute:\n']],
+  ])('but not %s', (_, [from = '', to = '']) => {
+    expect(good).toContain(from);
+    expect(readAmConfigText('am.yml', good.replace(from, to)).receivers).toHaveLength(2);
+  });
+
   test('and what is right is read', () => {
     expect(readAmConfigText('am.yml', good).receivers.map((r) => r.name)).toEqual(['a', 'b']);
   });
 });
 
 const secretive = `tracing: { endpoint: 'secret-0.example:4317' }
+event_recorder: { webhook_outputs: [{ url: 'https://secret-12.example' }] }
 global:
   resolve_timeout: 5m
   slack_api_url: https://hooks.example/secret-1

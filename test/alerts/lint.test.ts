@@ -314,6 +314,42 @@ describe('A4: bad files are findings with their place, never a stack', () => {
   });
 });
 
+describe('objects of Kubernetes', () => {
+  const rules = (kind: string, fault = 'for'): string =>
+    `apiVersion: monitoring.coreos.com/v1
+kind: ${kind}
+spec:
+  groups:
+    - name: g
+      rules:
+        - alert: Shop
+          expr: up == 0
+          ${fault}: 5m
+`;
+  const invalid = (text: string): string[] =>
+    findingsOf(text)
+      .filter((f) => f.rule === 'rule/invalid')
+      .map(say);
+  const service = 'apiVersion: v1\nkind: Service\nspec: { ports: [] }\n';
+
+  test('a mistake in a PrometheusRule is found, also beside other objects and in a list', () => {
+    const bad = rules('PrometheusRule', 'fro');
+    expect(invalid(bad).join()).toContain("9:11 rule/invalid: unknown field 'fro'");
+    expect(invalid(`${service}---\n${bad}`).join()).toContain('13:11 rule/invalid: unknown');
+    const item = bad.trimEnd().replaceAll('\n', '\n  ');
+    const list = `apiVersion: v1\nkind: List\nitems:\n- ${item}\n`;
+    expect(invalid(list).join()).toContain('12:13 rule/invalid: unknown');
+    expect(readLintText('a.yml', list.replace('fro', 'for')).rules).toHaveLength(1);
+    expect(invalid(list.replace('fro', 'for'))).toEqual([]);
+  });
+
+  test('other kinds have fields of their own', () => {
+    expect(invalid(rules('VMRule', 'debug'))).toEqual([]);
+    expect(readLintText('a.yml', rules('VMRule')).rules).toHaveLength(1);
+    expect(invalid(service)).toEqual([]);
+  });
+});
+
 describe('exceptions', () => {
   const short = "'rate(orders_total[30s]) > 1'";
 

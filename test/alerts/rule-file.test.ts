@@ -82,6 +82,15 @@ test('PrometheusRule objects of Kubernetes are read, several in a file, with the
   const read = readRuleText('r.yaml', `${group('a')}---\n${group('b')}`);
   expect(read.map((g) => g.name)).toEqual(['a', 'b']);
   expect(read[1]?.rules[0]?.placeInExpr(3)).toEqual({ file: 'r.yaml', line: 17, column: 31 });
+  const beside = 'apiVersion: v1\nkind: Service\nmetadata: { name: a }\n---\n';
+  expect(readRuleText('r.yaml', beside + group('c')).map((g) => g.name)).toEqual(['c']);
+  const indented = group('d').replaceAll('\n', '\n  ');
+  const listed = readRuleText('r.yaml', `apiVersion: v1\nkind: List\nitems:\n- ${indented}`);
+  expect(listed[0]?.name).toBe('d');
+  expect(listed[0]?.rules[0]?.placeInExpr(3)).toEqual({ file: 'r.yaml', line: 11, column: 33 });
+  expect(() => readRuleText('r.yaml', beside)).toThrow(
+    'r.yaml:2:7: an object of Kubernetes without rules; expected a PrometheusRule',
+  );
   expect(() => readRuleText('r.yaml', `groups: []\n---\n${group('b')}`)).toThrow(
     'r.yaml:3:1: a second document in a rule file',
   );

@@ -242,6 +242,35 @@ spec:
     expect(refusal(open(window))).toContain(words);
   });
 
+  test('a list of objects is read like its documents, with the place of a mistake', () => {
+    const service = 'apiVersion: openslo/v1\nkind: Service\nmetadata: { name: shop }\nspec: {}\n';
+    const list = [service, open('{ duration: 28d }')]
+      .map((text) => `- ${text.trimEnd().replaceAll('\n', '\n  ')}\n`)
+      .join('');
+    expect(readSloText('in.yaml', list).map((s) => s.id)).toEqual(['shop-reads']);
+    expect(refusal(list.replace('service: shop', 'service: shops'))).toBe(
+      "in.yaml:9:14: no Service is called 'shops'; expected shop",
+    );
+    expect(refusal(list.replace('budgetingMethod', 'budgeting'))).toContain(
+      "in.yaml:17:5: unknown field 'budgeting' in spec",
+    );
+    expect(refusal(list.replace('query', 'promql'))).toContain(
+      "in.yaml:14:60: unknown field 'promql'",
+    );
+    const items = list.replaceAll(/^/gm, '  ').trimEnd();
+    expect(readSloText('in.yaml', `kind: List\nitems:\n${items}\n`)).toHaveLength(1);
+    expect(refusal('[]')).toContain('in.yaml:1:1: the document does not say which format');
+  });
+
+  test('a service of v1alpha is read beside its SLO', () => {
+    const service =
+      'apiVersion: openslo/v1alpha\nkind: Service\nmetadata: { name: shop }\nspec: {}';
+    expect(readSloText('in.yaml', `${service}\n---\n${open('{ duration: 28d }')}`)).toHaveLength(1);
+    expect(refusal(`${service.replace('{}', '{ owner: a }')}`)).toContain(
+      "in.yaml:4:9: unknown field 'owner' in spec",
+    );
+  });
+
   test('unsupported objects are refused by name, and the others are not', () => {
     const texts = [
       open(calendar('1M', 'Europe/Paris'), undefined, 'paris'),
