@@ -3,6 +3,18 @@
  * and whichever object (ServiceProfile, HTTPRoute, annotation, registry file) it was written in. Plain JSON:
  * everything here survives JSON.stringify, and a proxy caches the same text on disk as its last known good.
  */
+import type { RateLimit, RetryBudget, Route } from './schema/route.js';
+
+export type {
+  HeaderChanges,
+  OwnAnswer,
+  RateLimit,
+  RetryBudget,
+  RetryPolicy,
+  Route,
+  RouteMatch,
+  Share,
+} from './schema/route.js';
 
 /** The selection of a destination by outbound connections and requests, and its properties. */
 export interface Destination {
@@ -23,118 +35,6 @@ export interface Destination {
   retryBudget?: RetryBudget;
   /** The service has no address of its own: clients dial its endpoints directly (transparent mode). */
   headless?: true;
-}
-
-export interface Route {
-  name: string;
-  /** Any of these; empty matches everything. */
-  matches: RouteMatch[];
-  /** Weights are relative. A weight of 0 never serves; if all are 0, the proxy answers 500. */
-  split: Share[];
-  /** Only for clients of this namespace; absent: for all. */
-  clientNamespace?: string;
-  /** The proxy answers by itself, and sends nothing. */
-  respond?: OwnAnswer;
-  timeouts: Timeouts;
-  retry?: RetryPolicy;
-  /**
-   * If no answer has begun after this long, a copy goes to another endpoint, and the first answer that is no failure
-   * counts. For idempotent methods without a body, within the retry budget. Absent: no copies.
-   */
-  hedge?: { afterMs: number };
-  mirror?: { backend: string; fraction: number };
-  rateLimit?: RateLimit;
-  /** At most this many requests in flight on this route; more are answered 503 with Retry-After. */
-  maxConcurrent?: number;
-  /** Protocols that clients may change to by Upgrade, in lower case; absent: websocket. Never h2c. */
-  upgrades?: string[];
-  requestHeaders?: HeaderChanges;
-  responseHeaders?: HeaderChanges;
-  redirect?: {
-    scheme?: string;
-    host?: string;
-    port?: number;
-    /** `path` replaces the whole path, `prefix` the matched prefix. */
-    path?: string;
-    prefix?: string;
-    status: 301 | 302 | 303 | 307 | 308;
-  };
-  /** Replaces the matched prefix or the whole path. */
-  rewrite?: { host?: string; prefix?: string; path?: string };
-  /** ServiceProfile's response classes and gRPC's: the answers that count as failures. Default: 5xx. */
-  failure?: { statuses: [number, number][]; grpcStatuses?: number[] };
-}
-
-/** A backend's share of a route's requests. */
-export interface Share {
-  backend: string;
-  weight: number;
-  /** Applied to this backend's requests, beside the route's own changes. */
-  requestHeaders?: HeaderChanges;
-  responseHeaders?: HeaderChanges;
-  /** Set if the backend does not exist or may not be used: the proxy answers its share. */
-  respond?: OwnAnswer;
-}
-
-export interface OwnAnswer {
-  status: 404 | 500;
-  /** The reason in metrics, such as `no-route` or `no-backend`. */
-  reason: string;
-}
-
-export interface RouteMatch {
-  method?: string;
-  path?: { kind: 'exact' | 'prefix' | 'regex'; value: string };
-  headers?: { name: string; kind: 'exact' | 'regex' | 'present'; value?: string }[];
-  query?: { name: string; kind: 'exact' | 'regex'; value: string }[];
-}
-
-/** All in milliseconds; absent means none. */
-export interface Timeouts {
-  /** From the request's head to the response's end, all attempts together. Answers 504. */
-  requestMs?: number;
-  /** One attempt, to its response head. Answers 504, or retries. */
-  perTryMs?: number;
-  /** Between two reads or writes of a stream. */
-  idleMs?: number;
-}
-
-export interface RetryPolicy {
-  /** Retries without the first attempt: 1 means two attempts at most. */
-  limit: number;
-  /** Statuses that are retried, as inclusive ranges, such as [[500, 599]]. */
-  statuses: [number, number][];
-  grpcStatuses?: number[];
-  /** Connection refused or reset before the response's head. */
-  onConnectFailure: boolean;
-  /** Also for methods that are not idempotent (POST, PATCH): only if the service declared it safe. */
-  unsafeMethods: boolean;
-  backoff: { baseMs: number; maxMs: number; /** 1 is full jitter, 0 none. */ jitter: number };
-  /** Absent: unlimited (only a chaos scenario uses that). */
-  budget?: RetryBudget;
-  /** Larger bodies are not retried, in bytes. */
-  maxBufferedBytes: number;
-}
-
-/** Retries are at most `ratio` of the requests of the last `ttlSeconds`, plus a floor. */
-export interface RetryBudget {
-  ratio: number;
-  minRetriesPerSecond: number;
-  ttlSeconds: number;
-}
-
-export interface RateLimit {
-  requestsPerSecond: number;
-  burst: number;
-  /** One bucket for all, or one for each client identity. */
-  per: 'all' | 'identity';
-  overrides?: { identities: string[]; requestsPerSecond: number; burst: number }[];
-}
-
-export interface HeaderChanges {
-  set?: [string, string][];
-  add?: [string, string][];
-  remove?: string[];
 }
 
 export interface Backend {

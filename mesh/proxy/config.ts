@@ -1,7 +1,9 @@
 /** Checks a proxy's configuration; README.md documents it. Its state has the form of mesh/model.ts. */
 import { UserError } from '../../base/errors.js';
 import type { MeshState, ProxyConfig, RequestLabelPolicy } from '../model.js';
+import { budgetFields, rateLimitFields, routeFields } from '../schema/route.js';
 import { withDefaults } from './config-defaults.js';
+import { headerPairs, name, shapeOf } from './field-shape.js';
 import {
   flag,
   type Found,
@@ -10,14 +12,11 @@ import {
   object,
   oneOf,
   record,
-  regex,
   required,
   type Shape,
   text,
-  tuple,
 } from './shape.js';
 
-const name = text({ pattern: /^[^\s]+$/, expected: 'a name' });
 const port = number({ max: 65_535, whole: true });
 const milliseconds = number();
 const ratio = number({ max: 1 });
@@ -26,9 +25,6 @@ const address = text({
   pattern: /^(\[[0-9a-fA-F:.]+\]|[^\s:/]+):\d{1,5}$/,
   expected: 'host:port',
 });
-const field = text({ pattern: /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, expected: 'a header name' });
-// A line end in a value would start another header.
-const fieldValue = text({ pattern: /^[^\r\n\0]*$/, expected: 'one line' });
 
 /** Label names that request metrics use already, and those that Prometheus reserves. */
 const takenLabels =
@@ -39,106 +35,9 @@ const labelName = new RegExp(`^(?!__|(?:${takenLabels})$)[a-zA-Z_][a-zA-Z0-9_]{0
 const listener = (modes: Shape): Shape =>
   object({ host: required(name), port: required(port), mode: modes });
 
-const budget = object({
-  ratio: required(number({ max: 1000 })),
-  minRetriesPerSecond: required(number()),
-  ttlSeconds: required(number({ min: 0.001, max: 3600 })),
-});
-
-const statuses = list(tuple(number({ min: 100, max: 999 }), number({ min: 100, max: 999 })));
-const grpcStatuses = list(number({ max: 16, whole: true }));
-const changes = object({
-  set: list(tuple(field, fieldValue)),
-  add: list(tuple(field, fieldValue)),
-  remove: list(field),
-});
-
-const rateLimit = object({
-  requestsPerSecond: required(number()),
-  burst: required(number()),
-  per: required(oneOf('all', 'identity')),
-  overrides: list(
-    object({
-      identities: required(list(name)),
-      requestsPerSecond: required(number()),
-      burst: required(number()),
-    }),
-  ),
-});
-
-/** A comparison with `value`; `kind` names the kind of comparison. */
-const comparison =
-  (kinds: Shape, fields: Record<string, Parameters<typeof object>[0][string]>): Shape =>
-  (value, path, found) => {
-    const { kind } = (value ?? {}) as { kind?: unknown };
-    const compared = kind === 'regex' ? regex : text();
-    object({
-      ...fields,
-      kind: required(kinds),
-      value: kind === 'present' ? compared : required(compared),
-    })(value, path, found);
-  };
-
-const match = object({
-  method: text({ pattern: /^[A-Z]+$/, expected: 'a method' }),
-  path: comparison(oneOf('exact', 'prefix', 'regex'), {}),
-  headers: list(comparison(oneOf('exact', 'regex', 'present'), { name: required(field) })),
-  query: list(comparison(oneOf('exact', 'regex'), { name: required(text()) })),
-});
-
-const respond = object({ status: required(oneOf(404, 500)), reason: required(name) });
-
-const route = object({
-  name: required(name),
-  matches: list(match),
-  split: list(
-    object({
-      backend: required(name),
-      weight: required(number()),
-      requestHeaders: changes,
-      responseHeaders: changes,
-      respond,
-    }),
-  ),
-  clientNamespace: name,
-  respond,
-  timeouts: object({ requestMs: milliseconds, perTryMs: milliseconds, idleMs: milliseconds }),
-  retry: object({
-    limit: required(count),
-    statuses: required(statuses),
-    grpcStatuses,
-    onConnectFailure: required(flag),
-    unsafeMethods: required(flag),
-    backoff: required(
-      object({
-        baseMs: required(milliseconds),
-        maxMs: required(milliseconds),
-        jitter: required(ratio),
-      }),
-    ),
-    budget,
-    maxBufferedBytes: required(count),
-  }),
-  hedge: object({ afterMs: required(milliseconds) }),
-  mirror: object({ backend: required(name), fraction: required(ratio) }),
-  rateLimit,
-  maxConcurrent: count,
-  upgrades: list(
-    text({ pattern: /^(?!h2c$|http)[a-z0-9!#$%&'*+.^_`|~-]+$/, expected: 'a protocol, not h2c' }),
-  ),
-  requestHeaders: changes,
-  responseHeaders: changes,
-  redirect: object({
-    scheme: text(),
-    host: text(),
-    port,
-    path: text(),
-    prefix: text(),
-    status: required(oneOf(301, 302, 303, 307, 308)),
-  }),
-  rewrite: object({ host: text(), prefix: text(), path: text() }),
-  failure: object({ statuses: required(statuses), grpcStatuses }),
-});
+const budget = shapeOf(budgetFields);
+const rateLimit = shapeOf(rateLimitFields);
+const route = shapeOf(routeFields);
 
 const endpoint = object({
   address: required(address),
@@ -299,7 +198,7 @@ const config = object({
       timeoutMs: required(milliseconds),
       path: text(),
       tls: flag,
-      headers: list(tuple(field, fieldValue)),
+      headers: headerPairs,
       service: text(),
     }),
   ),

@@ -2,10 +2,9 @@
 import { type Problem, UserError } from '../../../base/errors.js';
 import { checkYaml, parseYaml, type YamlDocument } from '../../../base/yaml.js';
 import { identityName } from '../../identity/names.js';
-import type { Backend, Destination, Endpoint, InboundServer } from '../../model.js';
+import type { Backend, Destination, Endpoint, InboundServer, Route } from '../../model.js';
 import { authorizationsOf } from '../../policy/clients.js';
 import type { SourceSnapshot, WorkloadServers } from '../discovery/source.js';
-import { budgetOf, rateLimitOf, routeOf } from './route-fields.js';
 import {
   type Registry,
   type RegistryBackend,
@@ -155,11 +154,14 @@ function destinationOf(
     hosts: [...new Set([name, `${name}.svc`, `${name}.svc.cluster.local`, ...service.hosts])],
     addresses: service.addresses,
     protocol: service.protocol,
-    routes: service.routes.map((r) => routeOf(r, service.name)),
+    routes: service.routes.map((r) => withSplit(r, service.name)),
     backends: [compile(own), ...service.backends.map(compile)],
-    ...(service.retryBudget && { retryBudget: budgetOf(service.retryBudget) }),
+    ...(service.retryBudget && { retryBudget: service.retryBudget }),
   };
 }
+
+const withSplit = (route: Route, own: string): Route =>
+  route.split.length > 0 ? route : { ...route, split: [{ backend: own, weight: 1 }] };
 
 function backendOf(backend: RegistryBackend, own: RegistryBackend, endpoints: Endpoint[]): Backend {
   const balancer = backend.balancer ?? own.balancer;
@@ -274,8 +276,8 @@ function inboundOf(server: RegistryServer, registry: Registry, trustDomain: stri
     // A list of allowed callers implies that all others are denied.
     defaultPolicy: server.policy ?? (mine.length > 0 ? 'deny' : registry.defaults.policy),
     authorizations: mine.flatMap((a) => authorizationsOf(a.name, a.from, trustDomain, a.routes)),
-    routes: server.routes.map((r) => routeOf(r, undefined)),
-    ...(server.rateLimit && { rateLimit: rateLimitOf(server.rateLimit) }),
+    routes: server.routes,
+    ...(server.rateLimit && { rateLimit: server.rateLimit }),
     ...(server.maxConcurrent !== undefined && { maxConcurrent: server.maxConcurrent }),
   };
 }
@@ -331,7 +333,7 @@ function referenceProblems(document: YamlDocument, registry: Registry): Problem[
         at([...path, 'name'], `the route ${r.name} is defined twice`);
       }
       const used = new Set<string>();
-      r.split?.forEach((s, k) => {
+      r.split.forEach((s, k) => {
         const place = [...path, 'split', k, 'backend'];
         if (!backends.has(s.backend)) at(place, `no backend ${s.backend}`, known);
         if (used.has(s.backend)) at(place, `the backend ${s.backend} is in the split twice`);

@@ -14,7 +14,12 @@ import {
   protocol,
   ratio,
 } from './fields.js';
-import { rateLimit, retryBudget, route } from './route-fields.js';
+import { budgetFields, rateLimitFields, routeFields } from '../../schema/route.js';
+import { readerOf } from './field-schema.js';
+
+const rateLimit = readerOf(rateLimitFields);
+const retryBudget = readerOf(budgetFields);
+const route = readerOf(routeFields);
 
 const endpoint = z
   .strictObject({

@@ -1,6 +1,8 @@
 /** The common parts of all kinds of routes: a route before its backends are resolved, its problems, its defaults. */
 import { parseDurationMs } from '../../../base/duration.js';
 import { patternProblem } from '../../pattern/pattern.js';
+import { presetsOf } from '../../schema/fields.js';
+import { retryFields } from '../../schema/route.js';
 import type { HeaderChanges, OwnAnswer, RetryBudget, RetryPolicy, Route } from '../../model.js';
 
 /** A service that a route sends to. */
@@ -52,23 +54,10 @@ export interface Drafts {
   retryBudget?: RetryBudget;
 }
 
-/**
- * The default of Linkerd and Envoy: one retry for every five requests, and ten a second for clients with few requests.
- */
-export const defaultBudget: RetryBudget = { ratio: 0.2, minRetriesPerSecond: 10, ttlSeconds: 10 };
-
-export function retryPolicy(part: Partial<RetryPolicy>): RetryPolicy {
-  return {
-    limit: 1,
-    statuses: [[500, 599]],
-    onConnectFailure: true,
-    unsafeMethods: false,
-    backoff: { baseMs: 25, maxMs: 250, jitter: 0.5 },
-    budget: defaultBudget,
-    maxBufferedBytes: 65_536,
-    ...part,
-  };
-}
+export const retryPolicy = (part: Partial<RetryPolicy>): RetryPolicy => ({
+  ...(presetsOf(retryFields) as RetryPolicy),
+  ...part,
+});
 
 /** Gateway API and Linkerd both write `10s`, `1h30m`, `300ms`. */
 export function readDuration(

@@ -2,7 +2,6 @@
 import type { Route, RouteMatch } from '../../model.js';
 import {
   checkRegex,
-  defaultBudget,
   type Drafts,
   type FieldProblem,
   parseAuthority,
@@ -10,6 +9,7 @@ import {
   retryPolicy,
   type RouteDraft,
 } from './route-parts.js';
+import { defaultBudget } from '../../schema/route.js';
 import type { ProfileCondition, ServiceProfileSpec } from './specs.js';
 
 export function profileRoutes(spec: ServiceProfileSpec, namespace: string): Drafts {

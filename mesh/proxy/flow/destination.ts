@@ -1,6 +1,7 @@
 /** A compiled destination: its backends live as long as it does, its routes are replaced by each change. */
-import type { Destination, RetryBudget, Route } from '../../model.js';
+import type { Destination, Route } from '../../model.js';
 import { patternProblem } from '../../pattern/pattern.js';
+import { defaultBudget } from '../../schema/route.js';
 import type { RequestMetrics } from '../telemetry/request-metrics.js';
 import { BackendState } from './balance/backend.js';
 import type { EndpointRecord } from './balance/endpoint.js';
@@ -10,9 +11,6 @@ import { Budget } from './retry/budget.js';
 import { looksAtPath, pathOf } from './route/match.js';
 import { isSame, RouteState } from './route/route-state.js';
 import type { Judged, Looks } from './route/target.js';
-
-/** The retry budget of a destination that sets none. */
-const usualBudget: RetryBudget = { ratio: 0.2, minRetriesPerSecond: 10, ttlSeconds: 10 };
 
 /** Fronts read the name and the protocol, and pass this object to begin(). */
 export interface DestinationState {
@@ -53,7 +51,7 @@ export class CompiledDestination implements DestinationState {
     for (const backend of source.backends) {
       this.backends.set(backend.name, new BackendState(source.name, backend, parts));
     }
-    this.budget = new Budget(source.retryBudget ?? usualBudget, parts.clock.monotonicMs());
+    this.budget = new Budget(source.retryBudget ?? defaultBudget, parts.clock.monotonicMs());
     this.defaultRoute = this.#compileDefault(source);
     this.routes = this.#compileAll(source, this.backends);
     this.looksAtPaths = source.routes.some(looksAtPath) ? 'routes' : 'nobody';
@@ -97,7 +95,7 @@ export class CompiledDestination implements DestinationState {
         this.#parts.metrics.retire(route.metrics);
       }
     }
-    const budget = source.retryBudget ?? usualBudget;
+    const budget = source.retryBudget ?? defaultBudget;
     if (!isSame(budget, this.budget.policy)) {
       this.budget = new Budget(budget, this.#parts.clock.monotonicMs());
     }

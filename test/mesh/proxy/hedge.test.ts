@@ -2,8 +2,9 @@
 import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Destination, Route } from '../../../mesh/model.js';
-import { route as registryRoute, routeOf } from '../../../mesh/controller/registry/route-fields.js';
+import { readerOf } from '../../../mesh/controller/registry/field-schema.js';
 import { configProblems } from '../../../mesh/proxy/config.js';
+import { routeFields } from '../../../mesh/schema/route.js';
 import { ask, type Protocol, type Sent, startApp } from './front-rig.js';
 import {
   destination,
@@ -183,9 +184,9 @@ test('without another endpoint there is no copy', async () => {
 
 test('as written in a registry, and wrong values in a registry and in a proxy’s file', () => {
   const written = (after: unknown): unknown => ({ name: 'all', hedge: { after } });
-  const read = routeOf(registryRoute.parse(written('100ms')), 'cart');
-  expect(read.hedge).toEqual({ afterMs: 100 });
-  const [issue] = registryRoute.safeParse(written('soon')).error?.issues ?? [];
+  const reader = readerOf(routeFields);
+  expect(reader.parse(written('100ms')).hedge).toEqual({ afterMs: 100 });
+  const [issue] = reader.safeParse(written('soon')).error?.issues ?? [];
   expect(issue?.path).toEqual(['hedge', 'after']);
   const routes = [route({ hedge: { afterMs: -1 } })];
   const problems = configProblems({

@@ -1,0 +1,109 @@
+/** Reads described fields as the registry writes them, and turns them into the model's form. */
+import * as z from 'zod';
+import type { Field, Fields, Form, Of } from '../../schema/fields.js';
+import { duration, durationSeconds, regex, statuses } from './fields.js';
+
+/** The reader of a group: a strict map. */
+export function readerOf<F extends Fields>(fields: F): z.ZodType<Of<F>> {
+  const written = Object.entries(fields)
+    .filter(([, field]) => !field.isHidden)
+    .map(([key, field]) => ({ key, field, from: nameInRegistry(key, field) }));
+  const shape = Object.fromEntries(written.map(({ from, field }) => [from, optional(field)]));
+  return z.strictObject(shape).transform((value) => {
+    const made: Record<string, unknown> = {};
+    for (const { key, field, from } of written) {
+      const given = value[from] ?? field.presetFrom?.(value);
+      if (given !== undefined) made[key] = given;
+    }
+    return made as Of<F>;
+  });
+}
+
+/** Durations are texts with a unit of their own: `requestMs` is `request`. */
+export function nameInRegistry(key: string, { form, registryName }: Field): string {
+  return registryName ?? (form.kind === 'duration' ? key.slice(0, -form.unit.length) : key);
+}
+
+function optional(field: Field): z.ZodType {
+  const { preset, form, mayBeUnlimited } = field;
+  let reader = readerOfForm(form);
+  if (mayBeUnlimited) {
+    reader = z.union([z.literal('unlimited').transform(() => undefined), reader]);
+  }
+  if (preset !== undefined) {
+    return form.kind === 'group' ? reader.prefault(preset) : reader.default(preset);
+  }
+  return field.needed && !field.presetFrom ? reader : reader.optional();
+}
+
+function readerOfForm(form: Form): z.ZodType {
+  switch (form.kind) {
+    case 'name': {
+      let reader = z.string();
+      if (form.minLength !== undefined) reader = reader.min(form.minLength);
+      return form.maxLength === undefined ? reader : reader.max(form.maxLength);
+    }
+    case 'text': {
+      const { pattern, expected = '' } = form;
+      return pattern ? z.string().regex(pattern, `must be ${expected}`) : z.string();
+    }
+    case 'header':
+      return z.string().toLowerCase();
+    case 'flag':
+      return z.boolean();
+    case 'number':
+      return numberReader(form);
+    case 'duration':
+      return form.unit === 'Ms' ? duration : durationSeconds;
+    case 'statuses':
+      return statuses;
+    case 'pairs':
+      return z.record(z.string(), z.string()).transform((map) => Object.entries(map));
+    case 'choice': {
+      const [first, ...others] = form.choices.map((c) => z.literal(c));
+      return typeof form.choices[0] === 'string'
+        ? z.enum(form.choices as string[])
+        : z.union([first as z.ZodType, ...others]);
+    }
+    case 'list':
+      return z.array(readerOfForm(form.item)).min(form.registryLeast);
+    case 'group':
+      return readerOf(form.fields);
+    case 'comparison':
+      return comparison(form);
+  }
+}
+
+function numberReader(form: Extract<Form, { kind: 'number' }>): z.ZodType {
+  const { min, max, above } = { min: form.min ?? 0, max: form.max, ...form.registry } as {
+    min: number;
+    max?: number;
+    above?: number;
+  };
+  const reader = form.whole ? z.int() : z.number();
+  const from = above === undefined ? reader.min(min) : reader.gt(above);
+  return max === undefined ? from : from.max(max);
+}
+
+/** `{ prefix: /cart }` becomes `{ kind: prefix, value: /cart }`. */
+function comparison({ kinds, named }: Extract<Form, { kind: 'comparison' }>): z.ZodType {
+  const exact = named ? z.string() : z.string().startsWith('/');
+  const readers: Record<string, z.ZodType> = { regex, present: z.literal(true) };
+  const name = named === 'header' ? z.string().min(1).toLowerCase() : z.string().min(1);
+  return z
+    .strictObject({
+      ...(named && { name }),
+      ...Object.fromEntries(kinds.map((kind) => [kind, (readers[kind] ?? exact).optional()])),
+    } as Record<string, z.ZodType>)
+    .refine((value) => kinds.filter((kind) => value[kind] !== undefined).length === 1, {
+      message: `must have one of ${kinds.join(', ')}`,
+    })
+    .transform((value) => {
+      const kind = kinds.find((k) => value[k] !== undefined) as string;
+      return {
+        ...(named && { name: value.name }),
+        kind,
+        ...(kind !== 'present' && { value: value[kind] }),
+      };
+    });
+}

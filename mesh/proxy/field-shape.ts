@@ -1,0 +1,76 @@
+/** Checks the form of described fields in a proxy's file. */
+import type { Fields, Form } from '../schema/fields.js';
+import {
+  flag,
+  list,
+  number,
+  object,
+  oneOf,
+  regex,
+  required,
+  type Shape,
+  text,
+  tuple,
+} from './shape.js';
+
+export const name = text({ pattern: /^[^\s]+$/, expected: 'a name' });
+const header = text({ pattern: /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, expected: 'a header name' });
+// A line end in a value would start another header.
+export const headerPairs = list(
+  tuple(header, text({ pattern: /^[^\r\n\0]*$/, expected: 'one line' })),
+);
+const status = number({ min: 100, max: 999 });
+
+export function shapeOf(fields: Fields): Shape {
+  return object(
+    Object.fromEntries(
+      Object.entries(fields).map(([key, { form, needed, isFilled }]) => {
+        const shape = shapeOfForm(form);
+        return [key, needed && !isFilled ? required(shape) : shape];
+      }),
+    ),
+  );
+}
+
+function shapeOfForm(form: Form): Shape {
+  switch (form.kind) {
+    case 'name':
+      return name;
+    case 'text':
+      return text(form);
+    case 'header':
+      return header;
+    case 'flag':
+      return flag;
+    case 'number':
+    case 'duration':
+      return number(form);
+    case 'statuses':
+      return list(tuple(status, status));
+    case 'pairs':
+      return headerPairs;
+    case 'choice':
+      return oneOf(...form.choices);
+    case 'list':
+      return list(shapeOfForm(form.item));
+    case 'group':
+      return shapeOf(form.fields);
+    case 'comparison':
+      return comparison(form);
+  }
+}
+
+/** A comparison with `value`; `kind` names the kind of comparison. */
+function comparison({ kinds, named }: Extract<Form, { kind: 'comparison' }>): Shape {
+  const kindOf = required(oneOf(...kinds));
+  const ofName = named && { name: required(named === 'header' ? header : text()) };
+  return (value, path, found) => {
+    const { kind } = (value ?? {}) as { kind?: unknown };
+    const compared = kind === 'regex' ? regex : text();
+    object({
+      ...ofName,
+      kind: kindOf,
+      value: kind === 'present' ? compared : required(compared),
+    })(value, path, found);
+  };
+}
