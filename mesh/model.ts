@@ -3,8 +3,10 @@
  * and whichever object (ServiceProfile, HTTPRoute, annotation, registry file) it was written in. Plain JSON:
  * everything here survives JSON.stringify, and a proxy caches the same text on disk as its last known good.
  */
+import type { BackendPolicy } from './schema/backend.js';
 import type { RateLimit, RetryBudget, Route } from './schema/route.js';
 
+export type { BreakerPolicy } from './schema/backend.js';
 export type {
   HeaderChanges,
   OwnAnswer,
@@ -37,19 +39,9 @@ export interface Destination {
   headless?: true;
 }
 
-export interface Backend {
+export interface Backend extends BackendPolicy {
   name: string;
   endpoints: Endpoint[];
-  balancer: {
-    kind: 'ewma' | 'random';
-    defaultRttMs: number;
-    decaySeconds: number;
-    slowStartSeconds: number;
-  };
-  breaker?: BreakerPolicy;
-  limits: { maxConnections: number; maxPending: number; maxRequests: number };
-  /** Requests are answered 503 when no endpoint has been ready for this long, in milliseconds. */
-  failFastMs: number;
 }
 
 export interface Endpoint {
@@ -65,20 +57,6 @@ export interface Endpoint {
   labels?: Record<string, string>;
   /** Set for a meshed pod, where every port of the address leads to its proxy: the ports that do not. */
   plainPorts?: number[];
-}
-
-/** The usual terms: closed lets all requests through, open lets none, half-open lets one probe. */
-export interface BreakerPolicy {
-  consecutiveFailures: number;
-  /** Also trips below this success rate over the window, given at least `minRequests`. */
-  successRate?: { threshold: number; windowSeconds: number; minRequests: number };
-  minOpenMs: number;
-  maxOpenMs: number;
-  jitter: number;
-  /** Never more than this share of endpoints open at once (at least one may be). */
-  maxEjectedRatio: number;
-  /** Below this share of closed endpoints, breakers are ignored and all endpoints are used (panic). */
-  panicRatio: number;
 }
 
 /** One port of the workload for which the inbound side accepts connections. */

@@ -8,6 +8,7 @@ import { exitCode } from '../../base/errors.js';
 import { program } from '../../base/paths.js';
 import { freePorts } from '../../base/ports.js';
 import type { ProxyConfig } from '../../mesh/model.js';
+import { backendDefaults } from '../../mesh/schema/backend.js';
 import { runProxy } from '../../mesh/proxy/launch.js';
 import { readAddress } from './address.js';
 import type { Address } from './relay.js';
@@ -100,8 +101,7 @@ export function proxyFor(
             {
               name: 'upstream',
               endpoints: upstreams.map(({ host, port }) => ({ address: `${host}:${port}` })),
-              balancer: { kind: 'ewma', defaultRttMs: 30, decaySeconds: 10, slowStartSeconds: 0 },
-              limits: { maxConnections: 1024, maxPending: 1024, maxRequests: 4096 },
+              ...backendDefaults,
               failFastMs: 500,
             },
           ],

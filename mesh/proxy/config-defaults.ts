@@ -1,11 +1,8 @@
 /** The defaults that README.md documents, filled in once after the configuration has been checked. */
-import type { Backend, Destination, InboundServer, ProxyConfig, Route } from '../model.js';
-
-type Partly<T> = { [K in keyof T]?: Partly<T[K]> };
-
-const balancer = { kind: 'ewma', defaultRttMs: 30, decaySeconds: 10, slowStartSeconds: 0 } as const;
-const limits = { maxConnections: 1024, maxPending: 1024, maxRequests: 4096 };
-const failFastMs = 3000;
+import { backendPolicy } from '../schema/backend.js';
+import { filledIn } from '../schema/fields.js';
+import { routeFields } from '../schema/route.js';
+import type { Destination, InboundServer, ProxyConfig } from '../model.js';
 
 /** The configuration must have been checked. */
 export function withDefaults(checked: unknown): ProxyConfig {
@@ -31,11 +28,10 @@ export function withDefaults(checked: unknown): ProxyConfig {
  * `cart.retail` is the service cart in the namespace retail, called `cart` and `cart.retail`; `cart.retail:9090` is
  * another port of that service.
  */
-function destination(given: Partly<Destination>, { workload }: ProxyConfig): Destination {
+function destination(given: Partial<Destination>, { workload }: ProxyConfig): Destination {
   const { name = '', backends = [] } = given;
   const [, bare = name, port = ''] = /^(.*?)(:\d+)?$/.exec(name) ?? [];
   const [service = bare, namespace = workload.namespace] = bare.split('.');
-  const [first] = backends as Backend[];
   return {
     service,
     namespace,
@@ -43,18 +39,11 @@ function destination(given: Partly<Destination>, { workload }: ProxyConfig): Des
     addresses: [],
     protocol: 'detect',
     ...given,
-    routes: ((given.routes ?? []) as Route[]).map((route) => ({
-      ...route,
-      matches: route.matches ?? [],
-      split: route.split ?? [{ backend: first?.name ?? '', weight: 1 }],
-      timeouts: route.timeouts ?? {},
+    routes: (given.routes ?? []).map((route) => ({
+      ...filledIn(routeFields, route),
+      split: route.split ?? [{ backend: backends[0]?.name ?? '', weight: 1 }],
     })),
-    backends: (backends as Backend[]).map((backend) => ({
-      ...backend,
-      balancer: { ...balancer, ...backend.balancer },
-      limits: { ...limits, ...backend.limits },
-      failFastMs: backend.failFastMs ?? failFastMs,
-    })),
+    backends: backends.map((backend) => filledIn(backendPolicy, backend)),
   } as Destination;
 }
 
@@ -63,12 +52,7 @@ function server(given: InboundServer): InboundServer {
     ...given,
     protocol: given.protocol ?? 'detect',
     defaultPolicy: given.defaultPolicy ?? 'all-unauthenticated',
-    routes: (given.routes ?? []).map((route) => ({
-      ...route,
-      matches: route.matches ?? [],
-      split: route.split ?? [],
-      timeouts: route.timeouts ?? {},
-    })),
+    routes: (given.routes ?? []).map((route) => filledIn(routeFields, route)),
     authorizations: (given.authorizations ?? []).map((authorization) => ({
       ...authorization,
       identities: authorization.identities ?? [],

@@ -1,9 +1,10 @@
 /** Checks a proxy's configuration; README.md documents it. Its state has the form of mesh/model.ts. */
 import { UserError } from '../../base/errors.js';
 import type { MeshState, ProxyConfig, RequestLabelPolicy } from '../model.js';
+import { backendPolicy } from '../schema/backend.js';
 import { budgetFields, rateLimitFields, routeFields } from '../schema/route.js';
 import { withDefaults } from './config-defaults.js';
-import { headerPairs, name, shapeOf } from './field-shape.js';
+import { headerPairs, name, shapeOf, shapesOf } from './field-shape.js';
 import {
   flag,
   type Found,
@@ -53,31 +54,7 @@ const endpoint = object({
 export const backendFields = {
   name: required(name),
   endpoints: required(list(endpoint)),
-  balancer: object({
-    kind: oneOf('ewma', 'random'),
-    defaultRttMs: milliseconds,
-    decaySeconds: number({ min: 0.001 }),
-    slowStartSeconds: number(),
-  }),
-  breaker: object({
-    consecutiveFailures: required(count),
-    successRate: object({
-      threshold: required(ratio),
-      windowSeconds: required(number({ min: 0.1 })),
-      minRequests: required(count),
-    }),
-    minOpenMs: required(milliseconds),
-    maxOpenMs: required(milliseconds),
-    jitter: required(ratio),
-    maxEjectedRatio: required(ratio),
-    panicRatio: required(ratio),
-  }),
-  limits: object({
-    maxConnections: count,
-    maxPending: count,
-    maxRequests: count,
-  }),
-  failFastMs: milliseconds,
+  ...shapesOf(backendPolicy),
 };
 const backend = object(backendFields);
 

@@ -1,6 +1,7 @@
 /** Checks the form of described fields in a proxy's file. */
 import type { Fields, Form } from '../schema/fields.js';
 import {
+  type Field as Required,
   flag,
   list,
   number,
@@ -21,15 +22,14 @@ export const headerPairs = list(
 );
 const status = number({ min: 100, max: 999 });
 
-export function shapeOf(fields: Fields): Shape {
-  return object(
-    Object.fromEntries(
-      Object.entries(fields).map(([key, { form, needed, isFilled }]) => {
-        const shape = shapeOfForm(form);
-        return [key, needed && !isFilled ? required(shape) : shape];
-      }),
-    ),
-  );
+export const shapeOf = (fields: Fields): Shape => object(shapesOf(fields));
+
+export function shapesOf(fields: Fields): Record<string, Shape | Required> {
+  const shapes = Object.entries(fields).map(([key, { form, needed, isFilled }]) => {
+    const shape = shapeOfForm(form);
+    return [key, needed && !isFilled ? required(shape) : shape];
+  });
+  return Object.fromEntries(shapes) as Record<string, Shape | Required>;
 }
 
 function shapeOfForm(form: Form): Shape {

@@ -49,7 +49,7 @@ export type Fields = Readonly<Record<string, Field>>;
 
 type Flat<T> = { [K in keyof T]: T[K] };
 type NeededOf<F> = { [K in keyof F]: F[K] extends Field<unknown, true> ? K : never }[keyof F];
-type TypeOf<F> = F extends Field<infer T> ? T : never;
+export type TypeOf<F> = F extends Field<infer T> ? T : never;
 
 /** The type of a group with these fields. */
 export type Of<F> = Flat<
@@ -135,4 +135,15 @@ export function presetsOf<F extends Fields>(fields: F): Partial<Of<F>> {
     made[key] = form.kind === 'group' ? { ...presetsOf(form.fields), ...(value as object) } : value;
   }
   return made as Partial<Of<F>>;
+}
+
+/** A group of a proxy's file with the defaults that such a file has too. */
+export function filledIn<T extends object>(fields: Fields, given: T): T {
+  const made = { ...given } as Record<string, unknown>;
+  for (const [key, { form, preset: value, isFilled }] of Object.entries(fields)) {
+    if (!isFilled) continue;
+    made[key] =
+      form.kind === 'group' ? filledIn(form.fields, made[key] ?? {}) : (made[key] ?? value);
+  }
+  return made as T;
 }

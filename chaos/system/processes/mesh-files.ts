@@ -2,6 +2,7 @@
 import { formatDurationMs } from '../../../base/duration.js';
 import { identityName } from '../../../mesh/identity/names.js';
 import type { Backend, Destination, InboundServer, ProxyConfig } from '../../../mesh/model.js';
+import { backendDefaults } from '../../../mesh/schema/backend.js';
 import type { Protocol } from '../drill-schema.js';
 import { frugal, type RegistrySettings, retriedTimeouts, retryOf } from './registry-fault.js';
 import { registryPath } from './registry-file.js';
@@ -123,8 +124,7 @@ function destination(layout: Layout, call: CallLayout): Destination {
 const backend = (layout: Layout, call: CallLayout): Backend => ({
   name: call.destination,
   endpoints: endpointsOf(layout, call),
-  balancer: { kind: 'ewma', defaultRttMs: 30, decaySeconds: 10, slowStartSeconds: 0 },
-  limits: { maxConnections: 1024, maxPending: 1024, maxRequests: 4096 },
+  ...backendDefaults,
   failFastMs,
 });
 

@@ -4,6 +4,7 @@ import { checkYaml, parseYaml, type YamlDocument } from '../../../base/yaml.js';
 import { identityName } from '../../identity/names.js';
 import type { Backend, Destination, Endpoint, InboundServer, Route } from '../../model.js';
 import { authorizationsOf } from '../../policy/clients.js';
+import { backendDefaults } from '../../schema/backend.js';
 import type { SourceSnapshot, WorkloadServers } from '../discovery/source.js';
 import {
   type Registry,
@@ -164,37 +165,14 @@ const withSplit = (route: Route, own: string): Route =>
   route.split.length > 0 ? route : { ...route, split: [{ backend: own, weight: 1 }] };
 
 function backendOf(backend: RegistryBackend, own: RegistryBackend, endpoints: Endpoint[]): Backend {
-  const balancer = backend.balancer ?? own.balancer;
   const breaker = backend.breaker ?? own.breaker;
-  const limits = backend.limits ?? own.limits;
   return {
     name: backend.name,
     endpoints,
-    balancer: {
-      kind: balancer?.kind ?? 'ewma',
-      defaultRttMs: balancer?.defaultRtt ?? 30,
-      decaySeconds: balancer?.decay ?? 10,
-      slowStartSeconds: balancer?.slowStart ?? 0,
-    },
-    ...(breaker && {
-      breaker: {
-        consecutiveFailures: breaker.consecutiveFailures,
-        ...(breaker.successRate && {
-          successRate: {
-            threshold: breaker.successRate.threshold,
-            windowSeconds: breaker.successRate.window,
-            minRequests: breaker.successRate.minRequests,
-          },
-        }),
-        minOpenMs: breaker.minOpen,
-        maxOpenMs: breaker.maxOpen,
-        jitter: breaker.jitter,
-        maxEjectedRatio: breaker.maxEjectedRatio,
-        panicRatio: breaker.panicRatio,
-      },
-    }),
-    limits: limits ?? { maxConnections: 1024, maxPending: 1024, maxRequests: 4096 },
-    failFastMs: backend.failFast ?? own.failFast ?? 3000,
+    balancer: backend.balancer ?? own.balancer ?? backendDefaults.balancer,
+    ...(breaker && { breaker }),
+    limits: backend.limits ?? own.limits ?? backendDefaults.limits,
+    failFastMs: backend.failFast ?? own.failFast ?? backendDefaults.failFastMs,
   };
 }
 

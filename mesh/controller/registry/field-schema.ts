@@ -1,6 +1,6 @@
 /** Reads described fields as the registry writes them, and turns them into the model's form. */
 import * as z from 'zod';
-import type { Field, Fields, Form, Of } from '../../schema/fields.js';
+import type { Field, Fields, Form, Of, TypeOf } from '../../schema/fields.js';
 import { duration, durationSeconds, regex, statuses } from './fields.js';
 
 /** The reader of a group: a strict map. */
@@ -18,6 +18,19 @@ export function readerOf<F extends Fields>(fields: F): z.ZodType<Of<F>> {
     return made as Of<F>;
   });
 }
+
+/** The readers of a group's fields by their names in the registry, without defaults: those of an owner may apply. */
+export function optionalReaders<F extends Fields>(fields: F): OptionalReaders<F> {
+  const readers = Object.entries(fields).map(([key, field]) => [
+    nameInRegistry(key, field),
+    readerOfForm(field.form).optional(),
+  ]);
+  return Object.fromEntries(readers) as OptionalReaders<F>;
+}
+
+type OptionalReaders<F> = {
+  [K in keyof F as K extends `${infer Bare}Ms` ? Bare : K]: z.ZodOptional<z.ZodType<TypeOf<F[K]>>>;
+};
 
 /** Durations are texts with a unit of their own: `requestMs` is `request`. */
 export function nameInRegistry(key: string, { form, registryName }: Field): string {

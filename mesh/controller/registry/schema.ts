@@ -6,16 +6,15 @@ import {
   defaultPolicy,
   dottedName,
   duration,
-  durationSeconds,
   host,
   label,
   labels,
   port,
   protocol,
-  ratio,
 } from './fields.js';
+import { backendPolicy } from '../../schema/backend.js';
 import { budgetFields, rateLimitFields, routeFields } from '../../schema/route.js';
-import { readerOf } from './field-schema.js';
+import { optionalReaders, readerOf } from './field-schema.js';
 
 const rateLimit = readerOf(rateLimitFields);
 const retryBudget = readerOf(budgetFields);
@@ -50,39 +49,7 @@ const backendFields = {
   endpoints: z.array(endpoint).optional(),
   dns: dns.optional(),
   selector: z.strictObject({ labels, port: z.union([label, port]) }).optional(),
-  balancer: z
-    .strictObject({
-      kind: z.enum(['ewma', 'random']).default('ewma'),
-      defaultRtt: duration.default(30),
-      decay: durationSeconds.default(10),
-      slowStart: durationSeconds.default(0),
-    })
-    .optional(),
-  limits: z
-    .strictObject({
-      maxConnections: z.int().positive().default(1024),
-      maxPending: z.int().min(0).default(1024),
-      maxRequests: z.int().positive().default(4096),
-    })
-    .optional(),
-  failFast: duration.optional(),
-  breaker: z
-    .strictObject({
-      consecutiveFailures: z.int().positive().default(7),
-      successRate: z
-        .strictObject({
-          threshold: ratio.default(0.8),
-          window: durationSeconds.default(10),
-          minRequests: z.int().positive().default(20),
-        })
-        .optional(),
-      minOpen: duration.default(1000),
-      maxOpen: duration.default(60_000),
-      jitter: ratio.default(0.5),
-      maxEjectedRatio: ratio.default(0.5),
-      panicRatio: ratio.default(0.25),
-    })
-    .optional(),
+  ...optionalReaders(backendPolicy),
 };
 
 const backend = z.strictObject({ name: z.string().min(1), ...backendFields });

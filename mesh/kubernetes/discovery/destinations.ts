@@ -2,6 +2,7 @@
 import { isIPv6 } from 'node:net';
 import { identityName } from '../../identity/names.js';
 import type { Backend, BreakerPolicy, Destination, Endpoint, Route, Share } from '../../model.js';
+import { backendDefaults, breakerDefaults } from '../../schema/backend.js';
 import { annotations, defaultOpaquePorts, parsePorts, ports } from '../annotations.js';
 import { type Attached, routesOfPort } from './attached.js';
 import type { DraftShare, Referrer, RouteDraft, ServiceRef } from './route-parts.js';
@@ -248,9 +249,7 @@ export function makeBackend(name: string, endpoints: Endpoint[], service?: Servi
   return {
     name,
     endpoints,
-    balancer: { kind: 'ewma', defaultRttMs: 30, decaySeconds: 10, slowStartSeconds: 0 },
-    limits: { maxConnections: 1024, maxPending: 1024, maxRequests: 4096 },
-    failFastMs: 3000,
+    ...backendDefaults,
     ...(breaker ? { breaker } : {}),
   };
 }
@@ -259,12 +258,5 @@ export function makeBackend(name: string, endpoints: Endpoint[], service?: Servi
 function breakerOf(service: Service): BreakerPolicy | undefined {
   const count = Number(service.metadata.annotations?.[annotations.breaker]);
   if (!Number.isInteger(count) || count < 1) return undefined;
-  return {
-    consecutiveFailures: count,
-    minOpenMs: 1000,
-    maxOpenMs: 60_000,
-    jitter: 0.5,
-    maxEjectedRatio: 0.5,
-    panicRatio: 0.25,
-  };
+  return { ...breakerDefaults, consecutiveFailures: count };
 }

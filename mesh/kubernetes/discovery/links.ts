@@ -1,5 +1,6 @@
 /** Services of other clusters as destinations here, behind the other cluster's gateway. */
 import type { Destination } from '../../model.js';
+import { backendDefaults } from '../../schema/backend.js';
 import { labels } from '../annotations.js';
 import { KubeApi } from '../client/api.js';
 import { tokenCredentials } from '../client/credentials.js';
@@ -121,9 +122,7 @@ export class LinkMirror {
                 labels: { cluster: clusterName },
               },
             ],
-            balancer: { kind: 'ewma', defaultRttMs: 30, decaySeconds: 10, slowStartSeconds: 0 },
-            limits: { maxConnections: 1024, maxPending: 1024, maxRequests: 4096 },
-            failFastMs: 3000,
+            ...backendDefaults,
           },
         ],
       },
