@@ -11,7 +11,7 @@ let standardInput: string | undefined;
 export const inputName = (file: string): string => (file === '-' ? '<stdin>' : file);
 
 /**
- * The text of a file, UTF-8. `bytesMax`: more is refused, since a pipe or a device may never end; by default more than
+ * The text of a file. `bytesMax`: more is refused, since a pipe or a device may never end; by default more than
  * the longest text of the runtime (512 MiB).
  *
  * @throws UserError where the file is missing, unreadable or too large.
@@ -37,11 +37,25 @@ function readAtMost(opened: number, file: string, bytesMax: number): string {
   for (let total = 0; ;) {
     const chunk = Buffer.allocUnsafe(chunkBytes);
     const length = readSync(opened, chunk);
-    // A byte order mark is of the encoding, not of the text.
-    if (length === 0) return new TextDecoder().decode(Buffer.concat(chunks));
+    if (length === 0) return decoded(Buffer.concat(chunks), file);
     total += length;
     if (total > bytesMax) throw tooLarge(inputName(file), bytesMax);
     chunks.push(chunk.subarray(0, length));
+  }
+}
+
+/** The text of UTF-8, or of UTF-16 with its byte order mark, as PowerShell writes it; a mark is not of the text. */
+function decoded(bytes: Buffer, file: string): string {
+  const mark = bytes.toString('hex', 0, 2);
+  const encoding = mark === 'fffe' ? 'utf-16le' : mark === 'feff' ? 'utf-16be' : 'utf-8';
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
+  } catch {
+    const before = new TextDecoder(encoding).decode(bytes).split('\uFFFD', 1)[0] as string;
+    const line = before.split('\n').length;
+    const column = before.length - before.lastIndexOf('\n');
+    const place = { file: inputName(file), line, column };
+    throw new UserError({ place, message: 'a character that is not UTF-8', expected: 'UTF-8' });
   }
 }
 

@@ -5,9 +5,8 @@ import type { Path, YamlDocument } from '../../base/yaml.js';
 import type { AmConfig, AmReceiver, AmRoute } from './config.js';
 import { globalFields, integrationsOf, kindNamed } from './integrations.js';
 import { matchersOf } from './matchers.js';
-import { contains } from './time-intervals.js';
-
-type Say = (path: Path, message: string, expected?: string) => void;
+import { checkInterval } from './time-intervals.js';
+import { problemsOfValues, type Say } from './values.js';
 
 export function problemsOfConfig(config: AmConfig, document: YamlDocument): Problem[] {
   const problems: Problem[] = [];
@@ -43,9 +42,15 @@ export function problemsOfConfig(config: AmConfig, document: YamlDocument): Prob
       ] as const;
       checkMatchers(rule[list], rule[equal], rule[regex], path, [list, equal, regex], say);
     }
+    (rule.equal ?? []).forEach((label, j) => {
+      if (!isLabel(label)) say([...path, 'equal', j], `not a label: '${label}'`);
+    });
   });
   return problems;
 }
+
+/** Any text in UTF-8, as in Prometheus 3. */
+const isLabel = (text: string): boolean => text !== '' && !/\p{Surrogate}/u.test(text);
 
 const rootOnly = [
   'matchers',
@@ -85,7 +90,7 @@ function problemsOfRoute(route: AmRoute, path: Path, known: Known, say: Say): vo
     const at = [...path, 'group_by', i];
     if (label === '...') {
       if (by.length > 1) say(at, "'...' means every label and must be alone");
-    } else if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(label)) say(at, `not a label: '${label}'`);
+    } else if (!isLabel(label)) say(at, `not a label: '${label}'`);
     else if (by.indexOf(label) !== i) say(at, `the label '${label}' appears twice`);
   });
   const fields = ['matchers', 'match', 'match_re'] as const;
@@ -104,6 +109,15 @@ function checkMatchers(
   (list ?? []).forEach((text, i) => {
     attempt([...path, listField, i], say, () => matchersOf([text], undefined, undefined));
   });
+  for (const [field, map] of [
+    [equalField, equal],
+    [regexField, regex],
+  ] as const) {
+    for (const name of Object.keys(map ?? {})) {
+      if (/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name)) continue;
+      say([...path, field, name], `not a label: '${name}'`, 'matchers for such a name');
+    }
+  }
   for (const [name, value] of Object.entries(equal ?? {})) {
     attempt([...path, equalField, name], say, () =>
       matchersOf(undefined, { [name]: value }, undefined),
@@ -125,10 +139,8 @@ function problemsOfIntervals(config: AmConfig, say: Say): string[] {
       if (names.includes(name)) say([...path, 'name'], `the interval '${name}' appears twice`);
       names.push(name);
       time_intervals.forEach((t, j) => {
-        // Each field is tried alone, because contains() stops at the first field that does not hold.
-        for (const [key, value] of Object.entries(t)) {
-          if (value === undefined) continue;
-          attempt([...path, 'time_intervals', j, key], say, () => contains({ [key]: value }, 0));
+        for (const [at, check] of checkInterval(t)) {
+          attempt([...path, 'time_intervals', j, ...at], say, check);
         }
       });
     });
@@ -159,6 +171,7 @@ function problemsOfReceiver(config: AmConfig, receiver: AmReceiver, path: Path, 
         );
       }
     }
+    problemsOfValues(kind, fields, at, say);
     for (const list of needs) {
       const fromGlobal = list.map((field) => `${globalPrefix}${field}`);
       const written =
@@ -202,6 +215,7 @@ function problemsOfGlobal(global: Readonly<Record<string, unknown>>, say: Say): 
     if (!globalFields.includes(field)) say(['global', field], `unknown field '${field}' in global`);
   }
   onlyOne(global, ['global'], say);
+  problemsOfValues('', global, ['global'], say);
   oneWayToSlack(global, 'slack_', ['global'], say);
 }
 

@@ -12,6 +12,7 @@ import {
 import { problemsOfConfig } from './config-checks.js';
 import { kindOfKey } from './integrations.js';
 import { problemsOfTemplates } from './templates.js';
+import { truthOf } from './values.js';
 
 export interface AmRoute {
   receiver?: string | undefined;
@@ -70,6 +71,8 @@ export interface AmConfig {
   templates?: string[] | undefined;
 }
 
+/** A name such as 1 is the text '1', as in Go. */
+const name = z.preprocess((v) => (typeof v === 'number' ? String(v) : v), z.string());
 const texts = z.array(z.coerce.string());
 const map = z.record(z.string(), z.coerce.string());
 const patterns = z.record(
@@ -83,7 +86,7 @@ const anything = z.record(z.string(), z.unknown());
 
 const route: z.ZodType<AmRoute> = z.lazy(() =>
   z.strictObject({
-    receiver: z.string().optional(),
+    receiver: name.optional(),
     group_by: texts.optional(),
     group_wait: z.coerce.string().optional(),
     group_interval: z.coerce.string().optional(),
@@ -107,9 +110,7 @@ const interval = z.strictObject({
   years: texts.optional(),
   location: z.string().optional(),
 });
-const intervals = z.array(
-  z.strictObject({ name: z.string(), time_intervals: z.array(interval).default([]) }),
-);
+const intervals = z.array(z.strictObject({ name, time_intervals: z.array(interval).default([]) }));
 
 const inhibitRule = z.strictObject({
   name: z.string().optional(),
@@ -122,7 +123,7 @@ const inhibitRule = z.strictObject({
   equal: texts.optional(),
 });
 
-const receiver = z.looseObject({ name: z.string() }).superRefine((value, context) => {
+const receiver = z.looseObject({ name }).superRefine((value, context) => {
   for (const [key, list] of Object.entries(value)) {
     const path = [key];
     if (key === 'name') continue;
@@ -151,7 +152,7 @@ function withoutNulls(value: unknown, key = ''): unknown {
   const entries = Object.entries(value);
   if (key.endsWith('match')) return Object.fromEntries(entries.map(([k, v]) => [k, v ?? '']));
   const present = key.endsWith('match_re') ? entries : entries.filter(([, v]) => v !== null);
-  return Object.fromEntries(present.map(([k, v]) => [k, withoutNulls(v, k)]));
+  return Object.fromEntries(present.map(([k, v]) => [k, withoutNulls(truthOf(k, v), k)]));
 }
 
 const configSchema = z.preprocess(

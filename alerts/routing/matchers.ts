@@ -13,32 +13,62 @@ export interface AlertMatcher {
   matches(labels: AlertLabels): boolean;
 }
 
-const shape =
-  /^\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*(?:"((?:[^"\\]|\\.)*)"|([^"{},\s][^"{},]*|))\s*$/;
+const classic = /^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|!~|!=|=)\s*([^]*?)\s*$/;
+
+/** Since Alertmanager 0.27 any text is a name: quoted, or without the characters that are syntax. */
+const word = /("(?:[^"\\]|\\.)*"|[^\s{}!=~,\\"'`]+)/su.source;
+const newer = new RegExp(`^\\s*${word}\\s*(=~|!~|!=|=)\\s*${word}\\s*$`, 'su');
 
 /** Parses one matcher. A missing label counts as an empty one. */
-export function parseMatcher(text: string): AlertMatcher {
-  const match = shape.exec(text);
-  if (!match) {
-    throw new UserError({ message: `the matcher ${text}`, expected: 'such as severity="page"' });
-  }
-  const [, name = '', op = '=', quoted, bare] = match;
-  const value =
-    quoted === undefined ? (bare ?? '').trim() : quoted.replaceAll(/\\(["\\n])/g, unescape);
-  return matcherOf(name, op as AlertMatcher['op'], value);
+export const parseMatcher = (text: string): AlertMatcher =>
+  parseClassic(text) ?? parseNewer(text) ?? refuse(text);
+
+function refuse(text: string): never {
+  throw new UserError({ message: `the matcher ${text}`, expected: 'such as severity="page"' });
 }
 
-const unescape = (_: string, character: string): string => (character === 'n' ? '\n' : character);
+/** The older syntax, which goes before the newer one where a text is both. */
+function parseClassic(text: string): AlertMatcher | undefined {
+  const [, name = '', op = '=', raw = ''] = classic.exec(text) ?? [];
+  const value = /^"((?:[^"\\]|\\.)*)"$/s.exec(raw)?.[1] ?? raw;
+  // A quote within a value must be escaped.
+  const isBare = value === raw && !/^(?:[^"\\]|\\.|\\$)*$/s.test(raw);
+  if (name === '' || isBare) return undefined;
+  const plain = value.replaceAll(/\\(["\\n])/g, (_, c: string) => (c === 'n' ? '\n' : c));
+  return matcherOf(name, op as AlertMatcher['op'], plain);
+}
+
+function parseNewer(text: string): AlertMatcher | undefined {
+  const [, name = '', op = '=', value = ''] = newer.exec(text) ?? [];
+  try {
+    const plain = (w: string): string => (w.startsWith('"') ? (JSON.parse(w) as string) : w);
+    return name === '' ? undefined : matcherOf(plain(name), op as AlertMatcher['op'], plain(value));
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
 
 /** Parses several matchers in one text: `{a="b", c=~"d"}`. */
 export function parseMatchers(text: string): AlertMatcher[] {
-  const inner = text.trim().replace(/^\{/, '').replace(/\}$/, '');
-  const parts = inner.match(/(?:"(?:[^"\\]|\\.)*"|[^",])+/g) ?? [];
-  return parts.map(parseMatcher);
+  const parts = partsOf(text.trim().replace(/^\{/, '').replace(/\}$/, ''));
+  const older = parts.map(parseClassic);
+  return older.every((m) => m !== undefined) ? older : parts.map((p) => parseNewer(p) ?? refuse(p));
 }
 
+/** The texts between the commas outside quotes; a comma may be the last character. */
+function partsOf(text: string): string[] {
+  const parts = text.match(/(?:\\[^,]?|"(?:[^"\\]|\\.)*"?|[^",\\])*(?:,|$)/gs) ?? [];
+  return parts
+    .filter((part) => part.endsWith(',') || part.trim() !== '')
+    .map((part) => part.replace(/,$/, ''));
+}
+
+const quoted = (name: string): string =>
+  /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name) ? name : JSON.stringify(name);
+
 export function matcherOf(name: string, op: AlertMatcher['op'], value: string): AlertMatcher {
-  const text = `${name}${op}${JSON.stringify(value)}`;
+  const text = `${quoted(name)}${op}${JSON.stringify(value)}`;
   const negative = op.startsWith('!');
   let test: (actual: string) => boolean;
   if (op.endsWith('~')) {
@@ -71,12 +101,12 @@ export const allMatch = (matchers: readonly AlertMatcher[], labels: AlertLabels)
 /** Reads labels from the command line: `a=b,c="d e"`. */
 export function parseLabels(text: string, option: string): Record<string, string> {
   const labels: Record<string, string> = {};
-  for (const part of text.match(/(?:"(?:[^"\\]|\\.)*"|[^",])+/g) ?? []) {
-    const match = shape.exec(part);
-    if (!match || match[2] !== '=') {
+  for (const part of partsOf(text)) {
+    const matcher = parseClassic(part) ?? parseNewer(part);
+    if (matcher?.op !== '=') {
       throw new UserError({ message: `${option} ${part}`, expected: 'labels such as a=b,c="d e"' });
     }
-    labels[match[1] as string] = parseMatcher(part).value;
+    labels[matcher.name] = matcher.value;
   }
   return labels;
 }

@@ -89,7 +89,7 @@ export function contains(interval: AmTimeInterval, atMs: number): boolean {
       return local.minute >= minuteOf(t.start_time) && local.minute < minuteOf(t.end_time);
     }) &&
     any(interval.weekdays, (r) => inRange(r, local.weekday, (w) => nameIn(days, w, 0))) &&
-    any(interval.months, (r) => inRange(r, local.month, (w) => nameIn(months, w, 1))) &&
+    any(interval.months, (r) => inRange(r, local.month, monthOf)) &&
     any(interval.years, (r) => inRange(r, local.year, Number)) &&
     // -1 is the last day of the month.
     any(interval.days_of_month, (r) =>
@@ -110,12 +110,72 @@ const nameIn = (names: readonly string[], word: string, first: number): number =
   return at < 0 ? Number(word) : at + first;
 };
 
+const monthOf = (word: string): number => nameIn(months, word, 1);
+
 /** Reads `monday:friday`, `3` or `-1`. */
-function inRange(text: string, value: number, valueOf: (word: string) => number): boolean {
-  const [from = '', to = from] = text.split(':').map((w) => w.trim());
+function rangeOf(text: string, valueOf: (word: string) => number): [number, number] {
+  const [from = '', to = from, more] = text.split(':');
   const [low, high] = [valueOf(from), valueOf(to)];
-  if (Number.isNaN(low) || Number.isNaN(high)) {
-    throw new UserError({ message: `the range ${text}`, expected: 'such as monday:friday or 1:5' });
-  }
+  if (Number.isInteger(low) && Number.isInteger(high) && more === undefined) return [low, high];
+  throw new UserError({ message: `the range ${text}`, expected: 'such as monday:friday or 1:5' });
+}
+
+function inRange(text: string, value: number, valueOf: (word: string) => number): boolean {
+  const [low, high] = rangeOf(text, valueOf);
   return value >= low && value <= high;
+}
+
+/** The checks of an interval, which Alertmanager makes when it reads it, by the path of each value. */
+export function* checkInterval(
+  interval: AmTimeInterval,
+): Generator<[(string | number)[], () => void]> {
+  for (const [i, { start_time: start, end_time: end }] of (interval.times ?? []).entries()) {
+    yield [['times', i], () => inOrder(`${start} to ${end}`, minuteOf(start), minuteOf(end) - 1)];
+  }
+  const day = (word: string): number => days.indexOf(word.toLowerCase());
+  const ranges = { weekdays: day, days_of_month: Number, months: monthOf, years: Number } as const;
+  for (const field of ['weekdays', 'days_of_month', 'months', 'years'] as const) {
+    for (const [i, text] of (interval[field] ?? []).entries()) {
+      yield [
+        [field, i],
+        () => {
+          const [low, high] = rangeOf(text, ranges[field]);
+          if (field === 'days_of_month') checkDays(text, low, high);
+          else if (field === 'weekdays' && Math.min(low, high) < 0) {
+            throw new UserError({ message: `the weekday ${text}`, expected: 'such as monday' });
+          } else inOrder(text, low, high);
+        },
+      ];
+    }
+  }
+  const { location = '' } = interval;
+  yield [['location'], () => checkZone(location)];
+}
+
+function inOrder(text: string, low: number, high: number): void {
+  if (low <= high) return;
+  const message = `${text} ends before it begins`;
+  throw new UserError({
+    message,
+    expected: 'two entries, one up to the end and one from the start',
+  });
+}
+
+function checkDays(text: string, low: number, high: number): void {
+  if ([low, high].some((d) => d === 0 || Math.abs(d) > 31) || (low < 0 && high > 0)) {
+    throw new UserError({
+      message: `the days ${text}`,
+      expected: 'such as 1:15, or -7:-1 for the last',
+    });
+  }
+  // A month has at least 28 days.
+  inOrder(text, low < 0 ? low + 28 : low, high < 0 ? high + 28 : high);
+}
+
+/** Go reads the zones as files: their names have capitals, and an offset is no name. */
+function checkZone(zone: string): void {
+  localTime(0, zoneOf(zone));
+  if (/^[a-z]|^[+-]/.test(zone)) {
+    throw new UserError({ message: `the time zone ${zone}`, expected: 'such as Europe/Berlin' });
+  }
 }

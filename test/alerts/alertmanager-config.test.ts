@@ -124,6 +124,135 @@ const refusals: [string, [string, string], string][] = [
   ],
 ];
 
+/** Values that Alertmanager refuses when it starts; each as fields of `b`, or of the whole file. */
+const inReceiver: [string, string][] = [
+  ['webhook_configs: [{ url: secret.example/x }]', '11:30: url; expected an address'],
+  ["webhook_configs: [{ url: 'ftp://secret' }]", '11:30: url; expected an address'],
+  ['webhook_configs: [{ url: http://a, max_alerts: many }]', '11:52: max_alerts; expected a whole'],
+  ['webhook_configs: [{ url: http://a, send_resolved: maybe }]', '11:55: send_resolved; expected'],
+  ['webhook_configs: [{ url: http://a, timeout: soon }]', '11:49: timeout; expected such as 30s'],
+  [
+    'webhook_configs: [{ url: http://a, http_config: { basicauth: {} } }]',
+    "11:66: unknown field 'basicauth' in http_config",
+  ],
+  [
+    'webhook_configs: [{ url: http://a, http_config: { basic_auth: {}, oauth2: {} } }]',
+    '11:79: oauth2 beside basic_auth; expected one of them',
+  ],
+  [
+    'webhook_configs: [{ url: http://a, http_config: { tls_config: { min_version: 1.2 } } }]',
+    '11:82: min_version; expected TLS10',
+  ],
+  [
+    'webhook_configs: [{ url: http://a, http_config: { tls_config: { verify: no } } }]',
+    "11:77: unknown field 'verify' in tls_config",
+  ],
+  ['webhook_configs: [{ url: http://a, http_config: on }]', '11:53: http_config; expected a map'],
+  [
+    'email_configs: [{ to: a, from: b, smarthost: secret.example }]',
+    '11:50: smarthost; expected host:port',
+  ],
+  ['telegram_configs: [{ bot_token: secret, chat_id: "@a" }]', '11:54: chat_id; expected a whole'],
+  [
+    'telegram_configs: [{ bot_token: secret, chat_id: -1, parse_mode: Word }]',
+    '11:70: parse_mode; expected Markdown, MarkdownV2, HTML or nothing',
+  ],
+  [
+    'opsgenie_configs: [{ api_key: secret, responders: [{ name: a, type: boss }] }]',
+    '11:73: type; expected team, teams, user, escalation or schedule',
+  ],
+  [
+    'opsgenie_configs: [{ api_key: secret, responders: [{ type: team }] }]',
+    '11:56: an entry of responders without id or name or username',
+  ],
+  [
+    "slack_configs: [{ api_url: 'http://secret', fields: [{ title: a }] }]",
+    '11:58: an entry of fields without value',
+  ],
+  [
+    "slack_configs: [{ api_url: 'http://secret', actions: [{ type: a, text: b }] }]",
+    '11:59: an entry of actions without url or name',
+  ],
+  ['sns_configs: [{ topic_arn: a, phone_number: b }]', '11:49: phone_number beside topic_arn'],
+  ['sns_configs: [{ topic_arn: a, sigv4: { access_key: b } }]', '11:42: one half of a key'],
+  [
+    'victorops_configs: [{ api_key: secret, routing_key: r, custom_fields: { entity_id: x } }]',
+    "11:88: 'entity_id' is a field already",
+  ],
+  ['webex_configs: [{ room_id: a }]', '11:21: webex without http_config.authorization'],
+];
+
+const inFile: [string, string][] = [
+  ['global: { resolve_timeout: 5x }', '12:28: resolve_timeout; expected a duration'],
+  ['global: { smtp_smarthost: secret }', '12:27: smtp_smarthost; expected host:port'],
+  ['global: { smtp_require_tls: maybe }', '12:29: smtp_require_tls; expected true or false'],
+  ['global: { slack_api_url: hooks.secret }', '12:26: slack_api_url; expected an address'],
+  ['inhibit_rules: [{ equal: [""] }]', "12:27: not a label: ''"],
+  [
+    'inhibit_rules: [{ source_match: { service.name: a } }]',
+    "12:49: not a label: 'service.name'; expected matchers for such a name",
+  ],
+  ...(
+    [
+      ['times: [{ start_time: "22:00", end_time: "06:00" }]', '9: 22:00 to 06:00 ends before it'],
+      ['weekdays: ["friday:monday"]', '12: friday:monday ends before it begins'],
+      ['weekdays: ["1:5"]', '12: the weekday 1:5; expected such as monday'],
+      ['weekdays: [monday, mon]', '20: the weekday mon'],
+      ['months: ["1:3", "11:2"]', '17: 11:2 ends before it begins'],
+      ['months: ["1:2:3"]', '10: the range 1:2:3'],
+      ['years: ["2027:2026"]', '9: 2027:2026 ends before it begins'],
+      ['days_of_month: ["0"]', '17: the days 0; expected such as 1:15'],
+      ['days_of_month: ["1:32"]', '17: the days 1:32'],
+      ['days_of_month: ["-1:1"]', '17: the days -1:1'],
+      ['days_of_month: ["30:-1"]', '17: 30:-1 ends before it begins'],
+      ['location: europe/berlin', '11: the time zone europe/berlin'],
+      ['location: "+02:00"', '11: the time zone +02:00'],
+    ] as const
+  ).map(([fields, wanted]): [string, string] => {
+    const [column = '', ...words] = wanted.split(': ');
+    const start = 'time_intervals: [{ name: n, time_intervals: [{ ';
+    const at = start.length + Number(column);
+    return [`${start}${fields} }] }]`, `12:${at}: ${words.join(': ')}`];
+  }),
+];
+
+test.each([
+  ...inReceiver.map(([text, wanted]) => [`${good}    ${text}\n`, wanted]),
+  ...inFile.map(([text, wanted]) => [`${good}\n${text}\n`, wanted]),
+])('%j is refused as Alertmanager refuses it', (text = '', wanted = '') => {
+  let message = '';
+  try {
+    readAmConfigText('am.yml', text);
+  } catch (error) {
+    ({ message } = error as UserError);
+  }
+  expect(message).toContain(`am.yml:${wanted}`);
+  expect(message).not.toContain('secret');
+});
+
+test.each([
+  'webhook_configs: [{ url: "{{ .GroupLabels.a }}", timeout: 1m30s, send_resolved: off }]',
+  'pushover_configs: [{ user_key: a, token: b, url: x }]',
+  'sns_configs: [{ topic_arn: a, api_url: x }]',
+  'slack_configs: [{ api_url: <secret>, fields: [{ title: a, value: b, short: true }] }]',
+  'opsgenie_configs: [{ api_key: a, responders: [{ id: b, type: "{{ .a }}" }] }]',
+  'email_configs: [{ to: a, from: b, smarthost: "[::1]:25", html: "<b>" }]',
+  'webex_configs: [{ room_id: a, http_config: { authorization: { credentials: b } } }]',
+])('%s is read', (text) => {
+  const { receivers } = readAmConfigText('am.yml', `${good}    ${text}\n`);
+  expect(receivers[1]).toMatchObject({ name: 'b' });
+});
+
+test('a truth of Go is one, and a name that is a number is its text', () => {
+  const text = good
+    .replace('      - url', '      - send_resolved: no\n        url')
+    .replace('receiver: b', 'receiver: 7\n      continue: yes')
+    .replace('name: b', 'name: 7');
+  const config = readAmConfigText('am.yml', text);
+  expect(sinksOf(config).map((s) => s.sendsResolved)).toEqual([false]);
+  expect(config.route.routes).toMatchObject([{ receiver: '7', continue: true }]);
+});
+
 describe('refused, with its place', () => {
   test.each(refusals)('%s', (_, [from, to], wanted) => {
     expect(good).toContain(from);

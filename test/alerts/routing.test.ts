@@ -455,6 +455,48 @@ describe('decisions', () => {
   });
 });
 
+describe('matchers are read as Alertmanager reads them', () => {
+  test.each([
+    ['foo=a b', 'foo="a b"'],
+    ["foo=''", `foo="''"`],
+    ['foo=', 'foo=""'],
+    ['foo = =x', 'foo="=x"'],
+    [String.raw`foo="x\"y\n\z"`, String.raw`foo="x\"y\n\\z"`],
+    ['foo:bar=x', 'foo:bar="x"'],
+    ['foo="a,b",team=~"x|y",', 'foo="a,b"', 'team=~"x|y"'],
+    ['{foo="bar"', 'foo="bar"'],
+    ['{}'],
+    ['service.name=x', '"service.name"="x"'],
+    [String.raw`{"a \u00e4"!~"x", b=c}`, '"a ä"!~"x"', 'b="c"'],
+    ['🙂="x"', '"🙂"="x"'],
+    [String.raw`foo="\u2764"`, String.raw`foo="\\u2764"`],
+  ])('%s', (text, ...read) => {
+    expect(parseMatchers(text).map((m) => m.text)).toEqual(read);
+  });
+
+  test.each([
+    'foo',
+    '=x',
+    'foo="x"y"',
+    'foo=x"y',
+    'foo!x',
+    ',foo=x',
+    'foo=x,,team=y',
+    'service.name=x y',
+    'service.name=x,team=y z',
+    "'foo'=x",
+    'foo="a" team="b"',
+  ])('%s is refused', (text) => {
+    expect(() => parseMatchers(text)).toThrow('such as severity="page"');
+  });
+
+  test('a label of any name decides the way', () => {
+    const [matcher] = parseMatchers('"service.name"=~"a.*"');
+    expect(matcher?.matches({ 'service.name': 'ab' })).toBe(true);
+    expect(matcher?.matches({ service_name: 'ab' })).toBe(false);
+  });
+});
+
 describe('time intervals', () => {
   const at = (text: string) => Date.parse(text);
 

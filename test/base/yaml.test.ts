@@ -1,6 +1,9 @@
-import { expect, test, vi } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test, vi } from 'vitest';
 import * as z from 'zod';
-import { checkYaml, parseYaml } from '../../base/yaml.js';
+import { checkYaml, parseYaml, readYaml } from '../../base/yaml.js';
 
 const schema = z.strictObject({
   name: z.string(),
@@ -25,6 +28,26 @@ test.each([
   ],
 ])('%j is refused with its place', (text, message) => {
   expect(() => parseYaml('a.yaml', text).map((d) => checkYaml(d, schema))).toThrow(message);
+});
+
+const folder = mkdtempSync(join(tmpdir(), 'firedrill-yaml-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const written = (bytes: Buffer): string => {
+  const file = join(folder, 'in.yaml');
+  writeFileSync(file, bytes);
+  return file;
+};
+
+test('UTF-16 with its mark is read, as Windows writes it', () => {
+  const little = Buffer.from('\uFEFFname: ä\r\n', 'utf16le');
+  expect(readYaml(written(little))[0]?.value).toEqual({ name: 'ä' });
+  expect(readYaml(written(Buffer.from(little).swap16()))[0]?.value).toEqual({ name: 'ä' });
+});
+
+test('a byte that is not UTF-8 is refused at its place, not replaced', () => {
+  const file = written(Buffer.from('name: a\nowner: M\xfcller\n', 'latin1'));
+  expect(() => readYaml(file)).toThrow(`${file}:2:9: a character that is not UTF-8`);
 });
 
 test('a merge key takes the fields of an anchor, and its own go before', () => {
