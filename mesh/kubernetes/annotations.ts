@@ -1,9 +1,15 @@
-/** Every annotation and label that users write or that Firedrill reads or sets, in one place. */
+/** Every annotation and label that users write or that Firedrill reads or sets. */
 import type { InboundServer, RequestLabelPolicy } from '../model.js';
 import { requestLabelProblems } from '../proxy/config.js';
+import { breakerFields } from '../schema/backend.js';
+import { leavesOf } from '../schema/fields.js';
+import { routeFields } from '../schema/route.js';
 import { meshGroup } from './client/objects.js';
 
 const name = (suffix: string): string => `${meshGroup}/${suffix}`;
+
+/** The whole name of an annotation. */
+export { name as annotationName };
 
 export const annotations = {
   /** `enabled` or `disabled`, on a namespace or a pod; the pod's value wins. */
@@ -24,9 +30,7 @@ export const annotations = {
   requestLabel: name('request-label'),
   defaultInboundPolicy: name('default-inbound-policy'),
   /** On a service: the number of consecutive failures that trips an endpoint's breaker. */
-  breaker: name('breaker-consecutive-failures'),
-  /** On an HTTPRoute: the time after which a slow idempotent request is sent to another endpoint too. */
-  hedgeAfter: name('hedge-after'),
+  breaker: name(breakerFields.consecutiveFailures.annotation),
   /** `true` or `false`; absent: a native sidecar if the cluster supports it. */
   nativeSidecar: name('native-sidecar'),
   /** `ordered` (default) or `together`: the proxy starts with the pod's other containers, a second or two sooner. */
@@ -50,6 +54,11 @@ export const annotations = {
   /** In explicit mode, the port to which peers connect. */
   inboundPort: name('inbound-port'),
 } as const;
+
+/** Further ones, on an HTTPRoute: mesh/schema/route.ts has them. */
+export const routeAnnotations: readonly string[] = [...leavesOf(routeFields)].flatMap(
+  ({ field: { annotation } }) => (annotation === undefined ? [] : [name(annotation)]),
+);
 
 export const labels = {
   /** On each object that firedrill install makes; a common label, which other tools may set too. */

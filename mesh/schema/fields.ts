@@ -39,8 +39,10 @@ export interface Field<T = unknown, Needed extends boolean = boolean> {
   isHidden?: true;
   /** Its name in the registry, unless that is the model's name without the unit. */
   registryName?: string;
-  /** The annotation of an HTTPRoute that sets it. */
+  /** The annotation of an object that sets it: of an HTTPRoute, of a Service for a backend. */
   annotation?: string;
+  /** The property of a ServiceProfile's route that sets it. */
+  profile?: string;
   /** For the compiler alone: the type of its values. */
   type?: T;
 }
@@ -75,8 +77,10 @@ export const number = (doc: string, range: Range = {}): Field<number, false> =>
 export const count = (doc: string, range: Range = {}): Field<number, false> =>
   number(doc, { whole: true, ...range });
 export const ratio = (doc: string): Field<number, false> => number(doc, { max: 1 });
-export const milliseconds = (doc: string): Field<number, false> =>
-  field(doc, { kind: 'duration', unit: 'Ms' });
+export const milliseconds = (
+  doc: string,
+  named: { annotation?: string; profile?: string } = {},
+): Field<number, false> => ({ ...field<number>(doc, { kind: 'duration', unit: 'Ms' }), ...named });
 export const seconds = (doc: string, range: Range = {}): Field<number, false> =>
   field(doc, { kind: 'duration', unit: 'Seconds', ...range });
 export const choice = <const C extends string | number>(
@@ -126,6 +130,18 @@ export const hidden = <T, N extends boolean>(f: Field<T, N>): Field<T, N> => ({
   ...f,
   isHidden: true,
 });
+
+/** The fields that are no groups, with their places in the model. */
+export function* leavesOf(
+  fields: Fields,
+  above: readonly string[] = [],
+): Generator<{ path: readonly string[]; field: Field }> {
+  for (const [key, one] of Object.entries(fields)) {
+    const path = [...above, key];
+    if (one.form.kind === 'group') yield* leavesOf(one.form.fields, path);
+    else yield { path, field: one };
+  }
+}
 
 /** The defaults of a group's fields, in the model's form. */
 export function presetsOf<F extends Fields>(fields: F): Partial<Of<F>> {

@@ -102,8 +102,11 @@ const shareFields = {
 const timeoutFields = {
   requestMs: milliseconds(
     "From the request's head to the response's end, all attempts together; then 504.",
+    { profile: 'timeout' },
   ),
-  perTryMs: milliseconds('One attempt, to its response head; then a retry, or 504.'),
+  perTryMs: milliseconds('One attempt, to its response head; then a retry, or 504.', {
+    profile: 'perTryTimeout',
+  }),
   idleMs: milliseconds('Between two reads or writes of a stream.'),
 };
 
@@ -137,7 +140,7 @@ export const retryFields = {
   ),
   budget: {
     ...group(
-      'Of this route; in the registry `unlimited`, in a proxy file nothing: no limit.',
+      "Retries at most; no limit: in the registry `unlimited`, in a proxy's file absent.",
       budgetFields,
     ),
     preset: {},
@@ -154,28 +157,33 @@ export const routeFields = {
   },
   split: filled(
     [],
-    list('Shares of the requests; empty: all to one backend.', group('', shareFields), 1),
+    list(
+      "Shares of the requests; absent: all to the service's own backend, or the file's first.",
+      group('', shareFields),
+      1,
+    ),
   ),
   clientNamespace: hidden(name('Only for clients of this namespace.')),
   respond: hidden(group('The proxy answers by itself, and sends nothing.', answerFields)),
-  timeouts: filled({}, group('Absent: none.', timeoutFields)),
+  timeouts: filled({}, group('Absent: no timeouts.', timeoutFields)),
   retry: group('Absent: no retries.', retryFields),
   hedge: group('Copies of slow idempotent requests without a body, within the retry budget.', {
-    afterMs: {
-      ...needed(
-        milliseconds(
-          'If no answer has begun by then, a copy goes to another endpoint, and the first answer counts.',
-        ),
+    afterMs: needed(
+      milliseconds(
+        'If no answer has begun by then, a copy goes to another endpoint, and the first answer counts.',
+        { annotation: 'hedge-after' },
       ),
-      annotation: 'hedge-after',
-    },
+    ),
   }),
   mirror: group('A copy of each chosen request; its answer is dropped.', {
     backend: needed(name('The backend.')),
     fraction: needed(ratio('The share of requests.')),
   }),
   rateLimit: group('Requests beyond it are answered 429 with Retry-After.', rateLimitFields),
-  maxConcurrent: count('More requests in flight are answered 503 with Retry-After.', positive),
+  maxConcurrent: {
+    ...count('More requests in flight are answered 503 with Retry-After.', positive),
+    profile: 'maxConcurrent',
+  },
   upgrades: list(
     'Protocols that clients may change to by Upgrade, in lower case; absent: websocket.',
     text('', {
@@ -199,7 +207,7 @@ export const routeFields = {
     path: text('Replaces the whole path.'),
   }),
   failure: group('The answers that count as failures; absent: 5xx.', {
-    statuses: preset(serverErrors, statuses('Statuses.')),
+    statuses: preset(serverErrors, statuses('Statuses of failures.')),
     grpcStatuses,
   }),
 };

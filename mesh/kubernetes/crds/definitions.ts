@@ -1,4 +1,6 @@
 /** The custom resources, each with its schema. The API server refuses violations of a schema; the webhook, the rest. */
+import { leavesOf } from '../../schema/fields.js';
+import { routeFields } from '../../schema/route.js';
 import type { AnyObject } from '../client/objects.js';
 import {
   apiVersionOf,
@@ -38,6 +40,15 @@ function condition(depth: number): Schema {
   });
 }
 
+/** The fields of a route that a profile can set. */
+const ofRoute = Object.fromEntries(
+  [...leavesOf(routeFields)].flatMap(({ field: { form, doc, profile } }) => {
+    if (profile === undefined) return [];
+    const words = doc.replace(/\.$/, '');
+    return [[profile, form.kind === 'duration' ? duration(words) : whole(words, 1)]];
+  }),
+) as Record<string, Schema>;
+
 const targetRef = (...kinds: string[]): Schema =>
   fields({
     group: text('API group'),
@@ -74,9 +85,7 @@ const specs = {
           'which answers are failures; default: 500 to 599',
         ),
         isRetryable: flag('safe to repeat, whatever the method'),
-        timeout: duration('from the first byte to the last, all tries together'),
-        perTryTimeout: duration('one try, to its response head'),
-        maxConcurrent: whole('more at once answer 503', 1),
+        ...ofRoute,
       }),
       'tried in order, the first match wins',
     ),

@@ -1,6 +1,6 @@
 /** Converts Gateway API HTTPRoutes and GRPCRoutes to routes, ordered by the API's own precedence. */
 import type { HeaderChanges, OwnAnswer, RouteMatch } from '../../model.js';
-import { annotations } from '../annotations.js';
+import { annotationName } from '../annotations.js';
 import type { ObjectMeta } from '../client/objects.js';
 import {
   checkRegex,
@@ -13,6 +13,7 @@ import {
   type RouteDraft,
   type ServiceRef,
 } from './route-parts.js';
+import { setNamed } from './named-fields.js';
 import type { BackendRef, GrpcRouteSpec, HttpRouteSpec, ParentRef, RouteFilter } from './specs.js';
 
 type HttpRule = NonNullable<HttpRouteSpec['rules']>[number];
@@ -22,8 +23,10 @@ type GrpcRule = NonNullable<GrpcRouteSpec['rules']>[number];
 export function httpRoutes(metadata: ObjectMeta, spec: HttpRouteSpec): Drafts {
   const { name, namespace = 'default' } = metadata;
   const problems: FieldProblem[] = [];
-  const hedge = hedgeOf(metadata, problems);
   const drafts: RouteDraft[] = [];
+  // The Gateway API has no field for them, so they apply to all rules.
+  const annotation = (named: string) => metadata.annotations?.[annotationName(named)];
+  const annotationPath = (named: string) => `metadata.annotations[${annotationName(named)}]`;
   (spec.rules ?? [{}]).forEach((rule: HttpRule, i) => {
     const path = `spec.rules[${i}]`;
     const shared = ruleDraft(
@@ -48,7 +51,7 @@ export function httpRoutes(metadata: ObjectMeta, spec: HttpRouteSpec): Drafts {
       ...(requestMs === undefined ? {} : { requestMs }),
       ...(perTryMs === undefined ? {} : { perTryMs }),
     };
-    if (hedge) shared.route.hedge = hedge;
+    setNamed(shared.route, 'annotation', annotation, annotationPath, i === 0 ? problems : []);
     if (rule.retry) {
       const baseMs = readDuration(rule.retry.backoff, `${path}.retry.backoff`, problems) ?? 25;
       shared.route.retry = retryPolicy({
@@ -73,13 +76,6 @@ export function httpRoutes(metadata: ObjectMeta, spec: HttpRouteSpec): Drafts {
     });
   });
   return { drafts: inOrder(drafts), problems };
-}
-
-/** Of all rules: the Gateway API has no field for it. */
-function hedgeOf(metadata: ObjectMeta, problems: FieldProblem[]): { afterMs: number } | undefined {
-  const path = `metadata.annotations[${annotations.hedgeAfter}]`;
-  const afterMs = readDuration(metadata.annotations?.[annotations.hedgeAfter], path, problems);
-  return afterMs === undefined ? undefined : { afterMs };
 }
 
 export function grpcRoutes(metadata: ObjectMeta, spec: GrpcRouteSpec): Drafts {

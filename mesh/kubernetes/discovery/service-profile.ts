@@ -10,6 +10,7 @@ import {
   type RouteDraft,
 } from './route-parts.js';
 import { defaultBudget } from '../../schema/route.js';
+import { setNamed } from './named-fields.js';
 import type { ProfileCondition, ServiceProfileSpec } from './specs.js';
 
 export function profileRoutes(spec: ServiceProfileSpec, namespace: string): Drafts {
@@ -32,26 +33,19 @@ export function profileRoutes(spec: ServiceProfileSpec, namespace: string): Draf
       problems.push({ path: `${path}.name`, message: `a second route called '${route.name}'` });
     }
     names.add(route.name);
-    const timeoutMs = readDuration(route.timeout, `${path}.timeout`, problems);
-    const perTryMs = readDuration(route.perTryTimeout, `${path}.perTryTimeout`, problems);
-    if (timeoutMs !== undefined && perTryMs !== undefined && perTryMs > timeoutMs) {
+    const made: RouteDraft['route'] = { name: route.name, matches: [], timeouts: {} };
+    const at = (named: string): string => `${path}.${named}`;
+    setNamed(made, 'profile', (named) => route[named], at, problems);
+    const { requestMs, perTryMs } = made.timeouts;
+    if (requestMs !== undefined && perTryMs !== undefined && perTryMs > requestMs) {
       problems.push({ path: `${path}.perTryTimeout`, message: "longer than the route's timeout" });
     }
     const failure = failureOf(route.responseClasses);
+    if (failure) made.failure = failure;
     const before = problems.length;
-    const matches = conditionMatches(route.condition, `${path}.condition`, problems);
+    made.matches = conditionMatches(route.condition, `${path}.condition`, problems);
     // A condition without its invalid part would match too much.
     if (problems.length > before) return [];
-    const made: RouteDraft['route'] = {
-      name: route.name,
-      matches,
-      timeouts: {
-        ...(timeoutMs === undefined ? {} : { requestMs: timeoutMs }),
-        ...(perTryMs === undefined ? {} : { perTryMs }),
-      },
-      ...(failure ? { failure } : {}),
-      ...(route.maxConcurrent === undefined ? {} : { maxConcurrent: route.maxConcurrent }),
-    };
     if (route.isRetryable) {
       // `isRetryable` is the service's own declaration that a repeat is safe, for any method.
       made.retry = retryPolicy({

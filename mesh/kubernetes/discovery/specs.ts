@@ -18,9 +18,8 @@ export interface ServiceProfileSpec {
       isFailure?: boolean;
     }[];
     isRetryable?: boolean;
-    timeout?: string;
-    perTryTimeout?: string;
-    maxConcurrent?: number;
+    /** The fields to which mesh/schema/route.ts gives a name in a profile. */
+    [named: string]: unknown;
   }[];
   retryBudget?: { retryRatio: number; minRetriesPerSecond: number; ttl: string };
   dstOverrides?: { authority: string; weight: number }[];

@@ -2,7 +2,14 @@
  * Checks users' annotations: reports the first invalid one, since a half-configured pod is worse than a refused one.
  */
 import { suggest } from '../../../base/suggest.js';
-import { annotations, isPolicy, parsePorts, parseRequestLabel, policies } from '../annotations.js';
+import {
+  annotations,
+  isPolicy,
+  parsePorts,
+  parseRequestLabel,
+  policies,
+  routeAnnotations,
+} from '../annotations.js';
 import { meshGroup } from '../client/objects.js';
 import { bytesOf, isQuantity, leastMemoryBytes } from './resources.js';
 
@@ -60,7 +67,7 @@ const checks: Readonly<Record<string, Check>> = {
   },
 };
 
-const known = new Set<string>(Object.values(annotations));
+const known = new Set<string>([...Object.values(annotations), ...routeAnnotations]);
 
 /** `present` are all annotations that apply to the pod. Undefined if each is valid. */
 export function badAnnotation(
