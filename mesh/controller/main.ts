@@ -4,6 +4,7 @@ import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { program } from '../../base/paths.js';
 import { readControllerConfig } from './config.js';
 import { startController } from './controller.js';
+import { holdings } from '../proxy/listen/holdings.js';
 
 /** Starts a controller, prints its ports as one JSON line, and stops it on SIGTERM or SIGINT. */
 export async function runController(file: string): Promise<void> {
@@ -35,6 +36,8 @@ async function main(argv: readonly string[]): Promise<void> {
 if (process.argv[1] === program('mesh/controller/main')) {
   // Each TLS connection keeps a few bytes of a pool for its whole life, and with them the pool: 8 kB by default.
   Buffer.poolSize = 1024;
+  // Thousands of proxies may be slow at once, each with the 64 kB that a connection may have unsent.
+  holdings.limitBytes = 256 * 1024 * 1024;
   main(process.argv.slice(2)).catch((error: unknown) => {
     const text = error instanceof UserError ? error.message : (error as Error).stack;
     process.stderr.write(`${text ?? messageOf(error)}\n`);

@@ -1,9 +1,7 @@
-/** gRPC over HTTP/2 over TLS 1.3: takes calls, identifies the caller, and hands messages to identity and sessions. */
+/** Takes calls over TLS 1.3, identifies the caller, and hands messages to identity and sessions. */
 import { constants as crypto } from 'node:crypto';
-import type { X509Certificate } from 'node:crypto';
-import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
 import { Refusal, type RefusalReason } from '../identity/attestor.js';
@@ -22,6 +20,8 @@ import {
   streamPath,
 } from './api/messages.js';
 import { WireError } from './api/wire.js';
+import { type Call, Connections } from './calls.js';
+import type { ServerConnection } from '../proxy/http2/server-connection.js';
 import { answerTimeoutMs, type Sessions } from './sessions.js';
 import type { Session } from './session.js';
 
@@ -35,14 +35,6 @@ const maxCertifyBytes = 64 * 1024;
 const maxUnprovenBytes = 16 * 1024 * 1024;
 const certifyLimitMs = 10_000;
 const handshakeLimitMs = 10_000;
-/** Closes connections without a call: proxies keep theirs for a stream, and close it after a certificate. */
-const idleLimitMs = 30_000;
-/**
- * OpenSSL's side of a connection keeps a buffer of the largest write for as long as the connection lasts: a first
- * update of 30 kB, written whole, costs each of thousands of proxies that much.
- */
-const pieceBytes = 8 * 1024;
-
 export interface ServerCredentials {
   /** PEM. */
   key: string;
@@ -83,49 +75,46 @@ const statusOf: Record<RefusalReason, number> = {
 };
 
 export class ControlServer {
-  readonly #server: http2.Http2SecureServer;
-  /** With the number of its proxies' streams. */
-  readonly #connections = new Map<http2.ServerHttp2Session, number>();
-  readonly #streams = new Map<http2.ServerHttp2Stream, Session>();
+  readonly #server: Server;
+  readonly #connections: Connections;
+  /** The proxies' streams. */
+  readonly #streams = new Map<Call, Session>();
   readonly #parts: ServerParts;
   #sweep: Timer | undefined;
   /** Bytes of incomplete certificate requests. */
   #unprovenBytes = 0;
   #trusted: string;
   /** Connections that were verified with an earlier trust bundle. */
-  #outdated = new WeakSet<http2.Http2Session>();
+  #outdated = new WeakSet<ServerConnection>();
   /** For drills: streams are cut, and not taken. */
   refusing: () => boolean = () => false;
 
   constructor(credentials: ServerCredentials, parts: ServerParts) {
     this.#parts = parts;
     this.#trusted = credentials.ca.join();
-    this.#server = http2.createSecureServer({
+    this.#connections = new Connections(parts.clock, (call) => this.#take(call));
+    this.#server = createServer({
       ...credentials,
       minVersion: 'TLSv1.3',
+      ALPNProtocols: ['h2'],
       requestCert: true,
       // A joining workload has no certificate yet; each call checks for itself.
       rejectUnauthorized: false,
       // A resumed session would keep a verdict on a trust bundle that may have changed since.
       secureOptions: crypto.SSL_OP_NO_TICKET,
-      settings: { enablePush: false, maxConcurrentStreams: 16, headerTableSize: 0 },
-      maxDeflateDynamicTableSize: 0,
       handshakeTimeout: handshakeLimitMs,
-      maxSessionMemory: 8,
+      noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: 15_000,
     });
-    this.#server.on('session', (session) => {
-      this.#connections.set(session, 0);
-      session.on('close', () => this.#connections.delete(session));
-      session.on('error', () => session.destroy());
-      // Measures idle time; a connection with a proxy's stream is left alone.
-      session.setTimeout(idleLimitMs, () => {
-        if (!this.#connections.get(session)) session.destroy();
-      });
-    });
-    this.#server.on('stream', (stream, headers) => this.#take(stream, headers));
-    this.#server.on('sessionError', () => undefined);
+    this.#server.on('secureConnection', (socket) => this.#accept(socket));
+    this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
+  }
+
+  #accept(socket: TLSSocket): void {
+    socket.on('error', () => undefined);
+    if (socket.alpnProtocol === 'h2') this.#connections.accept(socket);
+    else socket.destroy();
   }
 
   /** Resolves to the port. */
@@ -144,31 +133,29 @@ export class ControlServer {
     this.#server.setSecureContext({ ...credentials, minVersion: 'TLSv1.3' });
     if (credentials.ca.join() === this.#trusted) return;
     this.#trusted = credentials.ca.join();
-    for (const connection of this.#connections.keys()) this.#outdated.add(connection);
-    for (const stream of this.#streams.keys()) {
-      const client = this.#clientOf(stream);
+    for (const connection of this.#connections.all) this.#outdated.add(connection);
+    for (const call of this.#streams.keys()) {
+      const client = this.#clientOf(call);
       if (client?.trusted) continue;
-      end(stream, grpcStatus.unauthenticated, 'the certificate is of no current trust anchor');
+      call.end(grpcStatus.unauthenticated, 'the certificate is of no current trust anchor');
     }
   }
 
   /** Ends the streams of proxies whose certificate is denied. */
   cutDenied(): void {
-    for (const stream of this.#streams.keys()) {
-      const client = this.#clientOf(stream);
+    for (const call of this.#streams.keys()) {
+      const client = this.#clientOf(call);
       if (client && this.#parts.authority.isDenied(client.certificate))
-        end(stream, grpcStatus.unauthenticated, deniedText);
+        call.end(grpcStatus.unauthenticated, deniedText);
     }
   }
 
   /** TLS verified the client with the bundle of that time: if the bundle has changed, the chain is verified again. */
-  #clientOf(stream: http2.ServerHttp2Stream): ClientCertificate | undefined {
-    const { session } = stream;
-    const socket = session?.socket as TLSSocket | undefined;
-    const certificate: X509Certificate | undefined = socket?.getPeerX509Certificate();
-    if (!session || !socket || !certificate) return undefined;
+  #clientOf({ socket, connection }: Call): ClientCertificate | undefined {
+    const certificate = socket.getPeerX509Certificate();
+    if (!certificate) return undefined;
     const { authority } = this.#parts;
-    const isCurrent = !this.#outdated.has(session);
+    const isCurrent = !this.#outdated.has(connection);
     const trusted =
       socket.authorized &&
       (isCurrent || authority.provesChain(certificate)) &&
@@ -179,7 +166,7 @@ export class ControlServer {
   /** Ends all streams, so that proxies connect elsewhere; returns their number. */
   cutStreams(): number {
     const count = this.#streams.size;
-    for (const stream of this.#streams.keys()) end(stream, grpcStatus.unavailable, 'cut');
+    for (const call of this.#streams.keys()) call.end(grpcStatus.unavailable, 'cut');
     return count;
   }
 
@@ -187,28 +174,21 @@ export class ControlServer {
   async close(): Promise<void> {
     this.#sweep?.cancel();
     this.cutStreams();
-    for (const connection of this.#connections.keys()) connection.close();
+    this.#connections.drain();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    const timer = setTimeout(() => {
-      for (const connection of this.#connections.keys()) connection.destroy();
-    }, 500);
+    const timer = setTimeout(() => this.#connections.close(), 500);
     await closed;
     clearTimeout(timer);
+    this.#connections.close();
   }
 
-  #take(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders): void {
-    stream.on('error', () => stream.destroy());
-    if (headers[':method'] !== 'POST' || !headers['content-type']?.startsWith('application/grpc')) {
-      stream.respond({ ':status': 415 }, { endStream: true });
-      setImmediate(() => stream.close(http2.constants.NGHTTP2_NO_ERROR));
-      return;
-    }
-    if (headers[':path'] === certifyPath) this.#takeCertify(stream);
-    else if (headers[':path'] === streamPath) this.#takeStream(stream);
-    else end(stream, grpcStatus.unimplemented, `no method ${headers[':path']}`);
+  #take(call: Call): void {
+    if (call.path === certifyPath) this.#takeCertify(call);
+    else if (call.path === streamPath) this.#takeStream(call);
+    else call.end(grpcStatus.unimplemented, `no method ${call.path}`);
   }
 
-  #takeCertify(stream: http2.ServerHttp2Stream): void {
+  #takeCertify(call: Call): void {
     const splitter = new MessageSplitter(maxCertifyBytes);
     let message: Buffer | undefined;
     let kept = 0;
@@ -217,106 +197,86 @@ export class ControlServer {
       kept = bytes;
     };
     const timer = this.#parts.clock.after(certifyLimitMs, () =>
-      end(stream, grpcStatus.deadlineExceeded, 'the complete request did not come in time'),
+      call.end(grpcStatus.deadlineExceeded, 'the complete request did not come in time'),
     );
-    stream.on('close', () => {
-      timer.cancel();
-      keep(0);
-    });
-    stream.on('data', (chunk: Buffer) => {
-      if (stream.headersSent) return;
-      try {
-        for (const m of splitter.push(chunk)) {
-          if (message) throw new CallError(grpcStatus.invalidArgument, 'a second message');
-          message = m;
+    call.hear({
+      onBytes: (chunk) => {
+        try {
+          for (const m of splitter.push(chunk)) {
+            if (message) throw new CallError(grpcStatus.invalidArgument, 'a second message');
+            message = m;
+          }
+          keep(splitter.pendingBytes + (message?.length ?? 0));
+          if (this.#unprovenBytes > maxUnprovenBytes) {
+            throw new CallError(grpcStatus.resourceExhausted, 'too many requests at once');
+          }
+        } catch (error) {
+          message = undefined;
+          keep(0);
+          call.end(...describe(error));
         }
-        keep(splitter.pendingBytes + (message?.length ?? 0));
-        if (this.#unprovenBytes > maxUnprovenBytes) {
-          throw new CallError(grpcStatus.resourceExhausted, 'too many requests at once');
-        }
-      } catch (error) {
-        const [status, text] = describe(error);
-        message = undefined;
+      },
+      onEnd: () => {
+        timer.cancel();
+        void this.#certify(call, message);
+      },
+      onOver: () => {
+        timer.cancel();
         keep(0);
-        end(stream, status, text);
-      }
-    });
-    stream.on('end', () => {
-      timer.cancel();
-      void this.#certify(stream, message);
+      },
     });
   }
 
-  async #certify(stream: http2.ServerHttp2Stream, message: Buffer | undefined): Promise<void> {
-    if (stream.headersSent || stream.destroyed) return;
+  async #certify(call: Call, message: Buffer | undefined): Promise<void> {
+    if (call.isEnding) return;
     try {
       if (!message) throw new CallError(grpcStatus.invalidArgument, 'no message');
       const request = decodeCertifyRequest(message);
-      const response = await this.#parts.authority.certify(request, this.#clientOf(stream));
-      if (stream.destroyed || stream.headersSent) return;
-      respond(stream);
-      stream.write(frameMessage(encodeCertifyResponse(response)));
-      end(stream, grpcStatus.ok, '');
+      const response = await this.#parts.authority.certify(request, this.#clientOf(call));
+      call.send(frameMessage(encodeCertifyResponse(response)));
+      call.end(grpcStatus.ok, '');
     } catch (error) {
-      const [status, text] = describe(error);
-      end(stream, status, text);
+      call.end(...describe(error));
     }
   }
 
-  #takeStream(stream: http2.ServerHttp2Stream): void {
+  #takeStream(call: Call): void {
     let identity: string;
     try {
       if (this.refusing()) throw new CallError(grpcStatus.unavailable, 'a drill refuses streams');
-      identity = this.#identityOf(stream);
+      identity = this.#identityOf(call);
     } catch (error) {
-      const [status, text] = describe(error);
-      return end(stream, status, text);
+      return call.end(...describe(error));
     }
-    respond(stream);
-    const connection = stream.session as http2.ServerHttp2Session;
     const splitter = new MessageSplitter(maxMessageBytes);
-    stream.on('data', (chunk: Buffer) => {
-      if (stream.writableEnded) return;
-      try {
-        for (const bytes of splitter.push(chunk)) {
-          this.#hear(stream, connection, identity, decodeProxyMessage(bytes));
+    call.hear({
+      onBytes: (chunk) => {
+        try {
+          for (const bytes of splitter.push(chunk)) {
+            this.#hear(call, identity, decodeProxyMessage(bytes));
+          }
+        } catch (error) {
+          call.end(...describe(error));
         }
-      } catch (error) {
-        const [status, text] = describe(error);
-        end(stream, status, text);
-      }
-    });
-    stream.on('end', () => end(stream, grpcStatus.ok, ''));
-    stream.on('close', () => {
-      const session = this.#streams.get(stream);
-      if (!this.#streams.delete(stream)) return;
-      this.#countStreams(connection, -1);
-      if (session) this.#parts.sessions.close(session);
+      },
+      onEnd: () => call.end(grpcStatus.ok, ''),
+      onOver: () => {
+        const session = this.#streams.get(call);
+        if (this.#streams.delete(call) && session) this.#parts.sessions.close(session);
+      },
     });
   }
 
-  #countStreams(connection: http2.ServerHttp2Session, change: 1 | -1): void {
-    const count = this.#connections.get(connection);
-    if (count !== undefined) this.#connections.set(connection, count + change);
-  }
-
-  #hear(
-    stream: http2.ServerHttp2Stream,
-    connection: http2.ServerHttp2Session,
-    identity: string,
-    message: ProxyMessage,
-  ): void {
+  #hear(call: Call, identity: string, message: ProxyMessage): void {
     const { sessions } = this.#parts;
-    const session = this.#streams.get(stream);
+    const session = this.#streams.get(call);
     if (message.kind === 'hello') {
       if (session) throw new CallError(grpcStatus.failedPrecondition, 'a second hello');
+      const channel = { send: (frame: Buffer) => call.send(frame) };
       this.#streams.set(
-        stream,
-        sessions.open(identity, this.#checked(message.hello, identity), {
-          send: (frame) => writeInPieces(stream, frame),
-        }),
+        call,
+        sessions.open(identity, this.#checked(message.hello, identity), channel),
       );
-      this.#countStreams(connection, 1);
       return;
     }
     if (!session)
@@ -328,13 +288,12 @@ export class ControlServer {
   }
 
   /** The verified name of the client's certificate; throws CallError when there is none. */
-  #identityOf(stream: http2.ServerHttp2Stream): string {
-    const client = this.#clientOf(stream);
+  #identityOf(call: Call): string {
+    const client = this.#clientOf(call);
     if (!client?.trusted) {
-      const socket = stream.session?.socket as TLSSocket | undefined;
       if (client && this.#parts.authority.isDenied(client.certificate))
         throw new CallError(grpcStatus.unauthenticated, deniedText);
-      const why = client && socket ? `: ${String(socket.authorizationError)}` : '';
+      const why = client ? `: ${String(call.socket.authorizationError)}` : '';
       throw new CallError(grpcStatus.unauthenticated, `a certificate of the mesh is needed${why}`);
     }
     const [identity = ''] = dnsNames(client.certificate);
@@ -361,10 +320,10 @@ export class ControlServer {
 
   #cutOffSilent(): void {
     const before = this.#parts.clock.nowMs() - answerTimeoutMs;
-    for (const [stream, session] of this.#streams) {
+    for (const [call, session] of this.#streams) {
       if ((session.unacknowledgedSinceMs ?? Infinity) < before) {
-        end(stream, grpcStatus.unavailable, 'no answer to an update');
-        stream.close(http2.constants.NGHTTP2_CANCEL);
+        call.end(grpcStatus.unavailable, 'no answer to an update');
+        call.cut();
       }
     }
   }
@@ -377,41 +336,4 @@ function describe(error: unknown): [number, string] {
     return [grpcStatus.invalidArgument, error.message];
   }
   return [grpcStatus.internal, messageOf(error)];
-}
-
-function respond(stream: http2.ServerHttp2Stream): void {
-  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-}
-
-/** Writes each piece after the one before it is with the kernel. */
-function writeInPieces(stream: http2.ServerHttp2Stream, frame: Buffer, from = 0): void {
-  if (stream.destroyed || stream.writableEnded) return;
-  const to = from + pieceBytes;
-  if (to >= frame.length) stream.write(from === 0 ? frame : frame.subarray(from));
-  else stream.write(frame.subarray(from, to), () => writeInPieces(stream, frame, to));
-}
-
-/**
- * Ends a call with its status, in trailers, or alone if no message was sent yet. Then ends the stream as a whole, so
- * that bytes of a client that goes on sending are dropped.
- */
-function end(stream: http2.ServerHttp2Stream, status: number, message: string): void {
-  if (stream.destroyed || stream.closed || stream.writableEnded) return;
-  const trailers = {
-    'grpc-status': String(status),
-    ...(message && { 'grpc-message': encodeURIComponent(message).replaceAll('%20', ' ') }),
-  };
-  const close = (): void => void setImmediate(() => stream.close(http2.constants.NGHTTP2_NO_ERROR));
-  if (!stream.headersSent) {
-    stream.respond(
-      { ':status': 200, 'content-type': 'application/grpc', ...trailers },
-      { endStream: true },
-    );
-    return close();
-  }
-  stream.once('wantTrailers', () => {
-    stream.sendTrailers(trailers);
-    close();
-  });
-  stream.end();
 }
