@@ -1,11 +1,12 @@
 /** `firedrill init`: writes a firedrill.yaml from its options, or from the files in the folder. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
-import { parse } from 'yaml';
 import { makeFolder } from '../../base/make-folder.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { readInput } from '../../base/input.js';
+import { readYaml } from '../../base/yaml.js';
 import { writeFileWhole } from '../../base/write-file.js';
 import { readScenarios } from '../scenarios/read.js';
 import { drillFileName, readDrill } from './drill-file.js';
@@ -151,13 +152,17 @@ const nameFrom = (text: string): string =>
 export function detect(folder: string, leftOut: string[]): Found[] {
   const read = (name: string): string | undefined => {
     const path = join(folder, name);
-    return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+    return existsSync(path) ? readInput(path) : undefined;
   };
   const procfile = read('Procfile');
   if (procfile !== undefined) {
     return procfile.split('\n').flatMap((line) => {
       const [, name, command] = /^([\w-]+):\s*(.+)$/.exec(line.trim()) ?? [];
-      if (name === undefined || command === undefined) return [];
+      if (name === undefined || command === undefined) {
+        if (/^\s*[^\s#]/.test(line))
+          leftOut.push(`the Procfile's '${line.trim()}', not name: command`);
+        return [];
+      }
       if (name !== 'release') return [{ name: nameFrom(name), command }];
       leftOut.push('release of the Procfile, which runs once: say it as prepare');
       return [];
@@ -198,19 +203,22 @@ const shellText = (args: readonly unknown[]): string =>
     .map((arg) => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`))
     .join(' ');
 
+interface ComposeService {
+  entrypoint?: unknown;
+  command?: unknown;
+}
+
 function composeServices(file: string, leftOut: string[]): Found[] {
-  let services: Record<string, { command?: unknown } | null> | undefined;
-  try {
-    const value = parse(readFileSync(file, 'utf8')) as { services?: typeof services } | null;
-    services = value?.services;
-  } catch (error) {
-    throw new UserError(`${file}: ${messageOf(error)}`);
-  }
-  return Object.entries(services ?? {}).flatMap(([name, service]) => {
-    const command = service?.command;
-    const text = Array.isArray(command) ? shellText(command) : command;
-    if (typeof text !== 'string') {
-      leftOut.push(`${name} of ${basename(file)}, which has no command`);
+  const value = readYaml(file)[0]?.value as { services?: Record<string, ComposeService | null> };
+  const words = (said: unknown): string =>
+    Array.isArray(said) ? shellText(said) : typeof said === 'string' ? said.trim() : '';
+  return Object.entries(value?.services ?? {}).flatMap(([name, service]) => {
+    const parts = [words(service?.entrypoint), words(service?.command)];
+    const text = parts.filter((part) => part !== '').join(' ');
+    // Options alone are for the program that the image starts.
+    if (text === '' || text.startsWith('-')) {
+      const why = text === '' ? 'no command' : 'only options as its command';
+      leftOut.push(`${name} of ${basename(file)}, which has ${why}`);
       return [];
     }
     // Compose writes $ as $$.

@@ -94,6 +94,31 @@ test.each<[string, Record<string, string>, string[], string[]]>([
     ['db of compose.yaml, which has no command'],
   ],
   [
+    'an entry point goes before the command, and a merged field counts',
+    {
+      'compose.yaml': `x-base: &base { command: sleep 9 }
+services:
+  a: { entrypoint: [python3, -m, http.server], command: ['80'] }
+  b: { <<: *base, image: y }
+  c: { command: [] }
+`,
+    },
+    ['a: python3 -m http.server 80', 'b: sleep 9'],
+    ['c of compose.yaml, which has no command'],
+  ],
+  [
+    'options alone start nothing here',
+    { 'compose.yaml': 'services: { db: { image: mysql, command: --skip-ssl } }' },
+    [],
+    ['db of compose.yaml, which has only options as its command'],
+  ],
+  [
+    'a byte order mark, and a line of no command',
+    { Procfile: '\uFEFFweb: x\r\n# y: z\r\n\r\nmy.api: y\r\n' },
+    ['web: x'],
+    ["the Procfile's 'my.api: y', not name: command"],
+  ],
+  [
     'nothing starts it',
     { 'package.json': '{"name":"x"}' },
     [],
