@@ -94,6 +94,17 @@ export class YamlDocument {
     return new YamlDocument(this.file, go(this.value, [], false), this.nodes, this.#plain);
   }
 
+  /** The value without fields that are null, which Go takes for absent. */
+  withoutNulls(): YamlDocument {
+    const go = (value: unknown): unknown => {
+      if (Array.isArray(value)) return value.map(go);
+      if (typeof value !== 'object' || value === null) return value;
+      const present = Object.entries(value).filter(([, v]) => v !== null);
+      return Object.fromEntries(present.map(([k, v]) => [k, go(v)]));
+    };
+    return new YamlDocument(this.file, go(this.value), this.nodes, this.#plain);
+  }
+
   /** The place of the value at `path`, or of its nearest existing ancestor. */
   placeOf(path: Path): Place {
     const plain = this.#plain?.document.find(path);
@@ -287,8 +298,12 @@ function parseNodes(file: string, text: string, options: YamlOptions = {}): Yaml
     }
   }
   if (problems.length > 0) throw new UserError(problems);
-  return documents.filter((d) => d.contents !== null).map((document) => ({ document, lines }));
+  // A document of comments alone has no contents, or nothing as its value.
+  return documents.filter((d) => !isNothing(d.contents)).map((document) => ({ document, lines }));
 }
+
+const isNothing = (contents: unknown): boolean =>
+  contents === null || (isScalar(contents) && contents.value === null);
 
 /** Reads a file, or standard input as `-`; throws a UserError that names a missing or unreadable one. */
 export function readYaml(file: string, options: YamlOptions = {}): YamlDocument[] {
@@ -358,15 +373,18 @@ interface PlacedIssue {
   path: Path;
 }
 
-/** If no branch of a union fits, reports the mistakes in the branch of the value's type, which are deeper inside. */
+/** If no branch of a union fits, reports the mistakes in the branch of the value's type and fields, deeper inside. */
 function plainIssues(issue: z.core.$ZodIssue, prefix: Path): PlacedIssue[] {
   const path = [...prefix, ...(issue.path as Path)];
   if (issue.code === 'invalid_union') {
-    const branch = issue.errors.find(
+    const fitting = issue.errors.filter(
       (issues) =>
         issues.length > 0 &&
         !issues.some((i) => i.path.length === 0 && /^invalid_(type|value)$/.test(i.code)),
     );
+    const isOfAnother = (i: z.core.$ZodIssue): boolean =>
+      i.path.length === 0 && i.code === 'unrecognized_keys';
+    const branch = fitting.find((issues) => !issues.some(isOfAnother)) ?? fitting[0];
     if (branch) return branch.flatMap((i) => plainIssues(i, path));
   }
   return [{ issue, path }];

@@ -7,8 +7,8 @@ import { dirname, resolve } from 'node:path';
 import { messageOf, type Place, type Problem } from '../../base/errors.js';
 import type { Path, YamlDocument } from '../../base/yaml.js';
 import { glob } from '../../base/glob.js';
-import { TemplateError } from '../template/lex.js';
-import { type Node, parseTemplate } from '../template/parse.js';
+import { TemplateError } from '../../slo/template/lex.js';
+import { type Node, parseTemplate } from '../../slo/template/parse.js';
 import type { AmConfig } from './config.js';
 
 /** Functions of Go and of Alertmanager 0.25 to 0.34. */

@@ -1,7 +1,7 @@
 /** The state of one alerting rule over time, as in Prometheus: pending, firing, kept firing and resolved alerts. */
 import type { AlertingRule } from '../../slo/index.js';
 import { Labels, metricNameLabel } from '../../slo/promql/index.js';
-import { AlertText, type Surroundings } from '../template/index.js';
+import { AlertText, type Surroundings } from '../../slo/template/index.js';
 import { RuleError, type RuleSample } from './model.js';
 
 export interface Alert {

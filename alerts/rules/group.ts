@@ -1,7 +1,7 @@
 /** Evaluates a group's rules in order; each rule sees the results of those above it at the same moment. */
 import type { RecordingRule } from '../../slo/index.js';
 import { Labels, metricNameLabel } from '../../slo/promql/index.js';
-import { type Surroundings, TemplateSample } from '../template/index.js';
+import { type Surroundings, TemplateSample } from '../../slo/template/index.js';
 import { AlertingState } from './alerting.js';
 import { RuleError, type RuleSample, type RuleWorld } from './model.js';
 import type { ReadGroup, ReadRule } from './read.js';

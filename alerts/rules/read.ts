@@ -4,7 +4,7 @@ import { parseDurationMs } from '../../base/duration.js';
 import { type Place, type Problem, UserError } from '../../base/errors.js';
 import { checkYaml, type Path, parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
 import type { AlertingRule, Rule, RuleGroup } from '../../slo/index.js';
-import { parseAlertTemplate, TemplateError } from '../template/index.js';
+import { parseAlertTemplate, TemplateError } from '../../slo/template/index.js';
 
 export interface ReadRule {
   rule: Rule;

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { reservedLabels, severityLabel } from '../rules/names.js';
+import { parseAlertTemplate, TemplateError } from '../template/index.js';
 
 export const nameSchema = z
   .string({ error: 'expected a name' })
@@ -34,8 +35,29 @@ const text = z.string({ error: 'expected text' });
 /** Like Go, reads YAML numbers and booleans as the written text. */
 const looseText = z.union([z.string(), z.number(), z.boolean()], { error: 'expected text' });
 
+/** The mistake in a text that Prometheus expands; undefined if there is none. */
+export function templateProblem(text: unknown): string | undefined {
+  if (typeof text !== 'string' || !text.includes('{{')) return undefined;
+  try {
+    parseAlertTemplate(text);
+    return undefined;
+  } catch (error) {
+    if (error instanceof TemplateError) return `bad template: ${error.message}`;
+    throw error;
+  }
+}
+
+/** Texts of alerts: Prometheus refuses a whole file because of one bad template. */
+const textsOf = <S extends z.ZodType>(value: S, prefix = '') =>
+  z.record(z.string(), value).superRefine((map, context) => {
+    for (const [key, text] of Object.entries(map)) {
+      const message = key.startsWith(prefix) ? templateProblem(text) : undefined;
+      if (message !== undefined) context.addIssue({ code: 'custom', path: [key], message });
+    }
+  });
+
 const labelsOf = <S extends z.ZodType>(value: S, own: readonly string[]) =>
-  z.record(z.string(), value).superRefine((labels, context) => {
+  textsOf(value).superRefine((labels, context) => {
     for (const key of Object.keys(labels)) {
       if (!labelNameSchema.safeParse(key).success) {
         context.addIssue({ code: 'custom', path: [key], message: 'expected a label name' });
@@ -58,9 +80,12 @@ export const alertLabelsSchema = labelsOf(text, [severityLabel]);
 /** The same in other tools' formats, in which numbers are taken as text. */
 export const looseLabelsSchema = labelsOf(looseText, []);
 export const looseAlertLabelsSchema = labelsOf(looseText, [severityLabel]);
-export const looseAnnotationsSchema = z.record(z.string(), looseText);
+export const looseAnnotationsSchema = textsOf(looseText);
 
-export const annotationsSchema = z.record(z.string(), text);
+export const annotationsSchema = textsOf(text);
+
+/** Annotations of an object of Kubernetes; those with the prefix go to the alerts. */
+export const objectAnnotationsSchema = (prefix: string) => textsOf(text, prefix);
 
 export const durationSchema = z
   .string({ error: 'expected a duration such as 5m' })

@@ -6,7 +6,7 @@ const metadata = z.strictObject({
   name: f.nameSchema,
   displayName: z.string().optional(),
   labels: z.record(z.string(), z.union([z.string(), z.array(z.string())])).optional(),
-  annotations: f.annotationsSchema.optional(),
+  annotations: z.record(z.string(), z.string()).optional(),
 });
 
 const object = <K extends string, S extends z.ZodType>(kind: K, spec: S) =>
@@ -65,6 +65,9 @@ const conditionSpec = z.strictObject({
   }),
 });
 
+const targetKind = 'AlertNotificationTarget';
+const targetSpec = z.strictObject({ description: z.string().optional(), target: z.string() });
+
 const policySpec = z.strictObject({
   description: z.string().optional(),
   alertWhenNoData: z.boolean().optional(),
@@ -86,7 +89,9 @@ const policySpec = z.strictObject({
         }),
     )
     .min(1),
-  notificationTargets: z.array(z.strictObject({ targetRef: z.string() })).optional(),
+  notificationTargets: z
+    .array(z.union([z.strictObject({ targetRef: z.string() }), inline(targetKind, targetSpec)]))
+    .optional(),
 });
 
 const objective = z.strictObject({
@@ -137,10 +142,7 @@ export const openSloSchema = z.discriminatedUnion('kind', [
   object('Service', z.strictObject({ description: z.string().optional() })),
   object('AlertPolicy', policySpec),
   object('AlertCondition', conditionSpec),
-  object(
-    'AlertNotificationTarget',
-    z.strictObject({ description: z.string().optional(), target: z.string() }),
-  ),
+  object(targetKind, targetSpec),
   object(
     'DataSource',
     z.strictObject({

@@ -24,7 +24,7 @@ import {
   type SloObject,
 } from './openslo-schema.js';
 import { parsePeriodText, periodsExpected } from './period.js';
-import { unwrapSum } from './query.js';
+import { unwrapSum, withoutRange } from './query.js';
 
 interface Entry {
   object: OpenSloObject;
@@ -98,7 +98,7 @@ class Catalogue {
       checker.add(
         path,
         `no ${kind} is called '${name}'`,
-        names === '' ? `a ${kind} object` : names,
+        names === '' ? `an object of the kind ${kind}` : names,
       );
       return undefined;
     }
@@ -198,7 +198,10 @@ const badComparison = { lte: '>', lt: '>=', gte: '<', gt: '<=' } as const;
 function occurrences(indicator: Indicator, o: Objective, path: Path, checker: Checker): Sli {
   const { ratioMetric, thresholdMetric } = indicator.spec;
   const read = (key: string, source: { metricSource: { spec: { query: string } } }): string => {
-    const text = unwrapSum(source.metricSource.spec.query);
+    // A range is how the query is drawn: the objective's own window is what counts.
+    const written = source.metricSource.spec.query;
+    const isEvents = key !== 'thresholdMetric' && key !== 'ratioMetric.raw';
+    const text = unwrapSum(isEvents ? withoutRange(written) : written);
     const at = [...indicator.path, ...key.split('.'), 'metricSource', 'spec', 'query'];
     if (key === 'thresholdMetric') indicator.checker.query(at, text);
     else indicator.checker.windowed(at, text);
@@ -288,6 +291,7 @@ function alertingOf(o: SloObject, name: string, checker: Checker, catalogue: Cat
   };
   const targets = policies.flatMap(([policy, at]) =>
     (policy.notificationTargets ?? []).map((target) => {
+      if ('metadata' in target) return target.metadata.name;
       const path = ['spec', 'notificationTargets'];
       catalogue.find('AlertNotificationTarget', target.targetRef, path, at);
       return target.targetRef;

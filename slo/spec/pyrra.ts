@@ -19,7 +19,7 @@ const schema = z.strictObject({
     name: f.nameSchema,
     namespace: z.string().optional(),
     labels: z.record(z.string(), z.string()).optional(),
-    annotations: f.annotationsSchema.optional(),
+    annotations: f.objectAnnotationsSchema('pyrra.dev/').optional(),
   }),
   spec: z.strictObject({
     target: z

@@ -131,6 +131,16 @@ export function linearCounterCalls(template: string): CounterCall[] | undefined 
   return source.every(hasWindow) ? calls : undefined;
 }
 
+/** A linear template with ranges, such as `sum(rate(x[5m]))`, with the window in their place; other templates stay. */
+export function withoutRange(template: string): string {
+  const calls: CounterCall[] = [];
+  const top = topOf(template);
+  if (hasWindow(template) || !top || !isLinear(top, template, calls)) return template;
+  return replaceCalls(template, calls, ({ from, to }) =>
+    template.slice(from, to).replace(/\[[^\]]*\](?=\s*\)$)/, '[{{.window}}]'),
+  );
+}
+
 function isLinear(node: SyntaxNode, text: string, calls: CounterCall[]): boolean {
   switch (node.name) {
     case 'ParenExpr':

@@ -82,7 +82,8 @@ function finish(documents: YamlDocument[], problems: Problem[], options: ReadOpt
   const slos: Slo[] = [];
   const openSlo: YamlDocument[] = [];
   const refused: Problem[] = [];
-  for (const document of documents.flatMap((d) => d.parts)) {
+  for (const part of documents.flatMap((d) => d.parts)) {
+    const document = headOf(part).apiVersion === ownApiVersion ? part : part.withoutNulls();
     collect(
       problems,
       () => {

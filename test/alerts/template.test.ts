@@ -5,8 +5,8 @@ import {
   formatFloat,
   parseAlertTemplate,
   TemplateSample,
-} from '../../alerts/template/index.js';
-import { sprintf } from '../../alerts/template/printf.js';
+} from '../../slo/template/index.js';
+import { sprintf } from '../../slo/template/printf.js';
 
 const context = {
   labels: { instance: 'web-1.shop.example:9090', job: 'a' },

@@ -96,6 +96,28 @@ describe("Sloth's files", () => {
     expect(ticket!.labels).not.toHaveProperty('slo_severity');
   });
 
+  test('an empty field is absent, and a document of comments is none', () => {
+    const text = sloth().replace('service: pay\n', 'service: pay\nslo_plugins:\n');
+    const empty = text.replace(/^labels:.*$/m, 'labels:').replace('route: mail', '');
+    expect(readSloText('in.yaml', `---\n${empty}---\n# end\n...\n---\n`)[0]?.labels).toEqual({});
+    expect(refusal(text.replace('99.9', ''))).toContain('in.yaml:7:16: slos.0.objective');
+  });
+
+  test('a template that Prometheus refuses is refused where it stands', () => {
+    const bad = (from: string, to: string): string => refusal(sloth().replace(from, to));
+    expect(bad('live: true', "live: '{{ x'")).toContain(
+      'in.yaml:3:35: labels.live: bad template: ',
+    );
+    expect(bad('depth: 0x10', "depth: '{{ $label.a }}'")).toContain(
+      'in.yaml:12:58: slos.0.alerting.page_alert.labels.depth: bad template: undefined variable',
+    );
+    const annotated = sloth().replace('labels: { route', 'annotations: { text');
+    expect(refusal(annotated.replace('mail', "'{{ .Labels.a | nope }}'"))).toContain(
+      'slos.0.alerting.ticket_alert.annotations.text: bad template: function "nope" not defined',
+    );
+    expect(refusal(annotated.replace('mail', "'{{ $labels.a }}: {{ $value }}'"))).toBe('accepted');
+  });
+
   test('a label that the rules set is still refused, at its place', () => {
     expect(refusal(sloth('', 'slo: x, '))).toContain(
       'in.yaml:13:38: slos.0.alerting.ticket_alert.labels.slo: the label slo is set by the rules',
@@ -260,6 +282,39 @@ spec:
     const items = list.replaceAll(/^/gm, '  ').trimEnd();
     expect(readSloText('in.yaml', `kind: List\nitems:\n${items}\n`)).toHaveLength(1);
     expect(refusal('[]')).toContain('in.yaml:1:1: the document does not say which format');
+  });
+
+  test('a range in a sum of rates is not the window', () => {
+    const ranged = open('{ duration: 28d }')
+      .replace("'bad_total'", '\'sum(rate(bad_total{a="b"}[5m]))\'')
+      .replace("'all_total'", "'sum(increase(all_total[1h] ))'");
+    const [slo] = readSloText('in.yaml', ranged);
+    expect(slo?.sli).toMatchObject({
+      bad: 'sum(rate(bad_total{a="b"}[{{.window}}]))',
+      total: 'sum(increase(all_total[{{.window}}] ))',
+    });
+    expect(refusal(ranged.replace('sum(rate', 'sum(irate'))).toContain('a fixed range or none');
+  });
+
+  test('a condition and a target may stand within the policy', () => {
+    const policy = `  alertPolicies:
+    - kind: AlertPolicy
+      metadata: { name: p }
+      spec:
+        conditions:
+          - kind: AlertCondition
+            metadata: { name: c }
+            spec:
+              severity: page
+              condition: { kind: burnrate, op: gte, threshold: 2, lookbackWindow: 1h }
+        notificationTargets:
+          - { kind: AlertNotificationTarget, metadata: { name: mail }, spec: { target: email } }
+`;
+    const [slo] = readSloText('in.yaml', open('{ duration: 28d }') + policy);
+    expect(slo?.alerting.labels).toEqual({ notify: 'mail' });
+    expect(refusal(open('{ duration: 28d }') + policy.replace('gte', 'lte'))).toContain(
+      'in.yaml:24:48: spec.alertPolicies.0.spec.conditions.0.spec.condition.op: a burn that is too',
+    );
   });
 
   test('a service of v1alpha is read beside its SLO', () => {

@@ -5,7 +5,7 @@ import {
   functionNames,
   parseAlertTemplate,
   TemplateError,
-} from '../../template/index.js';
+} from '../../../slo/template/index.js';
 import type { Edit } from '../model.js';
 import type { Check } from '../context.js';
 import { type LabelSet, labelsOf, mayHave } from '../labels.js';

@@ -2,7 +2,7 @@
 import { histogramLiteral } from '../../../slo/promql/histogram/text.js';
 import { Labels, quote } from '../../../slo/promql/index.js';
 import type { RuleSample } from '../../rules/model.js';
-import { formatFloat } from '../../template/index.js';
+import { formatFloat } from '../../../slo/template/index.js';
 import type { ExpectedAlert } from './read.js';
 
 export interface Comparison {

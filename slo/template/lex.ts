@@ -1,5 +1,5 @@
 /** Splits Go's template syntax into tokens: text outside of braces, and words within them. */
-import { goEscape, simpleEscapes } from '../../slo/promql/syntax/literals.js';
+import { goEscape, simpleEscapes } from '../promql/syntax/literals.js';
 
 export class TemplateError extends Error {
   /** Offset into the template's text. */

@@ -1,5 +1,5 @@
 /** The functions of templates: Go's own and those that Prometheus adds. */
-import { anchorlessRegex } from '../../slo/promql/store/regex.js';
+import { anchorlessRegex } from '../promql/store/regex.js';
 import { formatFloat } from './format.js';
 import { sprintf } from './printf.js';
 import {
