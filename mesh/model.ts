@@ -17,6 +17,7 @@ export type {
   RouteMatch,
   Share,
 } from './schema/route.js';
+import type { AccessPolicy, DeclaredProtocol } from './schema/choices.js';
 
 /** The selection of a destination by outbound connections and requests, and its properties. */
 export interface Destination {
@@ -28,8 +29,7 @@ export interface Destination {
   hosts: string[];
   /** `ip:port` of the service address (cluster IP), for transparent mode. */
   addresses: string[];
-  /** `detect` examines the first bytes; `opaque` never does. */
-  protocol: 'detect' | 'http1' | 'http2' | 'opaque';
+  protocol: DeclaredProtocol;
   /** Tried in order, the first match wins; if none matches, the default route: first backend, no retries. */
   routes: Route[];
   backends: Backend[];
@@ -71,10 +71,9 @@ export interface InboundServer {
   target: string;
   /** For port 0: ports whose bytes are not examined. */
   opaquePorts?: number[];
-  protocol: 'detect' | 'http1' | 'http2' | 'opaque';
+  protocol: DeclaredProtocol;
   /** The policy for a peer without a mesh identity, or not on any authorization's list. */
-  defaultPolicy:
-    'all-unauthenticated' | 'all-authenticated' | 'cluster-authenticated' | 'audit' | 'deny';
+  defaultPolicy: AccessPolicy;
   authorizations: Authorization[];
   routes: Route[];
   rateLimit?: RateLimit;

@@ -1,10 +1,11 @@
 /** Every annotation and label that users write or that Firedrill reads or sets. */
-import type { InboundServer, RequestLabelPolicy } from '../model.js';
+import type { RequestLabelPolicy } from '../model.js';
 import { requestLabelProblems } from '../proxy/config.js';
 import { breakerFields } from '../schema/backend.js';
 import { leavesOf } from '../schema/fields.js';
 import { routeFields } from '../schema/route.js';
 import { meshGroup } from './client/objects.js';
+import { accessPolicies, type AccessPolicy } from '../schema/choices.js';
 
 const name = (suffix: string): string => `${meshGroup}/${suffix}`;
 
@@ -107,16 +108,8 @@ export function parsePorts(text: string): number[] | undefined {
   return found;
 }
 
-export const policies: readonly InboundServer['defaultPolicy'][] = [
-  'all-unauthenticated',
-  'all-authenticated',
-  'cluster-authenticated',
-  'audit',
-  'deny',
-];
-
-export const isPolicy = (text: string): text is InboundServer['defaultPolicy'] =>
-  (policies as readonly string[]).includes(text);
+export const isPolicy = (text: string): text is AccessPolicy =>
+  (accessPolicies as readonly string[]).includes(text);
 
 /**
  * Parses `tenant=header:x-tenant`, with `:acme,globex` if only these values get series of their own, or

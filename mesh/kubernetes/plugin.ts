@@ -8,15 +8,14 @@ import { findCredentials } from './client/credentials.js';
 import { KubernetesSource } from './discovery/kubernetes-source.js';
 import { writeStatuses } from './discovery/status.js';
 import { SecretIssuerStore } from './secret-issuer.js';
+import { accessPolicies } from '../schema/choices.js';
 
 const connection = { kubeconfig: z.string().optional(), context: z.string().optional() };
 
 const sourceOptions = z.strictObject({
   ...connection,
   clusterDomain: z.string().default('cluster.local'),
-  defaultPolicy: z
-    .enum(['all-unauthenticated', 'all-authenticated', 'cluster-authenticated', 'audit', 'deny'])
-    .default('all-unauthenticated'),
+  defaultPolicy: z.enum(accessPolicies).default('all-unauthenticated'),
   unknownDestinations: z.enum(['forward', 'refuse']).default('forward'),
 });
 

@@ -17,6 +17,7 @@ import {
   type Shape,
   text,
 } from './shape.js';
+import { accessPolicies, protocols } from '../schema/choices.js';
 
 const port = number({ max: 65_535, whole: true });
 const milliseconds = number();
@@ -58,7 +59,7 @@ export const backendFields = {
 };
 const backend = object(backendFields);
 
-const protocol = oneOf('detect', 'http1', 'http2', 'opaque');
+const protocol = oneOf(...protocols);
 
 const destination = object({
   name: required(name),
@@ -79,13 +80,7 @@ const server = object({
   target: required(address),
   protocol,
   opaquePorts: list(port),
-  defaultPolicy: oneOf(
-    'all-unauthenticated',
-    'all-authenticated',
-    'cluster-authenticated',
-    'audit',
-    'deny',
-  ),
+  defaultPolicy: oneOf(...accessPolicies),
   authorizations: list(
     object({
       name: required(name),

@@ -10,11 +10,12 @@ import { http1Tries } from './http1/http1-try.js';
 import type { Serving } from './seam.js';
 import { Connector } from './listen/connect.js';
 import type { DeadlineWheel } from './listen/deadlines.js';
-import { type Accepted, type Declared, Listener } from './listen/listener.js';
+import { type Accepted, Listener } from './listen/listener.js';
 import type { OriginalDestination } from './listen/original-destination.js';
 import { InboundServing, OutboundServing } from './listen/serving.js';
 import { type Answers, OpaqueConnection } from './tcp/opaque-connection.js';
 import type { IdentityStore } from './tls/identity-store.js';
+import type { DeclaredProtocol } from '../schema/choices.js';
 
 export interface SideParts {
   readonly config: ProxyConfig;
@@ -137,7 +138,7 @@ export abstract class Side {
   }
 
   /** The protocol as configured, or known by the port. */
-  protected abstract declared(originalDst: string | undefined): Declared;
+  protected abstract declared(originalDst: string | undefined): DeclaredProtocol;
   protected abstract accept(accepted: Accepted): void;
 
   protected relay(
@@ -198,7 +199,7 @@ export class OutboundSide extends Side {
     super('outbound', parts);
   }
 
-  protected declared(originalDst: string | undefined): Declared {
+  protected declared(originalDst: string | undefined): DeclaredProtocol {
     if (originalDst === undefined) return 'detect';
     const { config, gateway } = this.parts;
     const port = Number(originalDst.slice(originalDst.lastIndexOf(':') + 1));
@@ -245,7 +246,7 @@ export class InboundSide extends Side {
     return Number(originalDst.slice(originalDst.lastIndexOf(':') + 1));
   }
 
-  protected declared(originalDst: string | undefined): Declared {
+  protected declared(originalDst: string | undefined): DeclaredProtocol {
     const port = this.#portOf(originalDst);
     if (this.parts.config.skipPorts?.inbound.includes(port)) return 'opaque';
     return this.parts.gateway.inbound.serverFor(port, originalDst)?.protocol ?? 'detect';

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import * as z from 'zod';
 import { parseDurationMs } from '../../../base/duration.js';
 import { patternProblem } from '../../pattern/pattern.js';
+import { accessPolicies, protocols } from '../../schema/choices.js';
 
 export const duration = z.union([z.string(), z.number()]).transform((value, context) => {
   const ms = parseDurationMs(String(value));
@@ -56,16 +57,10 @@ export function isAddress(text: string): boolean {
 
 export const port = z.int().min(1).max(65535);
 export const ratio = z.number().min(0).max(1);
-export const protocol = z.enum(['detect', 'http1', 'http2', 'opaque']);
+export const protocol = z.enum(protocols);
 export const labels = z.record(z.string(), z.string());
 
-export const defaultPolicy = z.enum([
-  'all-unauthenticated',
-  'all-authenticated',
-  'cluster-authenticated',
-  'audit',
-  'deny',
-]);
+export const defaultPolicy = z.enum(accessPolicies);
 
 /** 503 or '500-599', as inclusive ranges. */
 export const statuses = z.array(

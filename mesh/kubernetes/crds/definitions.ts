@@ -23,6 +23,7 @@ import {
   text,
   whole,
 } from './schema.js';
+import { accessPolicies } from '../../schema/choices.js';
 
 /** Conditions nest, but OpenAPI in Kubernetes cannot refer to itself, so three levels are written out. */
 function condition(depth: number): Schema {
@@ -60,14 +61,6 @@ const rate = {
   'requestsPerSecond!': whole('sustained rate', 1),
   burst: whole('default: one second of the rate', 1),
 };
-
-const accessPolicies = [
-  'all-unauthenticated',
-  'all-authenticated',
-  'cluster-authenticated',
-  'audit',
-  'deny',
-];
 
 const specs = {
   ServiceProfile: fields({

@@ -53,13 +53,15 @@ export function httpRoutes(metadata: ObjectMeta, spec: HttpRouteSpec): Drafts {
     };
     setNamed(shared.route, 'annotation', annotation, annotationPath, i === 0 ? problems : []);
     if (rule.retry) {
-      const baseMs = readDuration(rule.retry.backoff, `${path}.retry.backoff`, problems) ?? 25;
+      const { backoff } = retryPolicy({});
+      const baseMs =
+        readDuration(rule.retry.backoff, `${path}.retry.backoff`, problems) ?? backoff.baseMs;
       shared.route.retry = retryPolicy({
         limit: rule.retry.attempts ?? 1,
         ...(rule.retry.codes
           ? { statuses: rule.retry.codes.map((c): [number, number] => [c, c]) }
           : {}),
-        backoff: { baseMs, maxMs: baseMs * 10, jitter: 0.5 },
+        backoff: { ...backoff, baseMs, maxMs: baseMs * 10 },
       });
     }
     const matches = rule.matches && rule.matches.length > 0 ? rule.matches : [{}];

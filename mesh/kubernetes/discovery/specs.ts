@@ -1,5 +1,6 @@
 /** The specs of the objects that users write: ours, SMI's TrafficSplit, and the Gateway API's routes. */
 import type { LabelSelector } from './workload.js';
+import type { AccessPolicy } from '../../schema/choices.js';
 
 export interface ProfileCondition {
   method?: string;
@@ -50,8 +51,7 @@ export interface ServerSpec {
   podSelector: LabelSelector;
   port: number | string;
   proxyProtocol?: 'unknown' | 'HTTP/1' | 'HTTP/2' | 'gRPC' | 'opaque' | 'TLS';
-  accessPolicy?:
-    'all-unauthenticated' | 'all-authenticated' | 'cluster-authenticated' | 'audit' | 'deny';
+  accessPolicy?: AccessPolicy;
   maxConcurrent?: number;
 }
 

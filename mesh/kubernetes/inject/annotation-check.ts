@@ -7,11 +7,11 @@ import {
   isPolicy,
   parsePorts,
   parseRequestLabel,
-  policies,
   routeAnnotations,
 } from '../annotations.js';
 import { meshGroup } from '../client/objects.js';
 import { bytesOf, isQuantity, leastMemoryBytes } from './resources.js';
+import { accessPolicies } from '../../schema/choices.js';
 
 interface Check {
   fits(text: string): boolean;
@@ -56,7 +56,7 @@ const checks: Readonly<Record<string, Check>> = {
   },
   [annotations.defaultInboundPolicy]: {
     fits: isPolicy,
-    expected: policies.join(', '),
+    expected: accessPolicies.join(', '),
   },
   [annotations.nativeSidecar]: oneOf('true', 'false'),
   [annotations.start]: oneOf('ordered', 'together'),

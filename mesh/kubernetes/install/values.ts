@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { packageVersion } from '../../../base/paths.js';
 import { UserError } from '../../../base/errors.js';
 import { checkYaml, readYaml } from '../../../base/yaml.js';
+import { accessPolicies } from '../../schema/choices.js';
 
 const quantity = z.string().regex(/^\d+(\.\d+)?(m|[kMGT]i?)?$/, 'a quantity such as 100m or 64Mi');
 const label = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a DNS label');
@@ -17,13 +18,7 @@ const valuesSchema = z.strictObject({
   clusterDomain: z.string().min(1),
   image: z.string().min(1),
   imagePullPolicy: z.enum(['IfNotPresent', 'Always', 'Never']),
-  defaultInboundPolicy: z.enum([
-    'all-unauthenticated',
-    'all-authenticated',
-    'cluster-authenticated',
-    'audit',
-    'deny',
-  ]),
+  defaultInboundPolicy: z.enum(accessPolicies),
   controller: z.strictObject({ replicas: z.int().min(1).max(9), resources }),
   injector: z.strictObject({
     replicas: z.int().min(1).max(9),

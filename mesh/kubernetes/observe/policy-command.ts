@@ -5,6 +5,8 @@ import type { InboundServer } from '../../model.js';
 import { type AuditRow, auditPolicy, type PolicyOf } from './policy-audit.js';
 import { workloadOf } from './rows.js';
 import { type Observed, observeAll, type TargetOptions } from './targets.js';
+import { isPolicy } from '../annotations.js';
+import { accessPolicies } from '../../schema/choices.js';
 
 export interface PolicyOptions extends TargetOptions {
   default?: string;
@@ -12,14 +14,6 @@ export interface PolicyOptions extends TargetOptions {
   trustDomain: string;
   format: string;
 }
-
-const modes = [
-  'all-unauthenticated',
-  'all-authenticated',
-  'cluster-authenticated',
-  'audit',
-  'deny',
-];
 
 async function look(options: PolicyOptions): Promise<Observed[]> {
   return observeAll(options, 0);
@@ -100,15 +94,17 @@ function verdictOf(lost: readonly AuditRow[]): string {
 
 /** Another default on the present servers, or the whole policy of a registry file. */
 async function proposed(options: PolicyOptions): Promise<PolicyOf> {
-  if (options.default !== undefined && !modes.includes(options.default)) {
-    throw new UserError({ message: `--default ${options.default}`, expected: modes.join(', ') });
+  const { default: policy } = options;
+  if (policy !== undefined && !isPolicy(policy)) {
+    throw new UserError({
+      message: `--default ${policy}`,
+      expected: accessPolicies.join(', '),
+    });
   }
   const withDefault = (servers: readonly InboundServer[]): InboundServer[] =>
     servers.map((s) => ({
       ...s,
-      ...(options.default !== undefined && {
-        defaultPolicy: options.default as InboundServer['defaultPolicy'],
-      }),
+      ...(policy !== undefined && { defaultPolicy: policy }),
     }));
   if (options.registry === undefined) return (p) => withDefault(p.config.state?.servers ?? []);
   const { compileRegistry } = await import('../../controller/registry/compile.js');

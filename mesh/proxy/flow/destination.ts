@@ -11,12 +11,13 @@ import { Budget } from './retry/budget.js';
 import { looksAtPath, pathOf } from './route/match.js';
 import { isSame, RouteState } from './route/route-state.js';
 import type { Judged, Looks } from './route/target.js';
+import type { DeclaredProtocol } from '../../schema/choices.js';
 
 /** Fronts read the name and the protocol, and pass this object to begin(). */
 export interface DestinationState {
   /** `cart.retail`; `unknown` for an address that no destination covers. */
   readonly name: string;
-  readonly protocol: 'detect' | 'http1' | 'http2' | 'opaque';
+  readonly protocol: DeclaredProtocol;
   /** False: forwarded unchanged to the original address, or refused at begin, as the state's policy says. */
   readonly known: boolean;
 }

@@ -14,12 +14,13 @@ import { headerEdits } from './route/header-edits.js';
 import { looksAtPath, pathOf, RouteMatcher } from './route/match.js';
 import { limiterOf } from './route/route-state.js';
 import type { Judged, Looks } from './route/target.js';
+import type { DeclaredProtocol } from '../../schema/choices.js';
 
 /** The fields that the fronts read. */
 export interface ServerState {
   readonly name: string;
   readonly port: number;
-  readonly protocol: 'detect' | 'http1' | 'http2' | 'opaque';
+  readonly protocol: DeclaredProtocol;
   /** The app's listener. */
   readonly target: EndpointState;
 }

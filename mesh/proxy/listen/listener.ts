@@ -21,9 +21,7 @@ import { maxLookedAt, type Spoken, spokenIn } from './detection.js';
 import { type Newcomer, Newcomers } from './newcomers.js';
 import { letGo, takeOver } from './take-over.js';
 import type { Wire, WireUser } from './wire.js';
-
-/** `detect`: by the first bytes. */
-export type Declared = 'detect' | 'http1' | 'http2' | 'opaque';
+import type { DeclaredProtocol } from '../../schema/choices.js';
 
 /** A connection whose protocol is known. */
 export interface Accepted {
@@ -69,7 +67,7 @@ export interface ListenerParts {
   /** Transparent mode: reads the original destination from the socket. */
   readonly originalDst: ((socket: Socket) => string | undefined) | undefined;
   /** The protocol configured for this connection's destination. */
-  readonly declared: (originalDst: string | undefined) => Declared;
+  readonly declared: (originalDst: string | undefined) => DeclaredProtocol;
   accept(accepted: Accepted): void;
 }
 
