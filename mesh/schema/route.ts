@@ -33,13 +33,15 @@ export const budgetFields = {
   ttlSeconds: preset(10, seconds('How long requests count.', { min: 0.001, max: 3600 })),
 };
 
+/** A second of the rate. */
+export const usualBurst = (requestsPerSecond: number): number => Math.max(1, requestsPerSecond);
+
 const positive = { registry: { above: 0 } };
 const rate = {
   requestsPerSecond: needed(number('The sustained rate.', positive)),
   burst: {
     ...needed(number('Requests at once, beyond the rate.', positive)),
-    presetFrom: ({ requestsPerSecond }: Record<string, unknown>) =>
-      Math.max(1, Number(requestsPerSecond)),
+    presetFrom: (beside: Record<string, unknown>) => usualBurst(Number(beside.requestsPerSecond)),
   },
 };
 export const rateLimitFields = {

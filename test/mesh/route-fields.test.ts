@@ -3,10 +3,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { packageRoot } from '../../base/paths.js';
-import { nameInRegistry } from '../../mesh/controller/registry/field-schema.js';
+import { nameInRegistry, readerOf } from '../../mesh/controller/registry/field-schema.js';
 import { backendPolicy } from '../../mesh/schema/backend.js';
+import { configProblems } from '../../mesh/proxy/config.js';
 import type { Field, Fields, Form } from '../../mesh/schema/fields.js';
 import { routeFields } from '../../mesh/schema/route.js';
+import { destination, state } from './proxy/rig.js';
 
 const page = join(packageRoot, 'mesh', 'ROUTE_FIELDS.md');
 
@@ -97,6 +99,62 @@ function table(fields: Fields): string {
   const head = "| in the registry | in a proxy's file | value | default | meaning |";
   return [head, '| --- | --- | --- | --- | --- |', ...rows(fields, '', '')].join('\n');
 }
+
+/** A value as a registry writes it. */
+function written(form: Form): unknown {
+  switch (form.kind) {
+    case 'flag':
+      return true;
+    case 'number':
+      return form.registry?.min ?? 1;
+    case 'duration':
+      return '3s';
+    case 'statuses':
+      return [503, '520-529'];
+    case 'pairs':
+      return { 'x-canary': 'yes' };
+    case 'choice':
+      return form.choices.at(-1);
+    case 'list':
+      return [written(form.item)];
+    case 'group':
+      return writtenGroup(form.fields);
+    case 'comparison':
+      return { ...(form.named && { name: 'x-user' }), exact: '/cart' };
+    default:
+      return form.kind === 'text' && form.expected === 'a method in capitals' ? 'GET' : 'cart';
+  }
+}
+
+const writtenGroup = (fields: Fields): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(fields)
+      .filter(([, field]) => !field.isHidden)
+      .map(([key, field]) => [nameInRegistry(key, field), written(field.form)]),
+  );
+
+/** The described fields that a route lacks. */
+function missingIn(fields: Fields, value: Record<string, unknown>): string[] {
+  return Object.entries(fields).flatMap(([key, { form, isHidden }]) => {
+    if (isHidden) return [];
+    const found = value[key];
+    if (found === undefined) return [key];
+    return form.kind === 'group' ? missingIn(form.fields, found as Record<string, unknown>) : [];
+  });
+}
+
+test('the registry reads every described field to a value that a proxy’s file may have', () => {
+  const route = readerOf(routeFields).parse(writtenGroup(routeFields));
+  expect(missingIn(routeFields, route)).toEqual([]);
+  expect(route.timeouts).toEqual({ requestMs: 3000, perTryMs: 3000, idleMs: 3000 });
+  const problems = configProblems({
+    workload: { name: 'test', namespace: 'retail' },
+    admin: { host: '127.0.0.1', port: 0 },
+    outbound: { host: '127.0.0.1', port: 0, mode: 'explicit' },
+    state: state({ destinations: [destination('cart', [], { routes: [route] })] }),
+  });
+  expect(problems).toEqual([]);
+});
 
 test('the reference is the one that the descriptions give', () => {
   const text = `# Fields of routes and backends

@@ -2,6 +2,7 @@
 import type { WorkloadServers } from '../../controller/discovery/source.js';
 import { identityName } from '../../identity/names.js';
 import type { Authorization, InboundServer, RateLimit } from '../../model.js';
+import { usualBurst } from '../../schema/route.js';
 import {
   annotations,
   defaultOpaquePorts,
@@ -183,7 +184,7 @@ function rateLimitFor(
   const rate = found?.spec.identity ?? found?.spec.total;
   if (!found || !rate) return undefined;
   const burst = (r: { requestsPerSecond: number; burst?: number }): number =>
-    r.burst ?? Math.max(1, r.requestsPerSecond);
+    r.burst ?? usualBurst(r.requestsPerSecond);
   const made: RateLimit = {
     requestsPerSecond: rate.requestsPerSecond,
     burst: burst(rate),
