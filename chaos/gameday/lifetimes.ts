@@ -1,6 +1,6 @@
 /**
  * The lifetime of workload certificates in each scenario: a lease at the controller sets it. If present certificates
- * live longer than the wanted lifetime, every workload renews its certificate once.
+ * live longer than the wanted lifetime, or connections may have been made with such, every workload begins anew once.
  */
 import { type Clock, sleep } from '../../base/clock.js';
 import type { Watch } from '../../alerts/watch/index.js';
@@ -16,6 +16,8 @@ export class CertificateLifetimes {
   readonly #run: string;
   #wantedMs: number;
   #timer: { cancel(): void } | undefined;
+  /** A connection lasts as long as the certificates of its handshake, which may have been renewed since. */
+  #mayOutlive = false;
 
   constructor(parts: { system: System; clock: Clock; run: string; lifetimeMs: number }) {
     this.#system = parts.system;
@@ -28,6 +30,7 @@ export class CertificateLifetimes {
   /** Applies to certificates issued from now on; does nothing without an issuer. */
   async want(lifetimeMs: number): Promise<void> {
     if (this.#system.controllerAdmin === undefined) return;
+    this.#mayOutlive ||= lifetimeMs < this.#wantedMs;
     this.#wantedMs = lifetimeMs;
     this.#timer?.cancel();
     // The timer repeats a failed request; `settle` waits for the result.
@@ -44,10 +47,12 @@ export class CertificateLifetimes {
       const left = await lifesLeft(watch);
       const count = this.#system.description.workloads.filter((w) => w.identity).length;
       const seconds = this.#wantedMs / 1000;
-      if (left.length >= count && left.every((s) => s > 0.2 * seconds && s <= 1.1 * seconds))
-        return;
-      if (!renewed && left.some((s) => s > 1.1 * seconds)) {
+      const isSettled =
+        left.length >= count && left.every((s) => s > 0.2 * seconds && s <= 1.1 * seconds);
+      if (isSettled && !this.#mayOutlive) return;
+      if (!renewed && (this.#mayOutlive || left.some((s) => s > 1.1 * seconds))) {
         renewed = true;
+        this.#mayOutlive = false;
         await this.#system.renewCertificates();
       }
       await sleep(200, signal);
