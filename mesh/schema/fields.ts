@@ -39,7 +39,7 @@ export interface Field<T = unknown, Needed extends boolean = boolean> {
   isHidden?: true;
   /** Its name in the registry, unless that is the model's name without the unit. */
   registryName?: string;
-  /** The annotation of an object that sets it: of an HTTPRoute, of a Service for a backend. */
+  /** The annotation that sets it: a duration of a route by an HTTPRoute's, a backend's by a Service's. */
   annotation?: string;
   /** The property of a ServiceProfile's route that sets it. */
   profile?: string;

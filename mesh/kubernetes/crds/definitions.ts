@@ -1,5 +1,5 @@
 /** The custom resources, each with its schema. The API server refuses violations of a schema; the webhook, the rest. */
-import { leavesOf } from '../../schema/fields.js';
+import { type Form, leavesOf } from '../../schema/fields.js';
 import { routeFields } from '../../schema/route.js';
 import type { AnyObject } from '../client/objects.js';
 import {
@@ -41,12 +41,20 @@ function condition(depth: number): Schema {
   });
 }
 
+function schemaOf(form: Form, words: string): Schema {
+  if (form.kind === 'duration') return duration(words);
+  if (form.kind === 'flag') return flag(words);
+  if (form.kind !== 'number') throw new Error(`a profile has no ${form.kind}`);
+  const { min = 0, max, registry } = form;
+  if (!form.whole) return number(words, min, max);
+  return whole(words, registry?.above === undefined ? min : registry.above + 1, max);
+}
+
 /** The fields of a route that a profile can set. */
 const ofRoute = Object.fromEntries(
   [...leavesOf(routeFields)].flatMap(({ field: { form, doc, profile } }) => {
     if (profile === undefined) return [];
-    const words = doc.replace(/\.$/, '');
-    return [[profile, form.kind === 'duration' ? duration(words) : whole(words, 1)]];
+    return [[profile, schemaOf(form, doc.replace(/\.$/, ''))]];
   }),
 ) as Record<string, Schema>;
 
