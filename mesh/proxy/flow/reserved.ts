@@ -1,10 +1,10 @@
 /**
  * Header names that only the proxy may set. A client's fields under these names are dropped, in every protocol, in
- * heads and in trailers, and with underscores too: servers that make environment variables of fields (CGI, WSGI, PHP)
- * cannot tell underscores from dashes.
+ * heads and in trailers, and with any other mark in place of a dash: servers that make environment variables of fields
+ * (CGI, WSGI, PHP) cannot tell underscores from dashes, and some make an underscore of every mark.
  */
 
-const dashed = (name: string): string => (name.includes('_') ? name.replaceAll('_', '-') : name);
+const dashed = (name: string): string => name.replace(/[^a-z0-9-]/g, '-');
 
 /** The name is in lower case. */
 export function isReserved(name: string): boolean {

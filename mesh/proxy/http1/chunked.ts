@@ -228,11 +228,21 @@ export class ChunkedReader {
         if (((classes[name.charCodeAt(i)] as number) & token) === 0) return false;
       }
       if (isForbiddenTrailer(name.toLowerCase())) continue;
-      kept.push(name, line.slice(at + 1).trim());
+      kept.push(name, valueIn(line, at + 1));
     }
     this.trailers = kept;
     return true;
   }
+}
+
+/** Only space and tab surround a value: `trim` would also take a byte 0xA0, which ends some letters in UTF-8. */
+function valueIn(line: string, from: number): string {
+  const isBlank = (at: number): boolean => line[at] === ' ' || line[at] === '\t';
+  let start = from;
+  let end = line.length;
+  while (start < end && isBlank(start)) start++;
+  while (end > start && isBlank(end - 1)) end--;
+  return line.slice(start, end);
 }
 
 /** RFC 9112, 7.1.1, without the white space that it allows to bad senders only. `None`: not an extension. */

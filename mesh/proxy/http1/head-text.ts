@@ -116,10 +116,8 @@ export function responseText(head: Head, changes: ResponseChanges): string {
   const isSame = head.minor === 1 && !head.hasHop;
   if (isSame && !edits && !close && !keepAlive && !dropCoding) return text;
   const upgrade = head.status === 101 || head.status === 426;
-  const line =
-    head.minor === 1
-      ? text.slice(0, head.fieldsStart)
-      : `HTTP/1.1${text.slice(8, head.fieldsStart)}`;
+  // Some servers leave out the space before an empty reason; a sender may not.
+  const line = `HTTP/1.1${text.slice(8, 12)} ${head.reason}\r\n`;
   let after = '';
   if (upgrade) after += close ? 'connection: upgrade, close\r\n' : 'connection: upgrade\r\n';
   else if (close) after += 'connection: close\r\n';

@@ -9,7 +9,7 @@ import { isReserved, mirrorHeader } from '../flow/reserved.js';
 import { latin1 } from '../listen/latin1.js';
 import { classes, colon, cr, digit, lf, space, tab, target, token, value } from './characters.js';
 import { codingError, type HeadError, headErrors } from './head-errors.js';
-import { equals, headerKind, kindOf, readLength } from './header-kinds.js';
+import { equals, headerKind, kindInAnswer, kindOf, readLength } from './header-kinds.js';
 import { methodOf, targetError } from './target.js';
 
 const enum At {
@@ -214,9 +214,9 @@ export class Head {
             break;
           }
           if (this.status < 100) return this.#fail(headErrors.statusLine);
-          if (byte === cr) state = At.LineLf;
-          else if (byte === space) state = At.Reason;
-          else return this.#fail(headErrors.statusLine);
+          if (byte !== cr && byte !== space) return this.#fail(headErrors.statusLine);
+          this.hasHop = byte === cr;
+          state = byte === cr ? At.LineLf : At.Reason;
           i++;
           break;
         }
@@ -371,7 +371,7 @@ export class Head {
     // l5… and x-fi…: rare enough to create a string for the check.
     const first = (buffer[at] as number) | 32;
     const mayBeReserved =
-      length > 4 &&
+      length > 3 &&
       ((first === 108 && buffer[at + 1] === 53) ||
         (first === 120 && ((buffer[at + 2] as number) | 32) === 102));
     if (mayBeReserved && this.isRequest) {
@@ -379,7 +379,8 @@ export class Head {
       if (name === mirrorHeader) this.isMirror = true;
       if (isReserved(name)) return headerKind.reserved;
     }
-    return kindOf(buffer, at, length);
+    const kind = kindOf(buffer, at, length);
+    return this.isRequest ? kind : kindInAnswer(kind, this.status);
   }
 
   #connection(buffer: Uint8Array, start: number, end: number): void {

@@ -45,6 +45,12 @@ export function kindOf(buffer: Uint8Array, at: number, length: number): number {
   }
 }
 
+/** An answer that never has a body does not frame one (RFC 9110, 8.6; RFC 9112, 6.1): such fields are dropped. */
+export function kindInAnswer(kind: number, status: number): number {
+  const frames = kind === headerKind.contentLength || kind === headerKind.transferEncoding;
+  return frames && (status < 200 || status === 204) ? headerKind.hop : kind;
+}
+
 /** Compares bytes with a lower-case name. `| 32` turns only CR into a dash, and no token or value contains CR. */
 export function equals(buffer: Uint8Array, at: number, length: number, lowerCase: string): boolean {
   if (length !== lowerCase.length) return false;

@@ -37,7 +37,7 @@ export class ClientRequest implements RequestInfo {
     this.#absolutePath = undefined;
     this.upgrade = undefined;
     if (this.path.charCodeAt(0) === 47 || this.path === '*') return true;
-    const parts = this.method === 'CONNECT' ? undefined : splitAbsolute(this.path);
+    const parts = this.method === 'CONNECT' ? undefined : splitAbsolute(this.method, this.path);
     if (!parts) return false;
     this.authority = parts.authority;
     this.path = parts.path;

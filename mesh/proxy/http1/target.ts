@@ -13,14 +13,19 @@ export function targetError(method: string, text: string): HeadError | undefined
 }
 
 /** `http://authority/path`: the form that clients send to a configured proxy. */
-const absolute = /^https?:\/\/([^/?#@]+)(?:$|[/?])/i;
+const absolute = /^https?:\/\/([^/?#@:][^/?#@]*)(?:$|[/?])/i;
 
 /** Authority and path of a target in absolute form. */
-export function splitAbsolute(text: string): { authority: string; path: string } | undefined {
+export function splitAbsolute(
+  method: string,
+  text: string,
+): { authority: string; path: string } | undefined {
   const match = absolute.exec(text);
   const authority = match?.[1];
   if (authority === undefined || !isHost(authority)) return undefined;
   const rest = text.slice(text.indexOf('://') + 3 + authority.length);
+  // RFC 9112, 3.2.4: the server itself is asked for.
+  if (rest === '' && method === 'OPTIONS') return { authority, path: '*' };
   return { authority, path: rest.startsWith('/') ? rest : `/${rest}` };
 }
 

@@ -308,7 +308,9 @@ export class Upstream implements WireUser, Lane {
   #finish(isExact: boolean): void {
     if (this.#state === State.Closed) return;
     const { head } = this;
-    const keep = head.minor === 0 ? head.keepAlive && !head.close : !head.close;
+    // HTTP/1.0 has no chunks: their end is doubtful (RFC 9112, 6.1).
+    const mayKeep = head.minor !== 0 || (head.keepAlive && !head.chunked);
+    const keep = mayKeep && !head.close;
     if (this.#paused) this.resume();
     if (keep && this.isProven() && isExact && this.#sentAll) {
       this.#state = State.Idle;

@@ -3,7 +3,7 @@ import type { Wire } from '../listen/wire.js';
 import { Allowance } from './allowance.js';
 import { Connection } from './connection.js';
 import { ConnectionError, errorCode, maxWindow, setting } from './frame.js';
-import { areTrailers, contentLengthOf, readStatus } from './heads.js';
+import { areTrailers, contentLengthOf, readStatus, withoutLength } from './heads.js';
 import type { Field } from './hpack/field.js';
 import type { Shared } from './limits.js';
 import { PeerWatch, type Watched } from './peer-watch.js';
@@ -148,7 +148,7 @@ export class ClientConnection extends Connection implements Watched {
     const status = readStatus(fields);
     if (status < 200) {
       if (status === 0 || ended) return this.breakStream(stream, errorCode.protocol);
-      stream.receiver.onHead(stream, status, fields, false);
+      stream.receiver.onHead(stream, status, withoutLength(fields), false);
       return;
     }
     if (stream.bodiless || status === 204 || status === 304) stream.expectedBytes = 0;
@@ -161,7 +161,8 @@ export class ClientConnection extends Connection implements Watched {
     }
     stream.headDone = true;
     if (ended) stream.remoteEnded = true;
-    stream.receiver.onHead(stream, status, fields, ended);
+    const passed = status === 204 ? withoutLength(fields) : fields;
+    stream.receiver.onHead(stream, status, passed, ended);
     if (ended) this.closeIfDone(stream);
   }
 

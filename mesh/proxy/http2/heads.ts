@@ -44,7 +44,7 @@ export function readRequestHead(fields: readonly Field[]): RequestHead | undefin
         method = value;
         continue;
       case role.scheme:
-        if (regular || scheme !== '' || value === '') return undefined;
+        if (regular || scheme !== '' || !/^[a-z][a-z0-9+.-]*$/i.test(value)) return undefined;
         scheme = value;
         continue;
       case role.path:
@@ -167,6 +167,10 @@ export function contentLengthOf(fields: readonly Field[]): number {
   }
   return found;
 }
+
+/** Answers that never have a body have no length either (RFC 9110, 8.6). */
+export const withoutLength = (fields: Field[]): Field[] =>
+  fields.filter((field) => field.role !== role.contentLength);
 
 function readContentLength(value: string): number {
   // Plain digits: some servers read 010 as eight.

@@ -60,6 +60,11 @@ const passing: Row[] = [
     seesTrailers: { 'x-sum': '1' },
   },
   {
+    name: 'request trailers that end with a letter of two bytes',
+    sent: { method: 'POST', body: 'b', trailers: [['x-word', 'voil\xc3\xa0']] },
+    seesTrailers: { 'x-word': 'voil\xc3\xa0' },
+  },
+  {
     name: 'answer trailers',
     app: () => ({ body: 'b', trailers: { 'x-sum': '2' } }),
     getsBody: 'b',
@@ -67,6 +72,13 @@ const passing: Row[] = [
   },
   { name: 'an answer of 404', app: () => ({ status: 404, body: 'no' }), status: 404 },
   { name: 'an answer of 204', app: () => ({ status: 204 }), status: 204, getsBody: '' },
+  {
+    name: 'an answer of 204 with a length',
+    app: () => ({ status: 204, headers: { 'content-length': '5' } }),
+    status: 204,
+    gets: { 'content-length': undefined },
+    getsBody: '',
+  },
   {
     name: 'a redirect of the app',
     app: () => ({ status: 308, headers: { location: '/x' } }),
@@ -85,6 +97,13 @@ const spellings = [
   'l5d-dst-canonical',
   'x-firedrill-identity',
   'X_Firedrill_Identity',
+  'l5d.client.id',
+  'L5D~Client!Id',
+  'l5d+client_id',
+  "l5d'client|id",
+  'l5d-',
+  'x.firedrill.identity',
+  'x-firedrill*identity',
 ];
 const reserved: Case[] = spellings.flatMap((name): Case[] => [
   {
@@ -116,6 +135,9 @@ const trailers: Case[] = [
   'set-cookie',
   'set_cookie',
   'x-forwarded-for',
+  'l5d.client.id',
+  'set.cookie',
+  'x~forwarded~for',
 ].map((name) => ({
   name: `a trailer ${name}`,
   side: 'inbound' as const,
@@ -194,6 +216,8 @@ const strict: Case[] = (
     ['a path with a space', { path: '/a b' }],
     ['a path beyond ASCII', { path: '/\xe9' }],
     ['nobody asked for', { authority: '' }],
+    ['an authority that is a port', { authority: ':80' }],
+    ['a port beyond 65535', { authority: 'cart:65536' }],
   ] as [string, Sent][]
 ).map(([name, sent]) => ({
   name,
@@ -426,6 +450,22 @@ const old: Case[] = [
     status: 200,
     sees: { authority: /^127\.0\.0\.1:\d+$/ },
     skip: both('HTTP/2 has no HTTP/1.0'),
+  },
+  {
+    name: 'OPTIONS of a server by its absolute name',
+    side: 'inbound',
+    sent: { method: 'OPTIONS', path: 'http://cart', authority: 'other' },
+    status: 200,
+    sees: { path: '*', authority: 'cart' },
+    skip: both('HTTP/2 has no absolute targets'),
+  },
+  {
+    name: 'an absolute target without a host',
+    side: 'inbound',
+    sent: { path: 'http://:80/' },
+    status: 400,
+    calls: 0,
+    skip: both('HTTP/2 has no absolute targets'),
   },
   {
     name: 'HTTP/1.2',

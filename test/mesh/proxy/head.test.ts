@@ -161,8 +161,8 @@ test('reads status lines, with and without a reason', () => {
 });
 
 test('splits absolute targets', () => {
-  expect(splitAbsolute('http://cart:80?a')).toEqual({ authority: 'cart:80', path: '/?a' });
-  expect(splitAbsolute('http://cart/x')).toEqual({ authority: 'cart', path: '/x' });
+  expect(splitAbsolute('GET', 'http://cart:80?a')).toEqual({ authority: 'cart:80', path: '/?a' });
+  expect(splitAbsolute('GET', 'http://cart/x')).toEqual({ authority: 'cart', path: '/x' });
 });
 
 const anyHead = fc

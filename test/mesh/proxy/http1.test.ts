@@ -138,6 +138,12 @@ test('reads answers without a body as such', async () => {
   ]) {
     expect(await ask(get(), answer, { until: /\r\n\r\n$/ })).toBe(answer);
   }
+  for (const framing of ['content-length: 5', 'transfer-encoding: chunked']) {
+    const text = `HTTP/1.1 204 No Content\r\n${framing}\r\nx: 1\r\n\r\n`;
+    expect(await ask(get(), text, { until: /\r\n\r\n$/ })).toBe(
+      'HTTP/1.1 204 No Content\r\nx: 1\r\n\r\n',
+    );
+  }
   const head = await ask(
     'HEAD / HTTP/1.1\r\nHost: cart\r\n\r\n',
     'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n',
@@ -195,6 +201,8 @@ test('passes interim answers on, and 100 Continue only to who asked', async () =
   expect(await ask(get(), `HTTP/1.1 100 Continue\r\n\r\n${hints}${ok}`, { until: /ok$/ })).toBe(
     `${hints}${ok}`,
   );
+  const framed = hints.replace('link', 'content-length: 5\r\nlink');
+  expect(await ask(get(), `${framed}${ok}`, { until: /ok$/ })).toBe(`${hints}${ok}`);
   const text = await ask(
     ['POST / HTTP/1.1\r\nHost: cart\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n', 'abc'],
     // On a busy machine the body comes with the head.
@@ -250,6 +258,19 @@ test('a body that breaks its chunks is refused, and the try that had a part of i
     '',
   );
   expect(late).toMatch(/^HTTP\/1\.1 400 /);
+});
+
+test('a status line without its last space gets it', async () => {
+  const answer = 'HTTP/1.1 200\r\ncontent-length: 2\r\n\r\nok';
+  expect(await ask(get(), answer, { until: /ok$/ })).toBe(answer.replace('200', '200 '));
+});
+
+test('a connection that brought chunks in HTTP/1.0 is not used again', async () => {
+  const head = 'HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n';
+  expect(await ask(get(), `${head}2\r\nok\r\n0\r\n\r\n`, { until: /0\r\n\r\n$/ })).toContain('ok');
+  const before = opened;
+  expect(await ask(get(), ok, { until: /ok$/ })).toBe(ok);
+  expect(opened).toBe(before + 1);
 });
 
 test('answers that are none become 502', async () => {

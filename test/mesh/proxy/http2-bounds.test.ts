@@ -257,6 +257,21 @@ test('CONNECT is answered 501, extended CONNECT is malformed', async () => {
   expect(rig.flows).toEqual([]);
 });
 
+test('a scheme that is none is malformed', async () => {
+  const rig = await rigOf([]);
+  const client = rawClient(rig);
+  const schemes = ['http://evil/', '1http', 'ht tp', 'http,https'];
+  for (const [i, scheme] of schemes.entries()) {
+    const fields = get().map(([name, value]): [string, string] => [
+      name,
+      name === ':scheme' ? scheme : value,
+    ]);
+    client.send(frame(1, 5, 1 + 2 * i, block(fields)));
+    expect((await client.frame(3, 1 + 2 * i)).payload.readUInt32BE(0), scheme).toBe(1);
+  }
+  expect(rig.flows).toEqual([]);
+});
+
 test('more streams than announced are refused, the others go on', async () => {
   const rig = await rigOf([endpointAt(await upstream(silent))], {}, { limits: { maxStreams: 3 } });
   const client = rawClient(rig);
