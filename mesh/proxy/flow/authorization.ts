@@ -79,7 +79,7 @@ export class ServerAuthorization {
     tls: TlsLabel,
     isConnection: boolean,
   ): Verdict {
-    const peer = this.#byIdentity ? (identity ?? '') : `${identity ?? ''} ${address}`;
+    const peer = this.#keyOf(identity, address);
     let last = this.#last;
     if (
       last === undefined ||
@@ -99,6 +99,15 @@ export class ServerAuthorization {
     if (verdict.audited) cell.audited++;
     if (verdict.audited || !verdict.allowed) this.#audit(verdict, cell, address);
     return verdict;
+  }
+
+  /** The verdict on a request, not counted. */
+  allows(identity: string | undefined, address: string, route: string): boolean {
+    return this.#verdict(this.#keyOf(identity, address), { identity, address }, route).allowed;
+  }
+
+  #keyOf(identity: string | undefined, address: string): string {
+    return this.#byIdentity ? (identity ?? '') : `${identity ?? ''} ${address}`;
   }
 
   #verdict(key: string, peer: Peer, route: string): Verdict {

@@ -43,7 +43,7 @@ export class InboundRequest extends RequestFlow<InboundRoute> {
     const verdict = server.authorization.decide(
       identity,
       request.peerAddress,
-      route.name,
+      server.guardOf(route, request, judged).name,
       request.tls,
       false,
     );

@@ -143,15 +143,27 @@ export class CompiledServer implements ServerState {
   }
 
   routeFor(request: RequestInfo, judged?: Judged): InboundRoute {
+    if (this.routes.length === 0) return this.defaultRoute;
+    const route = this.#routeOf(request, judged ? judged.path : pathOf(request.path));
+    if (!route) this.counts.mismatches++;
+    return route ?? this.defaultRoute;
+  }
+
+  #routeOf(request: RequestInfo, path: string): InboundRoute | undefined {
     const { routes } = this;
-    if (routes.length === 0) return this.defaultRoute;
-    const path = judged ? judged.path : pathOf(request.path);
     for (let i = 0; i < routes.length; i++) {
       const route = routes[i] as InboundRoute;
       if (route.matcher.matches(request, path)) return route;
     }
-    this.counts.mismatches++;
-    return this.defaultRoute;
+    return undefined;
+  }
+
+  /** The route whose rights the request needs: a path with two readings needs those of both. */
+  guardOf(route: InboundRoute, request: RequestInfo, judged: Judged | undefined): InboundRoute {
+    if (judged?.other === undefined) return route;
+    const other = this.#routeOf(request, judged.other) ?? this.defaultRoute;
+    const { peerIdentity, peerAddress } = request;
+    return this.authorization.allows(peerIdentity, peerAddress, other.name) ? route : other;
   }
 
   /** Returns the same array for the same identity, so that a front may keep its serialised form. */

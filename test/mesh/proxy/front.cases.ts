@@ -191,6 +191,41 @@ const bypasses: Case[] = [
   ...(seen !== undefined && { sees: { path: seen as string } }),
 }));
 
+/** All clients are let in except by the route `admin`. */
+const closed: Partial<InboundServer> = {
+  defaultPolicy: 'deny',
+  routes: [prefix('/admin', { split: [] }), prefix('/', { split: [] })],
+  authorizations: [
+    { name: 'boss', routes: ['/admin'], identities: ['boss.retail'], unauthenticated: false },
+    { name: 'all', routes: ['/'], identities: [], unauthenticated: true },
+  ],
+};
+/** Servlets take parameters off a path, and some servers decode it twice: their reading needs its rights too. */
+const readings: Case[] = [
+  ['/admin;a=b', 403],
+  ['/admin;/x', 403],
+  ['/;/admin', 403],
+  ['/;a=b/;c/admin', 403],
+  ['/admin%3ba', 403],
+  ['/x/%2e%2e%3b/admin', 403],
+  ['/%2561dmin', 403],
+  ['/x/%252e%252e/admin', 403],
+  ['/%252fadmin', 403],
+  ['/admin%253bx', 403],
+  ['/%c0%afadmin', 400],
+  ['/shop;jsessionid=1/x', 200],
+  ['/shop/100%25', 200],
+  ['/shop/a%2520b;c', 200],
+].map(([path, status]) => ({
+  name: `where /admin is closed, ${path as string}`,
+  side: 'inbound' as const,
+  server: closed,
+  sent: { path: path as string },
+  status: status as number,
+  calls: status === 200 ? 1 : 0,
+  ...(status === 200 && { sees: { path: path as string } }),
+}));
+
 const strict: Case[] = (
   [
     ['a method in lower case', { method: 'get' }],
@@ -498,6 +533,7 @@ export const cases: Case[] = [
   ...reserved,
   ...trailers,
   ...bypasses,
+  ...readings,
   ...strict,
   ...policies,
   ...tries.map(row),

@@ -11,12 +11,14 @@ export interface Judged {
   readonly sent: string;
   /** The request is answered 400 with this text; empty: the path is fine. */
   readonly problem: string;
+  /** The path as some servers read it; undefined: no differently. */
+  readonly other?: string | undefined;
 }
 
 /** The users of the path: none (`nobody`), routes, or routes with authorization. */
 export type Looks = 'nobody' | 'routes' | 'policy';
 
-const suspicious = /\/[./]|[%\\#]/;
+const suspicious = /\/[./]|[%\\#;]/;
 const isUnreserved = /^[A-Za-z0-9\-._~]$/;
 
 /**
@@ -34,21 +36,31 @@ export function judge(target: string, looks: Looks): Judged | undefined {
   if (looks === 'nobody' || path.charCodeAt(0) !== 47) return undefined;
   const problem = looks === 'policy' ? ambiguity(path) : '';
   const normal = withoutDots(decoded(path));
-  if (normal === path && problem === '') return undefined;
-  return { path: normal, sent: normal + query, problem };
+  const other = looks === 'policy' ? otherReading(normal) : normal;
+  if (normal === path && problem === '' && other === normal) return undefined;
+  const judged = { path: normal, sent: normal + query, problem };
+  return other === normal ? judged : { ...judged, other };
 }
 
 function ambiguity(path: string): string {
   if (path.includes('\\')) return 'a backslash in the path';
   const escapes = path.match(/%.{0,2}/g) ?? [];
   if (escapes.some((e) => !/^%[0-9A-Fa-f]{2}$/.test(e))) return 'an invalid escape in the path';
-  if (escapes.some((e) => /^%(2f|5c)$/i.test(e))) return 'an escaped slash in the path';
+  if (escapes.some((e) => /^%(2f|5c|c[01])$/i.test(e))) return 'an escaped slash in the path';
   if (escapes.some((e) => /^%([01].|7f)$/i.test(e)))
     return 'an escaped control character in the path';
   const withParameters = decoded(path)
     .split('/')
     .some((s) => /^\.{1,2};/.test(s));
   return withParameters ? 'a dot segment with parameters in the path' : '';
+}
+
+/** Servlets take parameters (`;a=b`) off each segment; some servers decode escapes twice. */
+function otherReading(path: string): string {
+  if (!path.includes(';') && !/%(25|3B)/.test(path)) return path;
+  const twice = decoded(path.replace(/%25(?=[0-9A-Fa-f]{2})/g, '%'));
+  const plain = twice.replace(/%(2F|5C)/g, '/').replace(/(?:;|%3B)[^/]*/g, '');
+  return withoutDots(plain);
 }
 
 function decoded(path: string): string {
