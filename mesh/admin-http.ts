@@ -72,7 +72,10 @@ export function whyRefused(request: IncomingMessage, call: string): string | und
     return `only from this machine's loopback (kubectl port-forward); open to others: ${[...open].join(', ')}`;
   }
   const { origin, host = '' } = request.headers;
-  const name = host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+  const name = host
+    .toLowerCase()
+    .replace(/:\d+$/, '')
+    .replace(/^\[|\]$/g, '');
   const isRebound = name !== '' && name !== 'localhost' && isIP(name) === 0;
   if (origin === undefined && !isRebound) return undefined;
   return 'not for web pages: no Origin, and a Host that is an address or localhost';
@@ -91,7 +94,9 @@ export function answeringServer(answer: Answer): Server {
   return createServer((request, response) => {
     void (async () => {
       const url = urlOf(request);
-      await answer(`${request.method} ${url.pathname}`, request, response, url);
+      // The answer to HEAD is that to GET; Node leaves out its body.
+      const method = request.method === 'HEAD' ? 'GET' : request.method;
+      await answer(`${method} ${url.pathname}`, request, response, url);
     })().catch((error: unknown) => sendError(response, error));
   });
 }
@@ -115,7 +120,12 @@ function urlOf({ url = '/' }: IncomingMessage): URL {
 /** The id of `DELETE /faults/ID`; undefined for any other call. */
 export function removedFault(call: string): string | undefined {
   const id = /^DELETE \/faults\/(.+)$/.exec(call)?.[1];
-  return id === undefined ? undefined : decodeURIComponent(id);
+  if (id === undefined) return undefined;
+  try {
+    return decodeURIComponent(id);
+  } catch {
+    throw new UserError(`'${id}' is not an id: an invalid escape`);
+  }
 }
 
 export const sendRemoved = (response: ServerResponse, removed: boolean): void =>

@@ -65,7 +65,8 @@ export class AdminServer {
       case 'GET /why':
         return this.#why(url, response);
       case 'POST /why': {
-        const { forMs } = (await jsonBody(request)) as { forMs?: unknown };
+        const body = (await jsonBody(request)) as { forMs?: unknown } | null;
+        const forMs = body?.forMs;
         if (typeof forMs !== 'number' || !(forMs > 0 && forMs <= 3_600_000)) {
           throw new UserError({ message: 'bad forMs', expected: 'milliseconds, at most an hour' });
         }
@@ -100,7 +101,9 @@ export class AdminServer {
 
   /** Asks the app's own probe on behalf of the kubelet: no policy is applied, and only the app answers. */
   async #probe(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const probe = this.#proxy.config.probes?.[path.slice('/probes/'.length)];
+    const { probes = {} } = this.#proxy.config;
+    const name = path.slice('/probes/'.length);
+    const probe = Object.hasOwn(probes, name) ? probes[name] : undefined;
     if (!probe) return plain(response, 404, 'no such probe\n');
     const { makeProbe } = await import('./probe.js');
     const { localAddress = '127.0.0.1' } = request.socket;

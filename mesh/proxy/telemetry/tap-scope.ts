@@ -31,7 +31,7 @@ const texts = ['destination', 'route', 'method', 'authority', 'pathPrefix', 'ide
 
 /** Throws a UserError that names every wrong field. */
 export function checkedScope(value: unknown): TapScope {
-  if (value !== undefined && (typeof value !== 'object' || value === null)) {
+  if (value !== undefined && (typeof value !== 'object' || !value || Array.isArray(value))) {
     throw new UserError({ message: 'not a scope', expected: 'a JSON object' });
   }
   const given = { ...(value as Record<string, unknown>) };

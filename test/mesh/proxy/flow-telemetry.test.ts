@@ -343,6 +343,7 @@ test('D11: identities scope both sides; a slow reader loses lines and nothing el
   expect(() => open({ statuses: 5, maxPerSecond: -1 })).toThrow(
     /bad maxPerSecond[\s\S]*unknown field statuses/,
   );
+  expect(() => open([] as object)).toThrow(/not a scope/);
   for (let i = 0; i < 6; i++) open({});
   expect(() => open({})).toThrow(/too many taps/);
 });

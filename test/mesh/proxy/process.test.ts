@@ -250,7 +250,14 @@ test('the admin port shows what it serves by, and no secrets', async () => {
     ],
   });
   const { child, outbound, admin } = await start(
-    configFile('admin.json', { outbound: listener }, mesh),
+    configFile(
+      'admin.json',
+      {
+        outbound: listener,
+        probes: { 'cart/live': { kind: 'http', port: app.port, path: '/', timeoutMs: 1000 } },
+      },
+      mesh,
+    ),
   );
   await say(outbound, get);
   const base = `http://127.0.0.1:${admin}`;
@@ -287,6 +294,14 @@ test('the admin port shows what it serves by, and no secrets', async () => {
   expect(await ask('POST /shutdown', page)).toMatch(/^HTTP\/1\.1 403 /);
   expect(await ask('GET /config', 'host: elsewhere.example:4191')).toMatch(/^HTTP\/1\.1 403 /);
   expect(await ask('GET /config', 'host: [::1]:4191')).toMatch(/^HTTP\/1\.1 200 /);
+  expect(await ask('GET /config', 'host: LOCALHOST:4191')).toMatch(/^HTTP\/1\.1 200 /);
+  expect(await ask('HEAD /live', 'host: a')).toMatch(/^HTTP\/1\.1 200 [^]*\r\n\r\n<end>$/);
+  for (const name of ['constructor', '__proto__', 'toString', 'cart']) {
+    expect((await fetch(`${base}/probes/${name}`)).status, name).toBe(404);
+  }
+  expect((await fetch(`${base}/probes/cart/live`)).status).toBe(200);
+  expect((await fetch(`${base}/faults/%zz`, { method: 'DELETE' })).status).toBe(400);
+  expect((await fetch(`${base}/why`, post('', null))).status).toBe(400);
   expect(await ask('GET /metrics', 'host: cart.shop.svc')).toMatch(/^HTTP\/1\.1 200 /);
   await child.stop();
 }, 30_000);
