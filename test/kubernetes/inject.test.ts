@@ -47,6 +47,17 @@ test.each([
   ['BadAnnotation', pod({}, { [key('request-label')]: 'dst=header:x-tenant' }), enabled],
   ['BadAnnotation', pod({}, { [key('request-label')]: 'tenant=x-tenant' }), enabled],
   ['NameTaken', pod({ volumes: [{ name: 'firedrill-state' }] }), enabled],
+  ['BadAnnotation', pod({}, { [key('drain-seconds')]: 30 as unknown as string }), enabled],
+  ['PortTaken', pod({ containers: [{ name: 'a', ports: [{ containerPort: 4191 }] }] }), enabled],
+  [
+    'PortTaken',
+    pod({ initContainers: [{ name: 'a', ports: [{ containerPort: 4143 }] }] }),
+    enabled,
+  ],
+  ['OtherMesh', pod({ containers: [{ name: 'app' }, { name: 'linkerd-proxy' }] }), enabled],
+  ['OtherMesh', pod({ initContainers: [{ name: 'istio-init' }] }), enabled],
+  ['Windows', pod({ os: { name: 'windows' } }), enabled],
+  ['Windows', pod({ nodeSelector: { 'kubernetes.io/os': 'windows' } }), enabled],
   ['AlreadyInjected', injected(pod()), enabled],
 ] as const)('skipped: %s', (reason, p, namespace) => {
   expect(injectPod(p, namespace, options)).toMatchObject({ skipped: reason });
@@ -346,6 +357,147 @@ spec:
   expect(parseAllDocuments(yaml, { version: '1.1' })[0]?.toJS()).toEqual(
     parseAllDocuments(yaml)[0]?.toJS(),
   );
+});
+
+const podOf = (spec: string, more = ''): string => `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+${more}spec:
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+${spec}`;
+const app = `      containers:
+        - name: app
+          image: app
+`;
+/** As kubectl reads it. */
+const kubectl = (yaml: string): unknown[] =>
+  (parseAllDocuments(yaml, { version: '1.1', merge: true }) as { toJS(): unknown }[]).map((d) =>
+    d.toJS(),
+  );
+type Made = { spec: { template: PodLike } };
+
+test.each([
+  [
+    'a file mode',
+    podOf(`${app}      volumes: [{ name: s, secret: { secretName: x, defaultMode: 0400 } }]\n`),
+  ],
+  [
+    'a file mode beside the pod',
+    `${podOf(app)}---\nkind: Odd\nmetadata: { name: o }\nspec: { mode: 0777, id: 12345678901234567890, on: yes }\n`,
+  ],
+  [
+    'one probe twice',
+    podOf(
+      `${app}          livenessProbe: &p { httpGet: { path: /h, port: 80 } }
+          readinessProbe: *p
+          startupProbe: *p
+`,
+    ),
+  ],
+  [
+    'a probe made of another',
+    podOf(
+      `${app}          livenessProbe: &p
+            httpGet: { path: /h, port: 80 }
+          readinessProbe:
+            <<: *p
+            periodSeconds: 1
+`,
+    ),
+  ],
+  [
+    'a pod that is merged',
+    podOf('      <<: *pod\n', 'x-pod: &pod { containers: [{ name: app, image: app }] }\n'),
+  ],
+  [
+    'shared labels',
+    podOf(app, 'x-labels: &l { app: web }\n').replace('labels: { app: web }', 'labels: *l'),
+  ],
+  [
+    'a template without metadata',
+    podOf(app).replace('    metadata: { labels: { app: web } }\n', ''),
+  ],
+])('offline, in YAML 1.1: %s comes back as it was', (_name, text) => {
+  const once = injectYaml('in.yaml', text, options);
+  expect(once.report).toEqual(['deployment/web injected']);
+  expect(injectYaml('in.yaml', once.yaml, options).yaml).toBe(once.yaml);
+  expect(kubectl(uninjectYaml('in.yaml', once.yaml).yaml)).toEqual(kubectl(text));
+  const [before, after] = [text, once.yaml].map(kubectl) as [Made[], Made[]];
+  expect(after.slice(1)).toEqual(before.slice(1));
+  const probes = after[0]?.spec.template.spec.containers[0] as Record<string, unknown>;
+  for (const kind of ['livenessProbe', 'readinessProbe', 'startupProbe']) {
+    if (kind in probes)
+      expect(probes[kind]).toMatchObject({ httpGet: { path: `/probes/app/${kind}` } });
+  }
+  for (const { port } of Object.values(configOf(after[0]?.spec.template as PodLike).probes ?? {})) {
+    expect(port).toBe(80);
+  }
+});
+
+const container = '{ containers: [{ name: a, image: b }] }';
+test.each([
+  ['kind: List\nitems:\n', []],
+  [
+    'kind: Pod\nmetadata: { name: x }\nspec: { containers: }\n',
+    ['pod/x skipped: it has no list of containers'],
+  ],
+  [
+    'kind: Pod\nmetadata: { name: x }\nspec: { containers: [] }\n',
+    ['pod/x skipped: it has no list of containers'],
+  ],
+  [
+    'kind: Pod\nmetadata: { name: x }\nspec: { containers: [null] }\n',
+    ['pod/x skipped: it has no list of containers'],
+  ],
+  [`kind: Pod\nspec: ${container}\n`, ['pod/(without a name) skipped: it has no metadata']],
+  [
+    'kind: Deployment\nmetadata: { name: x }\nspec: { template: text }\n',
+    ['deployment/x skipped: it has no list of containers'],
+  ],
+  [
+    `kind: Rollout\nmetadata: { name: x }\nspec: { workloadRef: { kind: Deployment, name: d } }\n`,
+    ['rollout/x skipped: its pods are those of Deployment d'],
+  ],
+  [
+    `kind: Job\nmetadata: { generateName: pi- }\nspec: { template: { spec: ${container} } }\n`,
+    ['job/pi- injected'],
+  ],
+  [
+    `kind: PodTemplate\nmetadata: { name: x }\ntemplate: { spec: ${container} }\n`,
+    ['podtemplate/x injected'],
+  ],
+  [
+    `kind: JobList\nitems: [{ kind: Job, metadata: { name: x }, spec: { template: { spec: ${container} } } }]\n`,
+    ['job/x injected'],
+  ],
+  ['kind: 5\nmetadata: { name: x }\n', []],
+])('offline: says of every object what became of it: %s', (text, report) => {
+  const once = injectYaml('in.yaml', text, options);
+  expect(once.report).toEqual(report);
+  if (!report.some((line) => line.endsWith('injected'))) expect(once.yaml).toBe(text);
+});
+
+test('offline: a template that is not rendered is refused, and an uninjected pod is left alone', () => {
+  const template = 'kind: Pod\nmetadata:\n  name: {{ .Release.Name }}\n';
+  expect(() => injectYaml('in.yaml', template, options)).toThrow(
+    /^in\.yaml:3:\d+: .*helm template/,
+  );
+  const plain = podOf(`${app}      volumes: []\n`);
+  expect(uninjectYaml('in.yaml', plain)).toEqual({
+    yaml: plain,
+    report: ['deployment/web skipped: it has no proxy'],
+  });
+});
+
+test('the identity is of the account that the old field names; a CPU limit is of every container', () => {
+  const { serviceAccountName: _, ...spec } = pod({ serviceAccount: 'robot' }).spec;
+  expect(configOf(injected({ metadata: { name: 'a' }, spec })).identity?.name).toMatch(/^robot\./);
+  const limited = injected(pod({}, { [key('proxy-cpu-limit')]: '200m' }));
+  for (const { resources } of limited.spec.initContainers ?? []) {
+    expect(resources).toMatchObject({ limits: { cpu: '200m' } });
+  }
 });
 
 test('proxy-init: what is skipped comes before what is redirected, and the jumps are made once', () => {

@@ -74,6 +74,11 @@ export function badAnnotation(
   read: (key: string) => string | undefined,
   present: Readonly<Record<string, string>> = {},
 ): string | undefined {
+  // Offline, a manifest may hold numbers and booleans, which the API server refuses.
+  const bare = Object.entries(present).find(
+    ([k, v]) => k.startsWith(`${meshGroup}/`) && typeof v !== 'string',
+  );
+  if (bare) return `${bare[0]}: ${bare[1]} is no text; expected "${bare[1]}", in quotes`;
   for (const [key, { fits, expected }] of Object.entries(checks)) {
     const value = read(key);
     if (value !== undefined && !fits(value)) return `${key}: '${value}'; expected ${expected}`;
@@ -81,7 +86,7 @@ export function badAnnotation(
   // A misspelt name would silently mean the default.
   const unknown = Object.keys(present).find((k) => k.startsWith(`${meshGroup}/`) && !known.has(k));
   if (unknown === undefined) return undefined;
-  const bare = (key: string): string => key.slice(meshGroup.length + 1);
-  const meant = suggest(bare(unknown), [...known].map(bare));
+  const short = (key: string): string => key.slice(meshGroup.length + 1);
+  const meant = suggest(short(unknown), [...known].map(short));
   return `${unknown}: no such annotation${meant === undefined ? '' : `; did you mean ${meant}?`}`;
 }

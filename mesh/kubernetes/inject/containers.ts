@@ -4,7 +4,7 @@ import { annotations, initContainer, parsePorts, ports, proxyContainer } from '.
 import type { Container } from '../discovery/types.js';
 import type { InjectOptions } from './inject.js';
 import { proxyUserId } from './redirection.js';
-import { proxyResources } from './resources.js';
+import { initResources, proxyResources } from './resources.js';
 
 export const configFolder = '/etc/firedrill/config';
 export const stateFolder = '/var/lib/firedrill';
@@ -103,7 +103,7 @@ export function initContainerOf(
     name: initContainer,
     image: read(annotations.proxyImage) ?? options.image,
     command: ['node', initProgram, ...redirectionFlags(read)],
-    resources: { requests: { cpu: '10m', memory: '32Mi' }, limits: { memory: '128Mi' } },
+    resources: initResources(read(annotations.proxyCpuLimit) ?? options.resources.cpuLimit),
     securityContext: {
       // Iptables rules in the pod's own network namespace need exactly these capabilities.
       runAsUser: 0,

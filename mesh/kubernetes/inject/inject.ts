@@ -57,6 +57,9 @@ export type SkipReason =
   | 'ControlPlane'
   | 'BadAnnotation'
   | 'NameTaken'
+  | 'PortTaken'
+  | 'OtherMesh'
+  | 'Windows'
   | 'JobNeedsNativeSidecar';
 
 export interface PodLike {
@@ -239,10 +242,46 @@ function skipReason(
     const message = 'hostNetwork: the redirection would take the traffic of the whole node';
     return { skipped: 'HostNetwork', message };
   }
-  const taken = (pod.spec.volumes ?? []).find((v) => v.name.startsWith('firedrill-'));
-  if (taken)
-    return { skipped: 'NameTaken', message: `a volume called ${taken.name} is there already` };
-  return undefined;
+  return foreignReason(pod.spec);
+}
+
+/** The init containers and proxies of other meshes: two redirections of one pod lose its traffic. */
+const otherMeshes = /^(istio|linkerd|kuma|osm|consul)-(proxy|init|validation|sidecar|dataplane)$/;
+
+/** A reason that lies in the pod's own parts. */
+function foreignReason({
+  containers,
+  initContainers,
+  volumes,
+  ...spec
+}: PodSpec): Skipped | undefined {
+  const { os, nodeSelector } = spec as {
+    os?: { name?: string };
+    nodeSelector?: Record<string, string>;
+  };
+  if (os?.name === 'windows' || nodeSelector?.['kubernetes.io/os'] === 'windows') {
+    return {
+      skipped: 'Windows',
+      message: 'a pod of Windows: the proxy and its redirection are of Linux',
+    };
+  }
+  const all = [...containers, ...(initContainers ?? [])];
+  const mesh = all.find((c) => otherMeshes.test(c.name));
+  if (mesh) {
+    const message = `the container ${mesh.name} of another mesh is there already`;
+    return { skipped: 'OtherMesh', message };
+  }
+  const own: readonly number[] = [ports.inbound, ports.outbound, ports.admin];
+  for (const { name, ports: declared } of all) {
+    const port = declared?.find((p) => own.includes(p.containerPort) && p.protocol !== 'UDP');
+    if (!port) continue;
+    const message = `container ${name} listens on ${port.containerPort}, which the proxy needs`;
+    return { skipped: 'PortTaken', message };
+  }
+  const taken = (volumes ?? []).find((v) => v.name.startsWith('firedrill-'));
+  return taken
+    ? { skipped: 'NameTaken', message: `a volume called ${taken.name} is there already` }
+    : undefined;
 }
 
 function proxyConfig(
@@ -263,7 +302,7 @@ function proxyConfig(
     outbound: { host: '127.0.0.1', port: ports.outbound, mode },
     admin: { host: '0.0.0.0', port: ports.admin },
     identity: {
-      name: identityName({ ...own, serviceAccount: pod.spec.serviceAccountName ?? 'default' }),
+      name: identityName({ ...own, serviceAccount: accountOf(pod.spec) }),
       trustAnchorsFile: `${configFolder}/trust-anchors.crt`,
     },
     controller: {
@@ -286,6 +325,10 @@ function proxyConfig(
       : {}),
   };
 }
+
+/** `serviceAccount` is the field's old name, which the API server still takes. */
+const accountOf = ({ serviceAccountName, serviceAccount }: PodSpec): string =>
+  serviceAccountName || (serviceAccount as string | undefined) || 'default';
 
 /** A namespace or pod that a canary upgrade moved to another control plane uses that control plane's service. */
 const revised = (address: string, revision: string | undefined): string =>

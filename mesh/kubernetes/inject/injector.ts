@@ -48,6 +48,9 @@ const toldReasons = new Set<SkipReason>([
   'HostNetwork',
   'BadAnnotation',
   'NameTaken',
+  'PortTaken',
+  'OtherMesh',
+  'Windows',
   'JobNeedsNativeSidecar',
 ]);
 

@@ -1,9 +1,8 @@
 /** `firedrill inject FILE`: injects every pod template in a stream of YAML documents, with the webhook's own code. */
-import { isDeepStrictEqual } from 'node:util';
-import { type Document, isMap, isSeq, type Node, parseAllDocuments, visit } from 'yaml';
-import { parseYaml } from '../../../base/yaml.js';
 import type { AnyObject, ObjectMeta } from '../client/objects.js';
 import { annotations } from '../annotations.js';
+import { isMeshed } from '../discovery/workload.js';
+import { editYaml } from './edit-yaml.js';
 import { injectPod, type InjectOptions, type PodLike, uninjectPod } from './inject.js';
 
 export interface OfflineResult {
@@ -24,28 +23,49 @@ type Tree = Record<string, unknown>;
 function podIn(object: AnyObject): Found | undefined {
   const spec = object.spec as Tree | undefined;
   if (object.kind === 'Pod') {
-    return {
-      pod: object as unknown as PodLike,
-      replace: (pod) => Object.assign(object, pod),
-    };
+    return hasContainers(object)
+      ? {
+          pod: object as unknown as PodLike,
+          replace: (pod) => Object.assign(object, pod),
+        }
+      : undefined;
   }
   const job = (spec?.jobTemplate as Tree | undefined)?.spec as Tree | undefined;
-  const holder = object.kind === 'CronJob' ? job : spec;
-  const template = holder?.template as PodLike | undefined;
-  if (!holder || !template?.spec?.containers) return undefined;
-  template.metadata ??= {};
-  return { pod: template, replace: (pod) => (holder.template = pod) };
+  const nested = object.kind === 'CronJob' ? job : spec;
+  const holder = object.kind === 'PodTemplate' ? (object as unknown as Tree) : nested;
+  const template = holder?.template;
+  if (!holder || !hasContainers(template)) return undefined;
+  return {
+    pod: { ...template, metadata: template.metadata ?? {} },
+    replace: ({ metadata, ...rest }) => {
+      // A template without metadata gets none by being uninjected.
+      const isBare = Object.keys(metadata).length === 0;
+      holder.template = isBare ? rest : { metadata, ...rest };
+    },
+  };
 }
 
-const nameOf = (object: AnyObject): string =>
-  `${object.kind.toLowerCase()}/${object.metadata.name}`;
+function hasContainers(pod: unknown): pod is PodLike {
+  const spec = (pod as PodLike | null | undefined)?.spec as Partial<PodLike['spec']> | undefined;
+  const isList = (list: unknown): boolean =>
+    Array.isArray(list) && list.every((c) => typeof c === 'object' && c !== null);
+  return (
+    [spec?.containers, spec?.initContainers ?? [], spec?.volumes ?? []].every(isList) &&
+    spec?.containers?.length !== 0
+  );
+}
+
+const nameOf = ({ kind, metadata }: AnyObject): string =>
+  `${kind.toLowerCase()}/${ownName(metadata) ?? '(without a name)'}`;
+const ownName = (metadata: ObjectMeta | undefined): string | undefined =>
+  metadata?.name ?? metadata?.generateName;
 
 /** Throws a UserError for YAML that cannot be parsed. Documents without a pod are returned unchanged. */
 export function injectYaml(file: string, text: string, options: InjectOptions): OfflineResult {
   const report: string[] = [];
   return {
     report,
-    yaml: mapObjects(file, text, (object, found) => {
+    yaml: mapObjects(file, text, report, (object, found) => {
       const namespace = object.metadata.namespace ?? 'default';
       // The user named the file, so pods without an annotation are injected, too.
       const fallback = { [annotations.inject]: 'enabled' };
@@ -65,7 +85,8 @@ export function injectYaml(file: string, text: string, options: InjectOptions): 
 /** Adds the future owner to the template's pods, so that the proxy's workload name is the one that they will have. */
 function withOwner(pod: PodLike, object: AnyObject): PodLike {
   if (object.kind === 'Pod') return pod;
-  const owner = { apiVersion: object.apiVersion, kind: object.kind, name: object.metadata.name };
+  const name = ownName(object.metadata)?.replace(/-$/, '') ?? '';
+  const owner = { apiVersion: object.apiVersion, kind: object.kind, name };
   const metadata: Partial<ObjectMeta> = { ...pod.metadata, ownerReferences: [owner] };
   return { ...pod, metadata };
 }
@@ -74,84 +95,44 @@ export function uninjectYaml(file: string, text: string): OfflineResult {
   const report: string[] = [];
   return {
     report,
-    yaml: mapObjects(file, text, (object, found) => {
+    yaml: mapObjects(file, text, report, (object, found) => {
+      if (!isMeshed(found.pod)) {
+        report.push(`${nameOf(object)} skipped: it has no proxy`);
+        return;
+      }
       found.replace(uninjectPod(found.pod));
       report.push(`${nameOf(object)} uninjected`);
     }),
   };
 }
 
+/** Calls `change` with each object that contains a pod; says which others should contain one. */
 function mapObjects(
   file: string,
   text: string,
+  report: string[],
   change: (object: AnyObject, found: Found) => void,
 ): string {
-  // Parsed once with our own reader, for errors with places; then as plain documents.
-  parseYaml(file, text);
-  const documents = parseAllDocuments(text);
-  if (!Array.isArray(documents)) return '';
-  const out: string[] = [];
-  for (const document of documents) {
-    const value = document.toJS() as AnyObject | null;
-    if (value === null) continue;
-    const before = structuredClone(value);
-    const items = value.kind === 'List' ? (value.items as AnyObject[]) : [value];
-    for (const item of items) {
-      const found = item?.kind && item.metadata ? podIn(item) : undefined;
-      if (found) change(item, found);
-    }
-    // Only changed values are written anew: kubectl reads YAML 1.1, in which a word that lost its quotes has another
-    // type.
-    document.contents = updated(document, document.contents as Node, before, value) as never;
-    // A document's own first line of dashes is kept, and joins the list below.
-    out.push(document.toString({ lineWidth: 0, directives: false }));
-  }
-  return out.join('---\n');
+  const walk = (value: unknown): void => {
+    const object = value as AnyObject | null;
+    if (typeof object?.kind !== 'string') return;
+    const { items } = object as { items?: unknown };
+    if (object.kind.endsWith('List') && Array.isArray(items)) return items.forEach(walk);
+    const found = podIn(object);
+    if (found && object.metadata) change(object, found);
+    else if (found) report.push(`${nameOf(object)} skipped: it has no metadata`);
+    else if (withPods.has(object.kind)) report.push(`${nameOf(object)} skipped: ${noPod(object)}`);
+  };
+  return editYaml(file, text, walk);
 }
 
-/** Keeps the node as written if it equals `after`, and changes it otherwise. */
-function updated(document: Document, node: Node | null, before: unknown, after: unknown): Node {
-  if (isDeepStrictEqual(before, after) && node) return node;
-  if (isMap(node) && isTree(before) && isTree(after)) {
-    for (const key of Object.keys(before)) if (!(key in after)) node.delete(key);
-    for (const [key, value] of Object.entries(after)) {
-      if (value === undefined) continue;
-      const at = node.get(key, true) as Node | undefined;
-      node.set(key, updated(document, at ?? null, before[key], value));
-    }
-    return node;
-  }
-  if (isSeq(node) && Array.isArray(before) && Array.isArray(after)) {
-    const old = before.map((value: unknown, i) => ({ value, node: node.items[i] as Node }));
-    node.items = after.map((value: unknown) => {
-      const name = nameIn(value);
-      const was = old.find(
-        (o) =>
-          isDeepStrictEqual(o.value, value) || (name !== undefined && nameIn(o.value) === name),
-      );
-      return updated(document, was?.node ?? null, was?.value, value);
-    });
-    return node;
-  }
-  // New values are quoted as YAML 1.1 needs it.
-  return quoted(document.createNode(after) as Node);
+const withPods = new Set(
+  'Pod Deployment StatefulSet DaemonSet ReplicaSet ReplicationController Job CronJob PodTemplate Rollout'.split(
+    ' ',
+  ),
+);
+
+function noPod(object: AnyObject): string {
+  const of = (object.spec as { workloadRef?: { kind: string; name: string } } | null)?.workloadRef;
+  return of ? `its pods are those of ${of.kind} ${of.name}` : 'it has no list of containers';
 }
-
-/** Words that YAML 1.1 reads as booleans, and numbers that only 1.1 knows. */
-const ambiguous =
-  /^(y|n|yes|no|on|off|true|false|null|~|0o?\d+|[-+]?[\d_]+(:[0-5]?\d)+(\.\d*)?|[\d_]+)$/i;
-
-function quoted(node: Node): Node {
-  visit(node, {
-    Scalar: (_key, scalar) => {
-      if (typeof scalar.value === 'string' && ambiguous.test(scalar.value)) {
-        scalar.type = 'QUOTE_DOUBLE';
-      }
-    },
-  });
-  return node;
-}
-
-const isTree = (value: unknown): value is Tree =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const nameIn = (value: unknown): unknown => (isTree(value) ? value.name : undefined);

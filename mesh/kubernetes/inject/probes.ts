@@ -105,8 +105,8 @@ function probeOf(
     ...(httpGet?.httpHeaders?.length
       ? {
           headers: httpGet.httpHeaders.map((h): [string, string] => [
-            h.name.toLowerCase(),
-            h.value,
+            String(h.name).toLowerCase(),
+            String(h.value ?? ''),
           ]),
         }
       : {}),

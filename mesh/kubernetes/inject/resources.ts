@@ -51,3 +51,12 @@ export function proxyResources(
     limits: { memory: memoryLimit, ...(cpuLimit ? { cpu: cpuLimit } : {}) },
   };
 }
+
+/** A quota of CPU limits asks for a limit of each container: of the init container, too, where the proxy has one. */
+export const initResources = (cpuLimit: string | undefined): object => ({
+  requests: {
+    cpu: cpuLimit !== undefined && bytesOf(cpuLimit) < 0.01 ? cpuLimit : '10m',
+    memory: '32Mi',
+  },
+  limits: { memory: '128Mi', ...(cpuLimit ? { cpu: cpuLimit } : {}) },
+});
