@@ -152,8 +152,9 @@ export async function compileFlags(
     'timeScale' | 'step' | 'windows' | 'runbookUrl' | 'runbookBase' | 'dashboardUrl'
   >,
 ) {
-  const { parseTimeScale, parseStep } = await import('./generate.js');
+  const { checkLinks, parseTimeScale, parseStep } = await import('./generate.js');
   const { readWindowTable } = await import('./windows.js');
+  checkLinks(flags);
   return {
     timeScale: parseTimeScale(flags.timeScale),
     stepMs: parseStep(flags.step),

@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import { parseDurationMs } from '../../base/duration.js';
 import { type Problem, UserError } from '../../base/errors.js';
-import { labelsSchema } from '../spec/fields.js';
+import { labelsSchema, templateProblem } from '../spec/fields.js';
 import type { Period, Slo } from '../spec/model.js';
 import { readSlos } from '../spec/read.js';
 import { compileSlos } from './compile.js';
@@ -99,6 +99,21 @@ export function parseLabels(texts: readonly string[]): Record<string, string> {
     labels[name] = value;
   }
   return labels;
+}
+
+/** Refuses an address that would be a bad template in the rules. */
+export function checkLinks(flags: {
+  runbookUrl?: string;
+  runbookBase?: string;
+  dashboardUrl?: string;
+}): void {
+  for (const flag of ['runbookUrl', 'runbookBase', 'dashboardUrl'] as const) {
+    const message = templateProblem(flags[flag]?.replaceAll(/\{\{(alert|slo|service)\}\}/g, ''));
+    if (message === undefined) continue;
+    const name = flag.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`);
+    const expected = '{{alert}}, {{slo}}, {{service}}, or a template of Prometheus';
+    throw new UserError({ message: `--${name}: ${message}`, expected });
+  }
 }
 
 export function parseQueryOffset(text: string): number {

@@ -47,6 +47,12 @@ export function templateProblem(text: unknown): string | undefined {
   }
 }
 
+/** The value of a label or an annotation. */
+export const templateSchema = text.superRefine((value, context) => {
+  const message = templateProblem(value);
+  if (message !== undefined) context.addIssue({ code: 'custom', message });
+});
+
 /** Texts of alerts: Prometheus refuses a whole file because of one bad template. */
 const textsOf = <S extends z.ZodType>(value: S, prefix = '') =>
   z.record(z.string(), value).superRefine((map, context) => {

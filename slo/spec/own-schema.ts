@@ -204,7 +204,7 @@ const slo = z.strictObject({
   window: windowSchema.optional().describe('default 30d'),
   sli,
   groupBy: groupBy.optional(),
-  owner: z.string().optional(),
+  owner: f.templateSchema.optional(),
   labels: f.labelsSchema.optional(),
   runbook: z.url({ error: 'expected a URL' }).optional(),
   dashboard: z.url({ error: 'expected a URL' }).optional(),
@@ -216,7 +216,7 @@ export const ownApiVersion = 'firedrill.dev/v1';
 export const ownSchema = z.strictObject({
   apiVersion: z.literal(ownApiVersion),
   service: f.nameSchema,
-  owner: z.string().optional().describe('the team that is paged'),
+  owner: f.templateSchema.optional().describe('the team that is paged'),
   region: z.string().optional(),
   labels: f.labelsSchema.optional(),
   window: windowSchema.optional(),

@@ -1,6 +1,6 @@
 /** Reads SLOs from files, folders and standard input, each document in any supported format. */
 import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { messageOf, type Problem, Unsupported, UserError } from '../../base/errors.js';
 import { inputName } from '../../base/input.js';
 import { parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
@@ -33,7 +33,10 @@ const formats = [
   'apiVersion: pyrra.dev/v1alpha1',
 ].join(', ');
 
-/** The files of the given paths, in order; a folder stands for all YAML files below it, sorted. `-` is kept. */
+/**
+ * The files of the given paths, in order; a folder stands for all YAML files below it that are not hidden, sorted.
+ * `-` is kept.
+ */
 export function listFiles(paths: readonly string[]): string[] {
   return paths.flatMap((path) => {
     if (path === '-') return [path];
@@ -46,8 +49,11 @@ export function listFiles(paths: readonly string[]): string[] {
     }
     if (!folder) return [path];
     const files = readdirSync(path, { recursive: true, withFileTypes: true })
-      .filter((e) => e.isFile() && /\.ya?ml$/.test(e.name))
+      .filter((e) => /\.ya?ml$/.test(e.name))
       .map((e) => join(e.parentPath, e.name))
+      // Kubernetes mounts a file as a link into a hidden folder; a link to nowhere is told when it is read.
+      .filter((file) => !/(^|[/\\])\../.test(relative(path, file)))
+      .filter((file) => statSync(file, { throwIfNoEntry: false })?.isDirectory() !== true)
       .sort();
     if (files.length === 0) throw new UserError(`${path}: no .yaml or .yml file in this folder`);
     return files;

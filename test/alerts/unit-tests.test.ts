@@ -286,6 +286,7 @@ describe('beside promtool', () => {
       'rule_files: [',
       'evaluation_interval: 5x',
       'group_eval_order: [a, a]',
+      'tests: [{promql_expr_test: [{expr: 1, eval_time: 0, exp_samples: [{value: +Inf}]}]}]',
     ]) {
       const broken = write('broken.yaml', text);
       expect([text, run(broken).files[0]!.passed, promtool(broken)]).toEqual([text, false, 1]);
@@ -305,6 +306,15 @@ describe('the library beside promtool', () => {
       promtool(file) === 0 ? 'SUCCESS' : 'FAILED',
     );
   });
+});
+
+test.each(['.inf', '+.Inf', '-.inf', '1e3', '.5'])('%s is a number of YAML', (value) => {
+  const sign = value.startsWith('-') ? '-' : '';
+  const expr = /inf/i.test(value) ? `${sign}Inf` : value;
+  const test = `promql_expr_test: [{expr: ${expr}, eval_time: 0, exp_samples: [{value: ${value}}]}]`;
+  const file = join(folder, 'number.yaml');
+  writeFileSync(file, `tests: [{ ${test} }]\n`);
+  expect(run(file).files.map(fileText).join('')).toContain('SUCCESS');
 });
 
 test('points in all their forms', () => {

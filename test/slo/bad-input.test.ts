@@ -1,13 +1,14 @@
 /** Typical mistakes: each gets an answer with its place and the expected input, and nothing is written. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { UserError } from '../../base/errors.js';
+import { makeFolder } from '../../base/make-folder.js';
 import { program } from '../../base/paths.js';
 import { parseStep, parseTimeScale } from '../../slo/rules/generate.js';
-import { readSloText } from '../../slo/index.js';
+import { listFiles, readSloText } from '../../slo/index.js';
 
 const own = (slo: string, head = ''): string =>
   `apiVersion: firedrill.dev/v1\nservice: pay\n${head}slos:\n  - name: a\n${slo}`;
@@ -40,6 +41,11 @@ const mistakes: [string, string, RegExp][] = [
   ['an objective above 100', own(`    objective: 999\n${sli}`), /x:5:16: .*less than 100/],
   ['an objective with a sign', own(`    objective: "99.9%"\n${sli}`), /x:5:16: .*such as 99\.9/],
   ['an objective that is a word', own(`    objective: high\n${sli}`), /x:5:16: .*number/],
+  [
+    'an owner that is half a template',
+    own(good, "owner: 'te{{am'\n"),
+    /x:3:8: owner: bad template/,
+  ],
   ['no objective', own(sli), /x:4:5: .*objective.*number/],
   ['no SLI', own('    objective: 99\n'), /x:4:5: slos\.0\.sli/],
   [
@@ -222,6 +228,28 @@ describe('from the command line', () => {
     expect(run.stderr).not.toContain('    at ');
     expect(existsSync(join(folder, 'out'))).toBe(false);
     expect(readdirSync(folder).sort()).toEqual(['a.yaml', 'b.yaml']);
+  });
+
+  test('a link that leads to no page is refused, and its own placeholders are not', () => {
+    const link = (url: string) =>
+      firedrill('generate', '-i', join(folder, 'a.yaml'), '-o', '-', '--runbook-url', url);
+    expect(link('https://x/{{alertname}}')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('--runbook-url: bad template: function "alertname"'),
+    });
+    expect(link('https://x/{{alert}}?a={{ $labels.a }}').status).toBe(0);
+  });
+
+  test('a folder as Kubernetes mounts it: files are links into a hidden folder', () => {
+    const mount = join(folder, 'mount');
+    makeFolder(join(mount, '..2026'));
+    writeFileSync(join(mount, '..2026', 'a.yaml'), own(good));
+    symlinkSync('..2026', join(mount, '..data'));
+    symlinkSync('..data/a.yaml', join(mount, 'a.yaml'));
+    expect(listFiles([mount])).toEqual([join(mount, 'a.yaml')]);
+    symlinkSync('gone.yaml', join(mount, 'b.yaml'));
+    expect(firedrill('validate', mount).stderr).toContain(`${join(mount, 'b.yaml')}: no such file`);
+    rmSync(mount, { recursive: true });
   });
 
   test('a file that is not there', () => {

@@ -84,8 +84,11 @@ const number = z
   .transform((text) => floatOf(text) as number);
 
 function floatOf(text: string): number | undefined {
-  const yaml: Record<string, number> = { '.inf': Infinity, '-.inf': -Infinity, '.nan': NaN };
-  return yaml[text.toLowerCase()] ?? numberOf(text);
+  // YAML's spellings; Go reads `+Inf` as a text.
+  if (/^\.nan$/i.test(text)) return NaN;
+  if (/^[-+]?\.inf$/i.test(text)) return text.startsWith('-') ? -Infinity : Infinity;
+  const value = numberOf(text);
+  return Number.isFinite(value) ? value : undefined;
 }
 
 const time = z
