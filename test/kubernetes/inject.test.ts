@@ -48,6 +48,9 @@ test.each([
   ['BadAnnotation', pod({}, { [key('request-label')]: 'tenant=x-tenant' }), enabled],
   ['NameTaken', pod({ volumes: [{ name: 'firedrill-state' }] }), enabled],
   ['BadAnnotation', pod({}, { [key('drain-seconds')]: 30 as unknown as string }), enabled],
+  ['BadAnnotation', pod({}, { [key('access-log')]: 'yes' }), enabled],
+  ['BadAnnotation', pod({}, { [key('proxy-image')]: '' }), enabled],
+  ['BadAnnotation', pod({}, { [key('proxy-memory-request')]: '64000ki' }), enabled],
   ['PortTaken', pod({ containers: [{ name: 'a', ports: [{ containerPort: 4191 }] }] }), enabled],
   [
     'PortTaken',
@@ -489,6 +492,14 @@ test('offline: a template that is not rendered is refused, and an uninjected pod
     yaml: plain,
     report: ['deployment/web skipped: it has no proxy'],
   });
+});
+
+test('annotations of an injected pod, copied without its proxy, do not keep a proxy away', () => {
+  const probe = { readinessProbe: { httpGet: { path: '/h', port: 80 } } };
+  const plain = pod({ containers: [{ name: 'app', ...probe }] });
+  const { metadata, spec } = injected(plain);
+  const copy = { metadata, spec: { ...spec, initContainers: [], volumes: [] } };
+  expect(injected(copy)).toEqual(injected(plain));
 });
 
 test('the identity is of the account that the old field names; a CPU limit is of every container', () => {

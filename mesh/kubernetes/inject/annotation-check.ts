@@ -42,6 +42,15 @@ const checks: Readonly<Record<string, Check>> = {
     fits: (text) => isQuantity(text) && bytesOf(text) >= leastMemoryBytes,
     expected: 'a quantity such as 150Mi, at least 32Mi: a proxy without work has 16',
   },
+  [annotations.proxyImage]: {
+    fits: (text) => /^[\w.:/@-]+$/.test(text),
+    expected: 'an image such as registry.example.com/firedrill:0.1.0',
+  },
+  // A relative path leads to the container's root file system, which is read-only.
+  [annotations.proxyLogLevel]: {
+    fits: (text) => text === 'off' || text === 'stdout' || text.startsWith('/'),
+    expected: 'off, stdout or the absolute path of a file',
+  },
   [annotations.traceSampling]: {
     fits: (text) => text.trim() !== '' && Number(text) >= 0 && Number(text) <= 1,
     expected: '0 to 1',

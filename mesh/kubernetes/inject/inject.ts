@@ -82,6 +82,10 @@ export function injectPod<P extends PodLike>(
   options: InjectOptions,
 ): Injected<P> | Skipped {
   const own = pod.metadata.annotations ?? {};
+  // Annotations copied from an injected pod bring no proxy along; the probes may be copies, too.
+  if (own[annotations.status] === 'injected' && !isMeshed(pod)) {
+    return injectPod(uninjectPod(pod), namespace, options);
+  }
   const read = (key: string): string | undefined => own[key] ?? namespace.annotations?.[key];
   const reason = skipReason(pod, namespace, read(annotations.inject), own, options);
   if (reason) return reason;
@@ -213,7 +217,7 @@ function skipReason(
   own: Record<string, string>,
   options: InjectOptions,
 ): Skipped | undefined {
-  if (isMeshed(pod) || own[annotations.status] === 'injected') {
+  if (isMeshed(pod)) {
     return {
       skipped: 'AlreadyInjected',
       message: `the pod has a container ${proxyContainer} already`,

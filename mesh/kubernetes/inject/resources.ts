@@ -1,7 +1,7 @@
 /** Requests and limits of a proxy's container, in Kubernetes' quantities. */
 import { annotations } from '../annotations.js';
 
-const pattern = /^(\d+(?:\.\d+)?)(m|[kMGT]i?|)$/;
+const pattern = /^(\d+(?:\.\d+)?)(m|[kMGT]|[KMGT]i|)$/;
 const factors: Readonly<Record<string, number>> = {
   m: 1e-3,
   '': 1,
@@ -10,7 +10,6 @@ const factors: Readonly<Record<string, number>> = {
   G: 1e9,
   T: 1e12,
   Ki: 2 ** 10,
-  ki: 2 ** 10,
   Mi: 2 ** 20,
   Gi: 2 ** 30,
   Ti: 2 ** 40,
