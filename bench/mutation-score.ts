@@ -76,7 +76,6 @@ const areas: Record<string, Area> = {
       'test/chaos/abort.test.ts',
       'test/chaos/answers.test.ts',
       'test/chaos/awaited.test.ts',
-      'test/chaos/deaths.test.ts',
       'test/chaos/hints.test.ts',
       'test/chaos/reached.test.ts',
       'test/chaos/unscraped.test.ts',
