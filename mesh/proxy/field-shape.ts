@@ -1,5 +1,5 @@
 /** Checks the form of described fields in a proxy's file. */
-import type { Fields, Form } from '../schema/fields.js';
+import { type Fields, type Form, headerName, headerValue } from '../schema/fields.js';
 import {
   type Field as Required,
   flag,
@@ -15,11 +15,8 @@ import {
 } from './shape.js';
 
 export const name = text({ pattern: /^[^\s]+$/, expected: 'a name' });
-const header = text({ pattern: /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, expected: 'a header name' });
-// A line end in a value would start another header.
-export const headerPairs = list(
-  tuple(header, text({ pattern: /^[^\r\n\0]*$/, expected: 'one line' })),
-);
+const header = text(headerName);
+export const headerPairs = list(tuple(header, text(headerValue)));
 const status = number({ min: 100, max: 999 });
 
 export const shapeOf = (fields: Fields): Shape => object(shapesOf(fields));

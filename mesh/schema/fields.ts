@@ -12,6 +12,10 @@ export type Form =
   | { kind: 'group'; fields: Fields }
   | { kind: 'comparison'; kinds: readonly string[]; named?: 'header' | 'query' };
 
+/** A header's name (RFC 9110, 5.6.2), and a value on one line: a line end in it would start another header. */
+export const headerName = { pattern: /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, expected: 'a header name' };
+export const headerValue = { pattern: /^[^\r\n\0]*$/, expected: 'one line' };
+
 export interface Range {
   /** 0 when absent. */
   min?: number;

@@ -156,6 +156,21 @@ test('the registry reads every described field to a value that a proxy’s file 
   expect(problems).toEqual([]);
 });
 
+test.each([
+  ['a name with a space', { 'x y': 'a' }, 'must be a header name'],
+  ['a name with a colon', { 'x:': 'a' }, 'must be a header name'],
+  ['no name', { '': 'a' }, 'must be a header name'],
+  ['a value of two lines', { 'x-a': 'a\r\nx-b: c' }, 'must be one line'],
+  ['a value with NUL', { 'x-a': 'a\0' }, 'must be one line'],
+])('the registry refuses a header that a proxy would refuse: %s', (_, set, why) => {
+  const reader = readerOf(routeFields);
+  const { error } = reader.safeParse({ name: 'all', requestHeaders: { set } });
+  expect(JSON.stringify(error?.issues)).toContain(why);
+  expect(reader.safeParse({ name: 'all', requestHeaders: { set: { 'X-a': 'ä' } } }).success).toBe(
+    true,
+  );
+});
+
 test('the reference is the one that the descriptions give', () => {
   const text = `# Fields of routes and backends
 

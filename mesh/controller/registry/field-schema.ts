@@ -1,6 +1,14 @@
 /** Reads described fields as the registry writes them, and turns them into the model's form. */
 import * as z from 'zod';
-import type { Field, Fields, Form, Of, TypeOf } from '../../schema/fields.js';
+import {
+  type Field,
+  type Fields,
+  type Form,
+  headerName,
+  headerValue,
+  type Of,
+  type TypeOf,
+} from '../../schema/fields.js';
 import { duration, durationSeconds, regex, statuses } from './fields.js';
 
 /** The reader of a group: a strict map. */
@@ -49,6 +57,10 @@ function optional(field: Field): z.ZodType {
   return field.needed && !field.presetFrom ? reader : reader.optional();
 }
 
+const fitting = ({ pattern, expected }: { pattern: RegExp; expected: string }): z.ZodString =>
+  z.string().regex(pattern, `must be ${expected}`);
+const header = fitting(headerName).toLowerCase();
+
 function readerOfForm(form: Form): z.ZodType {
   switch (form.kind) {
     case 'name': {
@@ -58,10 +70,10 @@ function readerOfForm(form: Form): z.ZodType {
     }
     case 'text': {
       const { pattern, expected = '' } = form;
-      return pattern ? z.string().regex(pattern, `must be ${expected}`) : z.string();
+      return pattern ? fitting({ pattern, expected }) : z.string();
     }
     case 'header':
-      return z.string().toLowerCase();
+      return header;
     case 'flag':
       return z.boolean();
     case 'number':
@@ -71,7 +83,9 @@ function readerOfForm(form: Form): z.ZodType {
     case 'statuses':
       return statuses;
     case 'pairs':
-      return z.record(z.string(), z.string()).transform((map) => Object.entries(map));
+      return z
+        .record(fitting(headerName), fitting(headerValue))
+        .transform((map) => Object.entries(map));
     case 'choice': {
       const [first, ...others] = form.choices.map((c) => z.literal(c));
       return typeof form.choices[0] === 'string'
@@ -102,7 +116,7 @@ function numberReader(form: Extract<Form, { kind: 'number' }>): z.ZodType {
 function comparison({ kinds, named }: Extract<Form, { kind: 'comparison' }>): z.ZodType {
   const exact = named ? z.string() : z.string().startsWith('/');
   const readers: Record<string, z.ZodType> = { regex, present: z.literal(true) };
-  const name = named === 'header' ? z.string().min(1).toLowerCase() : z.string().min(1);
+  const name = named === 'header' ? header : z.string().min(1);
   return z
     .strictObject({
       ...(named && { name }),
