@@ -126,3 +126,7 @@ export function parseRequestLabel(text: string): RequestLabelPolicy | undefined 
   };
   return requestLabelProblems(policy).length === 0 ? (policy as RequestLabelPolicy) : undefined;
 }
+
+/** A revision is a part of its control plane's names. */
+export const isRevision = (text: string): boolean =>
+  /^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$/.test(text);

@@ -539,6 +539,13 @@ test('proxy-init: what is skipped comes before what is redirected, and the jumps
   expect(again).not.toMatch(/-A (PREROUTING|OUTPUT)/);
 });
 
+test.each(['Bad_Name', 'a.b', '-a', 'a'.repeat(43)])(
+  'install: no object could bear the revision %s',
+  (name) => {
+    expect(() => manifests(defaultValues(), name)).toThrow(/--revision .*; expected a name of a-z/);
+  },
+);
+
 test('the image has what the pods run: every command of the injector and of install is a file of it', () => {
   const dockerfile = readFileSync(asset('Dockerfile'), 'utf8');
   expect(dockerfile).toMatch(/^WORKDIR \/app$/m);

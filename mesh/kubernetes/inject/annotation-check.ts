@@ -5,6 +5,7 @@ import { suggest } from '../../../base/suggest.js';
 import {
   annotations,
   isPolicy,
+  isRevision,
   parsePorts,
   parseRequestLabel,
   routeAnnotations,
@@ -71,7 +72,7 @@ const checks: Readonly<Record<string, Check>> = {
   [annotations.start]: oneOf('ordered', 'together'),
   [annotations.mode]: oneOf('transparent', 'explicit'),
   [annotations.revision]: {
-    fits: (text) => /^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$/.test(text),
+    fits: isRevision,
     expected: 'the name of a control plane, as install --revision had it',
   },
 };

@@ -1,7 +1,8 @@
 /** Every object of an installation, from its values. The Helm chart comes from the same call with symbols as values. */
 import { controllerEnvironment, controllerNodeFlags } from '../../controller/node-flags.js';
 import { stringify } from 'yaml';
-import { labels, ports } from '../annotations.js';
+import { UserError } from '../../../base/errors.js';
+import { isRevision, labels, ports } from '../annotations.js';
 import type { AnyObject } from '../client/objects.js';
 import { customResources } from '../crds/definitions.js';
 import { webhookObjects } from './webhooks.js';
@@ -21,6 +22,12 @@ export interface Manifest {
  * control plane beside the first: only its controller, which shares everything else. `parts`: the inputs of monitoring.
  */
 export function manifests(values: Values, revision = '', parts?: MonitoringParts): Manifest[] {
+  if (revision !== '' && !isRevision(revision)) {
+    throw new UserError({
+      message: `--revision ${revision}`,
+      expected: 'a name of a-z, 0-9 and -, at most 42 characters',
+    });
+  }
   const { namespace } = values;
   if (revision !== '')
     return controllerObjects(values, revision).map((m) => finish(m, 2, namespace));
