@@ -59,6 +59,12 @@ test.each([
   ],
   ['OtherMesh', pod({ containers: [{ name: 'app' }, { name: 'linkerd-proxy' }] }), enabled],
   ['OtherMesh', pod({ initContainers: [{ name: 'istio-init' }] }), enabled],
+  ['UserTaken', pod({ securityContext: { runAsUser: 2102 } }), enabled],
+  [
+    'UserTaken',
+    pod({ containers: [{ name: 'app', securityContext: { runAsUser: 2102 } }] }),
+    enabled,
+  ],
   ['Windows', pod({ os: { name: 'windows' } }), enabled],
   ['Windows', pod({ nodeSelector: { 'kubernetes.io/os': 'windows' } }), enabled],
   ['AlreadyInjected', injected(pod()), enabled],

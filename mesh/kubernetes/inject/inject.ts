@@ -26,6 +26,7 @@ import {
   tokenFolder,
 } from './containers.js';
 import { type Originals, restoreProbes, turnProbes } from './probes.js';
+import { proxyUserId } from './redirection.js';
 
 export interface InjectOptions {
   image: string;
@@ -59,6 +60,7 @@ export type SkipReason =
   | 'NameTaken'
   | 'PortTaken'
   | 'OtherMesh'
+  | 'UserTaken'
   | 'Windows'
   | 'JobNeedsNativeSidecar';
 
@@ -252,6 +254,10 @@ function skipReason(
 /** The init containers and proxies of other meshes: two redirections of one pod lose its traffic. */
 const otherMeshes = /^(istio|linkerd|kuma|osm|consul)-(proxy|init|validation|sidecar|dataplane)$/;
 
+interface RunsAs {
+  runAsUser?: number;
+}
+
 /** A reason that lies in the pod's own parts. */
 function foreignReason({
   containers,
@@ -259,9 +265,10 @@ function foreignReason({
   volumes,
   ...spec
 }: PodSpec): Skipped | undefined {
-  const { os, nodeSelector } = spec as {
+  const { os, nodeSelector, securityContext } = spec as {
     os?: { name?: string };
     nodeSelector?: Record<string, string>;
+    securityContext?: RunsAs;
   };
   if (os?.name === 'windows' || nodeSelector?.['kubernetes.io/os'] === 'windows') {
     return {
@@ -274,6 +281,11 @@ function foreignReason({
   if (mesh) {
     const message = `the container ${mesh.name} of another mesh is there already`;
     return { skipped: 'OtherMesh', message };
+  }
+  const contexts = [securityContext, ...all.map((c) => c.securityContext as RunsAs | undefined)];
+  if (contexts.some((context) => context?.runAsUser === proxyUserId)) {
+    const message = `runAsUser ${proxyUserId} is the proxy's: the app's traffic would go round the proxy`;
+    return { skipped: 'UserTaken', message };
   }
   const own: readonly number[] = [ports.inbound, ports.outbound, ports.admin];
   for (const { name, ports: declared } of all) {

@@ -50,6 +50,7 @@ const toldReasons = new Set<SkipReason>([
   'NameTaken',
   'PortTaken',
   'OtherMesh',
+  'UserTaken',
   'Windows',
   'JobNeedsNativeSidecar',
 ]);
