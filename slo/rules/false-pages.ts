@@ -168,13 +168,14 @@ function beginning(long: number, short: number, mean: number, meanShort: number)
   const inShort = poisson(meanShort, long + 40);
   const before = poisson(mean - meanShort, long + 40);
   let chance = 0;
-  for (let s = 0; s < inShort.length; s++) {
-    for (let b = 0; b < before.length; b++) {
-      const completesLong = s + b === long - 1 && s >= short - 1;
-      const completesShort = s + b >= long && s === short - 1;
-      if (completesLong || completesShort) chance += (inShort[s] ?? 0) * (before[b] ?? 0);
-    }
+  // The event completes the long window, and the short one has enough.
+  for (let s = Math.max(0, short - 1); s < long; s++) {
+    chance += (inShort[s] ?? 0) * (before[long - 1 - s] ?? 0);
   }
+  // It completes the short window, and the long one has enough.
+  const last = inShort[short - 1] ?? 0;
+  for (let b = Math.max(0, long - short + 1); b < before.length; b++)
+    chance += last * (before[b] ?? 0);
   return chance;
 }
 
