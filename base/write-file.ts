@@ -2,7 +2,9 @@
 import {
   chmodSync,
   createWriteStream,
+  existsSync,
   lstatSync,
+  realpathSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -12,14 +14,18 @@ import { pipeline } from 'node:stream/promises';
 
 let count = 0;
 
-/** `mode` applies whatever the umask: 0o600 for keys and tokens. */
+/**
+ * `mode` applies whatever the umask: 0o600 for keys and tokens. A link stays one, and the file behind it is replaced;
+ * keys replace the link instead, which may be another user's.
+ */
 export function writeFileWhole(path: string, content: string | Uint8Array, mode = 0o644): void {
   if (isDevice(path)) return writeFileSync(path, content);
-  const beside = besideOf(path);
+  const target = mode === 0o600 ? path : behindLink(path);
+  const beside = besideOf(target);
   try {
     writeFileSync(beside, content, { mode, flag: 'wx' });
     chmodSync(beside, mode);
-    renameSync(beside, path);
+    renameSync(beside, target);
   } catch (error) {
     rmSync(beside, { force: true });
     throw error;
@@ -29,12 +35,13 @@ export function writeFileWhole(path: string, content: string | Uint8Array, mode 
 /** The same for a text that is too long to hold, in pieces; none of it is left if a piece cannot be made. */
 export async function writePiecesWhole(path: string, pieces: AsyncIterable<string>): Promise<void> {
   if (isDevice(path)) return pipeline(pieces, createWriteStream(path));
-  const beside = besideOf(path);
+  const target = behindLink(path);
+  const beside = besideOf(target);
   // Opened first: a stream opens its file later, perhaps after a piece has failed and the file was removed.
   const file = await open(beside, 'wx');
   try {
     await pipeline(pieces, file.createWriteStream());
-    renameSync(beside, path);
+    renameSync(beside, target);
   } catch (error) {
     rmSync(beside, { force: true });
     throw error;
@@ -52,5 +59,8 @@ export function isDevice(path: string): boolean {
   }
   return !found.isFile() && !found.isDirectory() && !found.isSymbolicLink();
 }
+
+/** The file behind a link; the path itself where there is nothing yet. */
+export const behindLink = (path: string): string => (existsSync(path) ? realpathSync(path) : path);
 
 const besideOf = (path: string): string => `${path}.${process.pid}-${count++}.tmp`;

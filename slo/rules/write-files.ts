@@ -1,9 +1,9 @@
 /** Writes several files so that a failure leaves none incomplete: first beside the target, then renamed. */
-import { existsSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeFolder } from '../../base/make-folder.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
-import { isDevice } from '../../base/write-file.js';
+import { behindLink, isDevice } from '../../base/write-file.js';
 
 /** Whether all rules go into one file named `out`, and not into a folder. */
 export const isOneFile = (out: string): boolean =>
@@ -16,7 +16,7 @@ export function writeAll(out: string, single: boolean, files: ReadonlyMap<string
     return;
   }
   const targets = [...files].map(([name, text]) => ({
-    path: linkedTo(single ? out : join(out, name)),
+    path: behindLink(single ? out : join(out, name)),
     text,
   }));
   const begun: string[] = [];
@@ -34,6 +34,3 @@ export function writeAll(out: string, single: boolean, files: ReadonlyMap<string
     throw new UserError(`${out} cannot be written: ${messageOf(error)}`, exitCode.environment);
   }
 }
-
-/** The file behind a link, so that the link stays one. */
-const linkedTo = (path: string): string => (existsSync(path) ? realpathSync(path) : path);

@@ -55,6 +55,26 @@ test('a link stays a link, and the file behind it is written', () => {
   expect(readFileSync(join(folder, 'real.yaml'), 'utf8')).toContain('groups:');
 });
 
+test('every output follows a link, but keys, which another user must not lead elsewhere', async () => {
+  const real = join(folder, 'behind');
+  const link = join(folder, 'leads');
+  const read = () => [lstatSync(link).isSymbolicLink(), readFileSync(real, 'utf8')];
+  writeFileWhole(real, 'old');
+  symlinkSync('behind', link);
+  writeFileWhole(link, 'new');
+  expect(read()).toEqual([true, 'new']);
+  await writePiecesWhole(
+    link,
+    (async function* () {
+      yield await Promise.resolve('pieces');
+    })(),
+  );
+  expect(read()).toEqual([true, 'pieces']);
+  writeFileWhole(link, 'key', 0o600);
+  expect(read()).toEqual([false, 'pieces']);
+  expect(lstatSync(link).mode & 0o777).toBe(0o600);
+});
+
 test('a text whose first piece cannot be made leaves no file, however soon that is known', async () => {
   const empty = mkdtempSync(join(folder, 'pieces-'));
   const pieces = async function* (): AsyncGenerator<string> {
