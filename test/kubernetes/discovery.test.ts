@@ -295,3 +295,15 @@ test('conditions become alternatives; what cannot work is named with its place',
     'metadata.name',
   ]);
 });
+
+test.each([
+  ['AuthorizationPolicy', {}, 'spec'],
+  ['ExternalWorkload', {}, 'spec'],
+  ['TrafficSplit', { service: 'cart', backends: null }, 'spec'],
+  ['AuthorizationPolicy', { from: [null] }, 'spec'],
+  ['Server', { port: 1.5 }, 'spec.port'],
+  ['Server', { port: 0 }, 'spec.port'],
+  ['Server', {}, 'spec.port'],
+] as const)('an object that lacks what its kind needs is refused: %s %j', (kind, spec, path) => {
+  expect(problemsOfObject(ours(kind, 'cart', spec)).map((p) => p.path)).toEqual([path]);
+});

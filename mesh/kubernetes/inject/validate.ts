@@ -60,7 +60,9 @@ const checks: Record<string, Check> = {
   Server: (spec: ServerSpec) => {
     const { port } = spec;
     const fits =
-      typeof port === 'number' ? port >= 1 && port <= 65535 : /^[a-z0-9-]{1,15}$/.test(port);
+      typeof port === 'number'
+        ? Number.isInteger(port) && port >= 1 && port <= 65535
+        : typeof port === 'string' && /^[a-z0-9-]{1,15}$/.test(port);
     return fits
       ? []
       : [{ path: 'spec.port', message: `'${port}' is neither a port nor a port's name` }];
@@ -122,11 +124,18 @@ const isForMeshAlone = ({ parentRefs = [] }: { parentRefs?: ParentRef[] }): bool
 /** Kinds that the validating webhook receives. */
 export const validatedKinds = Object.keys(checks);
 
-/** Empty if the object can work. */
+/** Empty if the object can work. The API server checks the schema first, unless it has an older one. */
 export function problemsOfObject(object: AnyObject): FieldProblem[] {
   const check = checks[object.kind];
   if (!check || !object.spec) return [];
-  return check(object.spec as never, object);
+  try {
+    return check(object.spec as never, object);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return [
+      { path: 'spec', message: 'a field that this kind needs is missing or has another form' },
+    ];
+  }
 }
 
 function isCidr(text: string): boolean {
