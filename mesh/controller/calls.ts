@@ -1,5 +1,5 @@
 /**
- * The calls that proxies make: gRPC on the proxy's own HTTP/2, of which a connection takes 17 kB less than
+ * The calls that proxies make: gRPC on the proxy's own HTTP/2, of which a connection takes 10 kB less than
  * one of node:http2. Decides nothing: the server judges callers and messages.
  */
 import type { Socket } from 'node:net';
