@@ -69,10 +69,7 @@ export class ClientConnection extends Connection implements Watched {
 
   /** A certificate has expired since the handshake: streams finish, new ones go elsewhere. */
   isExpired(): boolean {
-    const { expiresMs } = this.wire;
-    if (this.draining || expiresMs === Infinity || expiresMs > this.shared.clock.nowMs()) {
-      return false;
-    }
+    if (this.draining || !this.isOutlived) return false;
     this.gone();
     return true;
   }

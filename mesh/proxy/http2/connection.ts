@@ -93,6 +93,12 @@ export abstract class Connection implements WireUser, FrameSink {
 
   protected readonly now = (): number => this.shared.clock.monotonicMs();
 
+  /** A certificate of the handshake has expired. */
+  protected get isOutlived(): boolean {
+    const { expiresMs } = this.wire;
+    return expiresMs !== Infinity && expiresMs <= this.shared.clock.nowMs();
+  }
+
   /** The peer's first settings are known. */
   protected get settled(): boolean {
     return this.#reader.settled;

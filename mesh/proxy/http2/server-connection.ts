@@ -146,8 +146,7 @@ export class ServerConnection extends Connection {
 
   /** The client's certificate has expired since the handshake: no new request begins on the connection. */
   isExpired(): boolean {
-    const { expiresMs } = this.wire;
-    if (expiresMs === Infinity || expiresMs > this.shared.clock.nowMs()) return false;
+    if (!this.isOutlived) return false;
     this.drain();
     return true;
   }
