@@ -243,7 +243,7 @@ ${rows.map((r) => `| ${cells(r)} |`).join('\n')}
 
 The bar: 1000 proxies in at most 160 MB, p99 of a change at most 300 ms; 3000 proxies in at most 330 MB, p99 at most
 600 ms, a storm settled in at most 12 s. Of each proxy's share a bare TLS connection of Node takes 47 kB (measured
-alone), node:http2 on it 23 kB.
+alone).
 
 ![growth](controller.svg)
 
