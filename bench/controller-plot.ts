@@ -15,6 +15,10 @@ interface Series {
   of: (row: ControllerRow) => number;
 }
 
+/** How far above a point the larger value of a size stands, and below it the other: close points must be readable. */
+const above = -8;
+const below = 17;
+
 const series: Series[] = [
   { name: 'p99 of propagation', colour: '#0b6e99', unit: 'ms', of: (r) => r.sharedP99Ms },
   { name: 'memory (RSS)', colour: '#b4531a', unit: 'MB', of: (r) => r.rssMb },
@@ -41,8 +45,9 @@ export function growthPlot(rows: readonly ControllerRow[]): string {
     for (const r of rows) {
       const value = `${s.of(r).toFixed(0)} ${s.unit}`;
       parts.push(`<circle cx="${x(r.proxies)}" cy="${y(s.of(r))}" r="3" fill="${s.colour}"/>`);
+      const shift = s.of(r) === Math.max(...series.map((other) => other.of(r))) ? above : below;
       parts.push(
-        `<text x="${x(r.proxies)}" y="${y(s.of(r)) - 8}" text-anchor="middle" fill="${s.colour}">${value}</text>`,
+        `<text x="${x(r.proxies)}" y="${y(s.of(r)) + shift}" text-anchor="middle" fill="${s.colour}">${value}</text>`,
       );
     }
   }
