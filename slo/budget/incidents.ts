@@ -15,6 +15,16 @@ export interface Incident {
 /** Minimum burn rate of a bucket in an incident: the rate that pages. */
 const burnFrom = 3;
 
+const burnOf = ({ bad, total }: Bucket, budget: number): number =>
+  total > 0 ? bad / total / budget : 0;
+
+/** Moves the ends of an incident, which are those of buckets, to the first and the last of its fast steps. */
+export function narrow(incident: Incident, steps: readonly Bucket[], budget: number): void {
+  const fast = steps.filter((step) => burnOf(step, budget) >= burnFrom);
+  incident.startMs = fast[0]?.startMs ?? incident.startMs;
+  incident.endMs = fast.at(-1)?.endMs ?? incident.endMs;
+}
+
 /**
  * Adjacent fast buckets form one incident; a single quiet bucket does not separate them. Sorted by cost, highest
  * first.
@@ -29,7 +39,7 @@ export function incidentsOf(
   let current: Incident | undefined;
   let quiet = 0;
   for (const bucket of buckets) {
-    const burn = bucket.total > 0 ? bucket.bad / bucket.total / budget : 0;
+    const burn = burnOf(bucket, budget);
     if (burn < burnFrom) {
       quiet++;
       if (quiet > 1) current = undefined;

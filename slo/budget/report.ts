@@ -13,6 +13,14 @@ export function remainingText(share: number): string {
   return share >= -1 ? percent(share) : `spent ${(1 - share).toFixed(1)} times over`;
 }
 
+/** An amount that is left as text, or by how much it is exceeded. */
+export const leftText = (left: number, text: (amount: number) => string): string =>
+  left < 0 ? `${text(-left)} too much` : text(left);
+
+/** A spent share as text; a multiple above the whole budget. */
+export const spentText = (share: number, digits = 1): string =>
+  share > 1 ? `${share.toFixed(1)} times the budget` : `${percent(share, digits)} of the budget`;
+
 /** Minutes as text: `43 min`, `2.1 h`. */
 export function minutesText(minutes: number): string {
   const size = Math.abs(minutes);
@@ -24,7 +32,7 @@ export function minutesText(minutes: number): string {
 export function correctionsText({ slo, rolling, corrections }: BudgetState): string[] {
   const allowed = ((100 - slo.objective) / 100) * rolling.total;
   return corrections.map(({ startMs, endMs, kind, reason, bad, total }) => {
-    const share = allowed > 0 ? `, ${percent(bad / allowed)} of the budget` : '';
+    const share = allowed > 0 ? `, ${spentText(bad / allowed)}` : '';
     return (
       `${time(startMs)}, ${minutesText((endMs - startMs) / 60_000)}, ` +
       `${kind === 'drill' ? 'drill' : 'not counted'}: ` +
@@ -36,10 +44,6 @@ export function correctionsText({ slo, rolling, corrections }: BudgetState): str
 const eventsText = (events: number): string =>
   Math.abs(events) >= 100 ? Math.round(events).toLocaleString('en') : events.toFixed(1);
 
-/** Spending a day as text: a share of the budget, or a multiple above 100%. */
-const paceText = (perDay: number): string =>
-  perDay > 1 ? `${perDay.toFixed(1)} times the budget` : `${percent(perDay, 2)} of the budget`;
-
 /** Days as text; below two days, hours and minutes. */
 const daysText = (days: number): string =>
   days >= 2 ? `${days.toFixed(0)} days` : minutesText(days * 24 * 60);
@@ -48,8 +52,10 @@ const daysText = (days: number): string =>
 export function forecastText(state: BudgetState): string {
   const { days, perDay, daysSeen } = state.forecast;
   const range =
-    daysSeen < 2 ? ', by one day alone' : ` (${paceText(perDay.low)} to ${paceText(perDay.high)})`;
-  const pace = `${paceText(perDay.mean)} a day${range}`;
+    daysSeen < 2
+      ? ', by one day alone'
+      : ` (${spentText(perDay.low, 2)} to ${spentText(perDay.high, 2)})`;
+  const pace = `${spentText(perDay.mean, 2)} a day${range}`;
   if (state.rolling.remaining <= 0) return `spent; at ${pace}`;
   if (days.mean === undefined) return 'nothing is being spent';
   const [soonest, latest] = [days.low, days.high].map((d) =>
@@ -102,8 +108,8 @@ export function reportMarkdown(
         `${slo.objective}% in ${slo.period.calendar ?? `${slo.period.days} d`}`,
         percent(1 - rolling.errorRatio, 4),
         remainingText(rolling.remaining),
-        eventsText(rolling.remainingEvents),
-        minutesText(rolling.remainingMinutes),
+        leftText(rolling.remainingEvents, eventsText),
+        leftText(rolling.remainingMinutes, minutesText),
         remainingText(month.remaining),
       ];
       return `| ${cells.join(' | ')} |`;
@@ -122,7 +128,7 @@ function detail(state: BudgetState): string[] {
       time(i.startMs),
       minutesText((i.endMs - i.startMs) / 60_000),
       eventsText(i.bad),
-      percent(i.spent),
+      spentText(i.spent),
       `${i.peakBurn.toFixed(1)}x`,
     ];
     return `| ${cells.join(' | ')} |`;
@@ -141,7 +147,7 @@ function detail(state: BudgetState): string[] {
     ...(rows.length === 0
       ? ['No incident.', '']
       : [
-          '| incident | lasted | bad events | of the budget | peak burn |',
+          '| incident | lasted | bad events | spent | peak burn |',
           '| --- | ---: | ---: | ---: | ---: |',
           ...rows,
           '',

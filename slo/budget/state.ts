@@ -13,7 +13,7 @@ import {
 } from '../rules/plan.js';
 import type { Corrected, Correction } from './corrections.js';
 import { type Forecast, forecastOf } from './forecast.js';
-import { type Incident, incidentsOf } from './incidents.js';
+import { type Incident, incidentsOf, narrow } from './incidents.js';
 import type { PrometheusClient } from './prometheus.js';
 
 export interface Spending {
@@ -66,6 +66,8 @@ export interface StateOptions extends CompileOptions {
 
 /** Number of buckets in the period: one for each hour of 30 days. */
 const bucketsOfPeriod = 720;
+/** Number of incidents, the costliest, whose times are exact to a step; a report lists no more. */
+const narrowedMax = 10;
 
 /** Reads the results of one SLO's rules. Throws a UserError if they recorded nothing. */
 export async function budgetState(
@@ -99,9 +101,21 @@ export async function budgetState(
   const month = (await spent(monthMs)) ?? rolling;
   const hourly = `${errorRatio(3_600_000)}${plan.selector}`;
   const ratio = await prometheus.scalar(`max(${hourly})`, atMs);
-  const buckets = await bucketsOf(plan, prometheus, atMs, periodMs);
+  const bucketMs = periodMs / bucketsOfPeriod;
+  const buckets = await bucketsOf(plan.coarse, plan, prometheus, atMs - periodMs, atMs, bucketMs);
   for (const bucket of buckets) {
     Object.assign(bucket, await without(bucket, bucket.startMs, bucket.endMs));
+  }
+  const incidents = incidentsOf(buckets, plan.budget, rolling.total);
+  const { sli } = slo;
+  const stepMs = scaled(plan, sli.kind === 'slices' ? sli.lengthMs : plan.stepMs);
+  for (const incident of incidents.slice(0, narrowedMax)) {
+    const { startMs, endMs } = incident;
+    const steps = await bucketsOf(plan.fine, plan, prometheus, startMs, endMs, stepMs);
+    const counted = steps.filter(
+      (s) => !corrections.some((c) => s.endMs > c.startMs && s.startMs < c.endMs),
+    );
+    narrow(incident, counted, plan.budget);
   }
   return {
     slo,
@@ -109,7 +123,7 @@ export async function budgetState(
     rolling,
     month,
     burnRate: ratio === undefined ? undefined : ratio / plan.budget,
-    incidents: incidentsOf(buckets, plan.budget, rolling.total),
+    incidents,
     forecast: forecastOf(buckets, plan.budget, rolling, periodMs / 30),
     buckets,
     corrections: await corrected(firstMs),
@@ -200,19 +214,20 @@ export function spending(
 }
 
 async function bucketsOf(
+  of: Series,
   plan: Plan,
   prometheus: PrometheusClient,
-  atMs: number,
-  periodMs: number,
+  startMs: number,
+  untilMs: number,
+  bucketMs: number,
 ): Promise<Bucket[]> {
-  const bucketMs = periodMs / bucketsOfPeriod;
   const read = async (name: string): Promise<Map<number, number>> => {
     const query = `sum(sum_over_time(${name}${plan.selector}${range(bucketMs)}))`;
-    const series = await prometheus.range(query, atMs - periodMs + bucketMs, atMs, bucketMs);
+    const series = await prometheus.range(query, startMs + bucketMs, untilMs, bucketMs);
     return new Map(series[0]?.points.map(([time, value]) => [Math.round(time), value]));
   };
-  const bad = await read(plan.coarse.bad);
-  const total = await read(plan.coarse.total);
+  const bad = await read(of.bad);
+  const total = await read(of.total);
   return [...total].map(([endMs, events]) => ({
     startMs: endMs - bucketMs,
     endMs,

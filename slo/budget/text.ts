@@ -1,6 +1,13 @@
 /** One budget as lines for a terminal. */
 import { formatTable } from '../../base/terminal.js';
-import { correctionsText, forecastText, minutesText, remainingText } from './report.js';
+import {
+  correctionsText,
+  forecastText,
+  leftText,
+  minutesText,
+  remainingText,
+  spentText,
+} from './report.js';
 import { type BudgetState, differenceText, type Spending } from './state.js';
 
 const percent = (share: number, digits = 1): string => `${(share * 100).toFixed(digits)}%`;
@@ -11,8 +18,8 @@ export function budgetText(state: BudgetState): string {
     name,
     percent(1 - s.errorRatio, 4),
     remainingText(s.remaining),
-    `${Math.round(s.remainingEvents)} of ${Math.round(s.remainingEvents + s.bad)}`,
-    minutesText(s.remainingMinutes),
+    `${leftText(s.remainingEvents, (n) => String(Math.round(n)))} of ${Math.round(s.remainingEvents + s.bad)}`,
+    leftText(s.remainingMinutes, minutesText),
   ];
   const table = formatTable(
     ['', 'achieved', 'budget left', 'bad events left', 'as complete failure'],
@@ -20,7 +27,7 @@ export function budgetText(state: BudgetState): string {
   );
   const worst = incidents.slice(0, 5).map((i) => {
     const at = new Date(i.startMs).toISOString().slice(0, 16);
-    return `  ${at}  ${percent(i.spent)} of the budget in ${minutesText((i.endMs - i.startMs) / 60_000)}\n`;
+    return `  ${at}  ${spentText(i.spent)} in ${minutesText((i.endMs - i.startMs) / 60_000)}\n`;
   });
   const apart = correctionsText(state).map((line) => `  ${line}\n`);
   return (

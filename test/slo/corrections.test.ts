@@ -110,7 +110,15 @@ describe('corrections of a budget', () => {
     const seen = budget('--corrections', file);
     expect(seen).toContain('drill: 1200 bad of 6000 events');
     expect(seen).toContain('(game day 12)');
-    expect(JSON.parse(budget('--format', 'json'))[0].incidents).not.toEqual([]);
+    const [{ incidents }] = JSON.parse(budget('--format', 'json')) as [
+      { incidents: { startMs: number; endMs: number }[] },
+    ];
+    // Exact to a step, although the budget is read by buckets of 14 minutes.
+    expect(incidents.map(({ startMs, endMs }) => [startMs, endMs])).toEqual([
+      [endMs - 6 * hourMs, endMs - 5 * hourMs],
+      [endMs - 3 * hourMs, endMs - 2.5 * hourMs],
+    ]);
+    expect(budget()).toMatch(/05-20T06:00 {2}[0-9.]+ times the budget in 60 min\n/);
   });
 
   test.each([
