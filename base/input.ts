@@ -7,6 +7,13 @@ const chunkBytes = 256 * 1024;
 /** Standard input comes once; a command that names it in two places gets the same text. */
 let standardInput: string | undefined;
 
+/** By the error's code, since Node's own text repeats the path or names the system call. */
+const reasons: Record<string, string | undefined> = {
+  ENOENT: 'no such file',
+  EISDIR: 'a folder; expected a file',
+  EACCES: 'no right to read it',
+};
+
 /** The name of `file` in messages. */
 export const inputName = (file: string): string => (file === '-' ? '<stdin>' : file);
 
@@ -27,8 +34,8 @@ export function readInput(file: string, bytesMax = constants.MAX_STRING_LENGTH):
     }
   } catch (error) {
     if (error instanceof UserError) throw error;
-    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new UserError(isMissing ? `${file}: no such file` : `${file}: ${messageOf(error)}`);
+    const { code = '' } = error as NodeJS.ErrnoException;
+    throw new UserError(`${file}: ${reasons[code] ?? messageOf(error)}`);
   }
 }
 

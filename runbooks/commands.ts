@@ -119,7 +119,7 @@ Example:
       'Lint runbooks: one for each alert, all sections, commands that exist, queries that parse',
     )
     .option('--prometheus <url>', 'also run every query there, and say which return nothing')
-    .option('--rules <file...>', 'also rule files: each alert has a page, and its runbook_url')
+    .option('--rules <path...>', 'also rule files or folders: their alerts need a page and a link')
     .option('-i, --input <path...>', 'SLO files whose alerts have pages (publish -i)')
     .option(
       '--pages <path...>',

@@ -2,6 +2,7 @@
 import { type Problem, UserError } from '../base/errors.js';
 import { inputName } from '../base/input.js';
 import { readYaml, type YamlDocument } from '../base/yaml.js';
+import { listFiles } from '../slo/index.js';
 import { type Page, pageFor } from './pages.js';
 
 interface RuleLike {
@@ -19,7 +20,9 @@ export function lintRules(
   pages: ReadonlyMap<string, Page>,
   own: ReadonlySet<string> = new Set(),
 ): Problem[] {
-  const alerts = files.flatMap((file) => readYaml(file)).flatMap(alertsOf);
+  const alerts = listFiles(files)
+    .flatMap((file) => readYaml(file))
+    .flatMap(alertsOf);
   // No alert in any file usually means a broken template or a wrong file, so it must not pass as clean.
   if (files.length > 0 && alerts.length === 0) {
     throw new UserError({

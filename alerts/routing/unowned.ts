@@ -2,7 +2,7 @@
 import type { Place, Problem } from '../../base/errors.js';
 import { compileSlo, readSlos } from '../../slo/index.js';
 import { suggest } from '../../base/suggest.js';
-import { readRuleFile } from '../rules/read.js';
+import { readRuleFiles } from '../rules/read.js';
 import type { Routing } from './declaration.js';
 
 export interface RoutedAlert {
@@ -20,13 +20,11 @@ export function alertsIn(slos: readonly string[], ruleFiles: readonly string[]):
         rule.kind === 'alert' ? [{ name: rule.alert, labels: rule.labels, place: slo.place }] : [],
       ),
   );
-  const ofRules = ruleFiles.flatMap((file) =>
-    readRuleFile(file)
-      .flatMap((group) => group.rules)
-      .flatMap(({ rule, place }) =>
-        rule.kind === 'alert' ? [{ name: rule.alert, labels: rule.labels, place }] : [],
-      ),
-  );
+  const ofRules = readRuleFiles(ruleFiles)
+    .flatMap((group) => group.rules)
+    .flatMap(({ rule, place }) =>
+      rule.kind === 'alert' ? [{ name: rule.alert, labels: rule.labels, place }] : [],
+    );
   return [...ofSlos, ...ofRules];
 }
 

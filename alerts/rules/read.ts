@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { type Place, type Problem, UserError } from '../../base/errors.js';
 import { checkYaml, type Path, parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
-import type { AlertingRule, Rule, RuleGroup } from '../../slo/index.js';
+import { type AlertingRule, listFiles, type Rule, type RuleGroup } from '../../slo/index.js';
 import { parseAlertTemplate, TemplateError } from '../../slo/template/index.js';
 
 export interface ReadRule {
@@ -82,6 +82,10 @@ const objectSchema = z.strictObject({
 });
 
 type RawRule = z.output<typeof ruleSchema>;
+
+/** The groups of rule files; a folder stands for all YAML files below it. */
+export const readRuleFiles = (paths: readonly string[], options: ReadOptions = {}): ReadGroup[] =>
+  listFiles(paths).flatMap((file) => readRuleFile(file, options));
 
 export function readRuleFile(file: string, options: ReadOptions = {}): ReadGroup[] {
   return groupsOf(file, readYaml(file, { texts: true }), options);

@@ -7,7 +7,7 @@ import type { RuleGroup } from '../../slo/index.js';
 import { parse } from '../../slo/promql/index.js';
 import { print } from '../../slo/promql/syntax/print.js';
 import { checkExpr } from '../rules/engine.js';
-import { type ReadGroup, type ReadRule, readRuleFile } from '../rules/read.js';
+import { type ReadGroup, type ReadRule, readRuleFiles } from '../rules/read.js';
 import { ExpressionScaler, type Remark } from './expression.js';
 import { power, type Quantity } from './quantity.js';
 
@@ -46,7 +46,7 @@ export function scaleRuleFiles(files: readonly string[], options: ScaleOptions):
 }
 
 export const readRules = (files: readonly string[]): ReadGroup[] =>
-  files.flatMap((file) => readRuleFile(file, { checkExpr }));
+  readRuleFiles(files, { checkExpr });
 
 export function scaleReadGroups(read: readonly ReadGroup[], options: ScaleOptions): ScaledRules {
   if (options.timeScale === 1) {

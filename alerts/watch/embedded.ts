@@ -5,7 +5,7 @@ import { MemoryStore } from '../../slo/promql/index.js';
 import { checkExpr, QueryEngine } from '../rules/engine.js';
 import { GroupState } from '../rules/group.js';
 import type { RuleWorld } from '../rules/model.js';
-import { asRead, type ReadGroup, type ReadRule, readRuleFile } from '../rules/read.js';
+import { asRead, type ReadGroup, type ReadRule, readRuleFiles } from '../rules/read.js';
 import {
   type ActiveAlert,
   instanceOf,
@@ -102,7 +102,7 @@ export class EmbeddedWatch implements Watch {
       externalUrl: '',
     };
     const read: ReadGroup[] = [
-      ...(options.ruleFiles ?? []).flatMap((file) => readRuleFile(file, { checkExpr })),
+      ...readRuleFiles(options.ruleFiles ?? [], { checkExpr }),
       ...asRead(options.groups ?? [], 'rules.yaml'),
     ];
     this.#groups = read.map((group) => new GroupState(group, world));

@@ -19,7 +19,7 @@ export const objectiveSchema = z
     error: ({ input }) => {
       const meant = Number((Number(input) * 100).toPrecision(12));
       const hint = meant < 100 ? `did you mean ${meant}?` : 'such as 99.9';
-      return `${String(input)} is a share of ${String(input)}%; objectives are per cent: ${hint}`;
+      return `objectives are per cent, so ${String(input)} means ${String(input)}%: ${hint}`;
     },
   })
   .lt(100, {

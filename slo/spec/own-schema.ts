@@ -70,12 +70,7 @@ const sliKinds = {
   }),
   mesh,
   composite: z
-    .array(
-      z.strictObject({
-        slo: partId,
-        weight: z.number().gt(0).optional(),
-      }),
-    )
+    .array(z.union([partId, z.strictObject({ slo: partId, weight: z.number().gt(0).optional() })]))
     .min(2, { error: 'expected at least two parts' }),
   chain: z
     .array(

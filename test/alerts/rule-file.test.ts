@@ -1,8 +1,13 @@
 /** Rule files are read as in Prometheus, and refused with the place of each mistake. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { plainGroups, readRuleFile, readRuleText } from '../../alerts/rules/read.js';
 import { UserError } from '../../base/errors.js';
-import { asset } from '../../base/paths.js';
+import { readInput } from '../../base/input.js';
+import { asset, program } from '../../base/paths.js';
 import { compileSlos, readSlos } from '../../slo/index.js';
 
 test('the output of slo generate is read back unchanged', () => {
@@ -97,4 +102,36 @@ test('PrometheusRule objects of Kubernetes are read, several in a file, with the
   expect(() => readRuleText('r.yaml', object('  rules: []\n'))).toThrow(
     "r.yaml:5:3: unknown field 'rules' in spec",
   );
+});
+
+test('a folder stands for its rule files in every command that reads rules', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'firedrill-rules-'));
+  try {
+    const alert = (name: string): string =>
+      `groups:\n- name: ${name}\n  rules:\n  - alert: ${name}\n    expr: up == 0\n` +
+      '    labels: { severity: page, owner: shop, service: cart }\n' +
+      `    annotations: { runbook_url: "https://r/none" }\n`;
+    for (const name of ['One', 'Two']) writeFileSync(join(folder, `${name}.yaml`), alert(name));
+    const history = join(tmpdir(), `firedrill-history-${process.pid}.om`);
+    writeFileSync(history, '# TYPE up gauge\nup 0 0\nup 0 60\n# EOF\n');
+    const commands = [
+      ['alerts', 'scale', folder, '--time-scale', '1/10'],
+      ['alerts', 'backtest', '--openmetrics', history, '--rules', folder],
+      ['runbook', 'lint', '--rules', folder],
+    ];
+    for (const command of commands) {
+      const run = spawnSync(process.execPath, [program('cli'), ...command], { encoding: 'utf8' });
+      expect(run.stdout + run.stderr).toMatch(/One[^]*Two/);
+    }
+    rmSync(history);
+    const init = spawnSync(
+      process.execPath,
+      [program('cli'), 'alerts', 'routes', 'init', '--rules', folder],
+      { encoding: 'utf8' },
+    );
+    expect([init.status, init.stdout]).toEqual([0, expect.stringContaining('shop')]);
+    expect(() => readInput(folder)).toThrow(`${folder}: a folder; expected a file`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

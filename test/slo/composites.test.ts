@@ -441,3 +441,10 @@ tests:
     }
   });
 });
+
+test('every kind of composite takes the bare id of a part', () => {
+  for (const kind of ['composite', 'chain', 'fallback']) {
+    const { sli } = last(withSlo('all', `${kind}: [shop-cart, shop-pay]`));
+    expect(sli).toMatchObject({ parts: [{ slo: 'shop-cart' }, { slo: 'shop-pay', weight: 1 }] });
+  }
+});

@@ -364,8 +364,8 @@ slos:
     ['1', 'such as 99.9'],
   ])('an objective of %s is a share', (objective, meant) => {
     expect(refusal(own(objective))).toContain(
-      `in.yaml:5:16: slos.0.objective: ${objective} is a share of ${objective}%; objectives are ` +
-        `per cent: ${meant}`,
+      `in.yaml:5:16: slos.0.objective: objectives are per cent, so ${objective} means ` +
+        `${objective}%: ${meant}`,
     );
   });
 

@@ -2,7 +2,7 @@
 import { UserError } from '../../../base/errors.js';
 import { Progress } from '../../../base/terminal.js';
 import { checkExpr } from '../../rules/engine.js';
-import { readRuleFile } from '../../rules/read.js';
+import { readRuleFiles } from '../../rules/read.js';
 import type { BacktestFlags } from './flags.js';
 import { hasFiles, historyFrom } from './history.js';
 import { readStory } from './incidents.js';
@@ -24,7 +24,7 @@ export async function backtestRules(
     const expected = '--prometheus, --openmetrics, --csv or --remote-write';
     throw new UserError({ message: 'rules need measured data', expected });
   }
-  const groups = files.flatMap((file) => readRuleFile(file, { checkExpr }));
+  const groups = readRuleFiles(files, { checkExpr });
   const incidents = flags.incidents === undefined ? [] : readStory(flags.incidents).incidents;
   const progress = new Progress();
   const history = historyFrom(flags, stepMs, (text) => progress.update(text));

@@ -10,7 +10,10 @@ export function registerBacktest(alerts: Command): void {
     .command('backtest')
     .description('Backtest alerts over incident stories, files, or a Prometheus')
     .option('-i, --input <path...>', 'SLOs: files, folders, or -')
-    .option('--rules <file...>', 'rule files instead of SLOs; over measured data only')
+    .option(
+      '--rules <path...>',
+      'rules (files or folders) instead of SLOs; over measured data only',
+    )
     .option('--slo <id...>', 'only these SLOs', eachOf)
     .option(
       '--incidents <file>',

@@ -3,6 +3,7 @@
  */
 import { realpathSync } from 'node:fs';
 import { UserError } from '../../../base/errors.js';
+import { listFiles } from '../../../slo/index.js';
 import { checkExpr } from '../../rules/engine.js';
 import { type ReadGroup, type ReadRule, readRuleFile } from '../../rules/read.js';
 import { readUnitFile, type TestGroup, type UnitFile } from '../unit/read.js';
@@ -68,7 +69,7 @@ export function mutate(
     const unit = readUnitFile(file);
     return { unit, groups: unit.ruleFiles.flatMap(rulesOf) };
   });
-  const targets = uniqueBy(ruleFiles, realpathOf).map((file) => {
+  const targets = uniqueBy(listFiles(ruleFiles), realpathOf).map((file) => {
     const groups = rulesOf(file);
     if (!tests.some((t) => t.groups.some((g) => groups.includes(g)))) {
       throw new UserError(`no test loads ${file}, so that every edit of it would survive`);

@@ -35,7 +35,7 @@ export function registerWatch(program: Command): void {
       'Take remote write or scrape, evaluate rules, answer queries, notify Alertmanagers',
     )
     .option('--listen <address>', 'host and port', '127.0.0.1:9090')
-    .option('--rules <file...>', 'rule files', [])
+    .option('--rules <path...>', 'rule files or folders', [])
     .option('--alertmanager <url...>', 'Alertmanagers to notify', [])
     .option('--scrape <job=url...>', 'targets to scrape', [])
     .option('--file <path...>', 'history to load at the start: OpenMetrics or CSV', [])

@@ -10,7 +10,7 @@ import { readCsv } from '../../../slo/promql/data/csv.js';
 import { readOpenMetrics } from '../../../slo/promql/data/openmetrics.js';
 import { readInput } from '../../../base/input.js';
 import { checkExpr } from '../../rules/engine.js';
-import { readRuleFile } from '../../rules/read.js';
+import { readRuleFiles } from '../../rules/read.js';
 import type { Target } from '../model.js';
 import { fetchOverHttp, Scraper } from '../scraper.js';
 import { AlertSender } from './alert-sender.js';
@@ -52,7 +52,7 @@ export async function startServing(
     resendMs: durationFlag('--resend-delay', flags.resendDelay),
   };
   const store = storeOf(flags);
-  const groups = flags.rules.flatMap((file) => readRuleFile(file, { checkExpr }));
+  const groups = readRuleFiles(flags.rules, { checkExpr });
   const targets = flags.scrape.map(targetOf);
   const externalLabels = Object.fromEntries(flags.externalLabel.map(labelOf));
   for (const url of flags.alertmanager) httpUrl('--alertmanager', url);
