@@ -24,7 +24,8 @@ FROM ${NODE_IMAGE}
 LABEL org.opencontainers.image.title="firedrill" \
   org.opencontainers.image.licenses="Apache-2.0" \
   org.opencontainers.image.description="Controller, injector and proxy of the Firedrill mesh"
-# proxy-init writes the pod's redirection with iptables, nft or legacy. A running mesh does not need npm.
+# proxy-init writes the pod's redirection with iptables, nft or legacy; the redirector enters pods with the base
+# image's nsenter. A running mesh does not need npm.
 RUN apt-get update && apt-get install -y --no-install-recommends iptables \
   && rm -rf /var/lib/apt/lists/* /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx \
     /usr/local/bin/corepack /opt/yarn-* /usr/local/include

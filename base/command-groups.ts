@@ -43,7 +43,12 @@ const groups: readonly (readonly [string, readonly string[]])[] = [
 ];
 
 /** Commands that only other programs start; help does not show them. */
-const internal: ReadonlySet<string> = new Set(['injector', 'proxy-init', '__complete']);
+const internal: ReadonlySet<string> = new Set([
+  'injector',
+  'redirector',
+  'proxy-init',
+  '__complete',
+]);
 
 /** Commands outside of the groups come last, under their own heading. */
 export function inGroups(program: Command): void {

@@ -52,6 +52,8 @@ export const annotations = {
   originalProbes: name('original-probes'),
   /** Set by the injector: the inbound ports that this pod's redirection excludes. */
   skippedInbound: name('skipped-inbound-ports'),
+  /** Set by the injector where the node's redirector writes the redirection: the ports that are left out, as JSON. */
+  redirection: name('redirection'),
   /** In explicit mode, the port to which peers connect. */
   inboundPort: name('inbound-port'),
 } as const;

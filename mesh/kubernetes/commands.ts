@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { registerCheck } from './check/check-command.js';
 import { registerReadiness } from './readiness/readiness-command.js';
-import { registerInject } from './inject/inject-commands.js';
+import { registerInject, registerRedirector } from './inject/inject-commands.js';
 import { registerProxyInit } from './inject/proxy-init.js';
 import { registerDiagnostics } from './diagnostics/diagnostics-command.js';
 import { registerProfile } from './profile/profile-command.js';
@@ -14,6 +14,7 @@ import { type LoadMonitoring, registerInstall } from './install/install-commands
 export function registerKubernetes(program: Command, monitoring: LoadMonitoring): void {
   registerInstall(program, monitoring);
   registerInject(program);
+  registerRedirector(program);
   registerProxyInit(program);
   registerCheck(program);
   registerObserve(program);

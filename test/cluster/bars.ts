@@ -1,8 +1,9 @@
 /**
  * `npm run bench:kubernetes -- [PART,… [TIMES]]` measures the mesh's cost and its guarantees on a real node. It needs
  * root, and about a quarter of an hour for all parts (starts, cost, changes, anchor, kills, nodes). TIMES repeats
- * changes and kills; `together`, named as well, lets the proxies of all pods start together with their apps. The
- * program prints the table of bench/results/kubernetes.md. The load comes from a meshed pod and goes to four others.
+ * changes and kills; `together`, named as well, lets the proxies of all pods start together with their apps, and
+ * `redirector` lets the node redirect. The program prints the table of bench/results/kubernetes.md. The load comes from
+ * a meshed pod and goes to four others.
  */
 import { execFileSync } from 'node:child_process';
 import { loadavg } from 'node:os';
@@ -206,7 +207,11 @@ async function main(): Promise<void> {
   try {
     const bars = new Bars(node);
     bars.row('the node is ready after', '-', seconds(performance.now() - began));
-    bars.row('install to available', '10 s', seconds(await installMesh(node)));
+    bars.row(
+      'install to available',
+      '10 s',
+      seconds(await installMesh(node, isNamed('redirector'))),
+    );
     const start = isNamed('together') ? 'together' : 'ordered';
     const annotations = {
       'mesh.firedrill.dev/inject': 'enabled',

@@ -68,6 +68,7 @@ export function productImage(folder: string, name: string): string {
   copyDependencies(join(root, 'app', 'node_modules'));
   addProgram(root, process.execPath, 'usr/local/bin/node');
   addProgram(root, '/bin/sh', 'bin/sh');
+  addProgram(root, '/usr/bin/nsenter', 'usr/bin/nsenter');
   for (const kind of ['nft', 'legacy']) {
     const multi = `/usr/sbin/xtables-${kind}-multi`;
     addProgram(root, multi, `usr/sbin/iptables-${kind}`);

@@ -9,16 +9,19 @@ import type { Node } from './node.js';
 export const image = 'firedrill/firedrill:test';
 
 /** Resolves when new pods are injected, to the milliseconds that the installation took without the image's import. */
-export async function installMesh(node: Node): Promise<number> {
+export async function installMesh(node: Node, redirector = false): Promise<number> {
   node.importImage(productImage(node.folder, image));
+  const defaults = defaultValues();
   const values = {
-    ...defaultValues(),
+    ...defaults,
+    redirector: { ...defaults.redirector, enabled: redirector },
     image,
     imagePullPolicy: 'Never' as const,
     monitoring: { enabled: true, operator: false, release: '', interval: '1s' },
   };
   const objects = manifests(values, '', monitoringParts())
     .filter((m) => m.when !== 'monitoring.operator')
+    .filter((m) => redirector || m.when !== 'redirector.enabled')
     .map((m) => m.object);
   const began = performance.now();
   await applyAll(node.api, objects, () => undefined);

@@ -12,6 +12,7 @@ import {
   preChecks,
 } from '../../mesh/kubernetes/check/cluster-checks.js';
 import { identityChecks } from '../../mesh/kubernetes/check/identity-checks.js';
+import { redirectionChecks } from '../../mesh/kubernetes/check/redirection-checks.js';
 import { scrapeChecks, whyNotScraped } from '../../mesh/kubernetes/check/scrape-checks.js';
 import { proxyChecks, whyNotReady } from '../../mesh/kubernetes/check/proxy-checks.js';
 import type { CheckResult } from '../../mesh/kubernetes/check/model.js';
@@ -213,6 +214,39 @@ needs('each fault is found by its check', async () => {
   expect(results.get('proxy-injected')?.reason).toContain('shop/bare');
 });
 
+needs('a namespace that refuses the redirection is named, until the nodes redirect', async () => {
+  const { admin } = cluster;
+  await admin.create({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: {
+      name: 'strict',
+      annotations: { 'mesh.firedrill.dev/inject': 'enabled' },
+      labels: { 'pod-security.kubernetes.io/enforce': 'baseline' },
+    },
+  });
+  const before = (await check()).results;
+  expect(before.get('pod-security')).toMatchObject({
+    result: 'warning',
+    reason: expect.stringMatching(/refused in strict$/),
+    fix: expect.stringContaining('redirector.enabled=true'),
+  });
+  expect(before.get('redirector-on-every-node')?.result).toBe('success');
+  const set = (enabled: boolean): Promise<{ code: number | null; out: string; err: string }> =>
+    cli('upgrade', '--set', `redirector.enabled=${enabled}`, '--apply', '--no-wait');
+  expect(await set(true)).toMatchObject({ code: 0, err: '' });
+  const after = (await check()).results;
+  expect(after.get('pod-security')?.result).toBe('success');
+  // This cluster has no controllers that would start the DaemonSet's pods.
+  expect(after.get('redirector-on-every-node')).toMatchObject({
+    result: 'error',
+    reason: expect.stringContaining('it is being created'),
+  });
+  const gone = await set(false);
+  expect(gone.out).toContain('daemonset/firedrill-redirector pruned');
+  expect(gone.out).toContain('serviceaccount/firedrill-redirector pruned');
+});
+
 test('no cluster is a failed check with what to do, in JSON too', async () => {
   const run = (file: string) =>
     new Promise<{ code: number | null; out: string }>((resolve) => {
@@ -303,6 +337,7 @@ test('every check is documented under its id', () => {
     ...apiChecks,
     ...preChecks,
     ...installedChecks,
+    ...redirectionChecks,
     ...identityChecks,
     ...scrapeChecks,
     ...proxyChecks,

@@ -552,6 +552,71 @@ test.each(['Bad_Name', 'a.b', '-a', 'a'.repeat(43)])(
   },
 );
 
+const withRedirector = injectOptionsOf({
+  ...defaultValues(),
+  redirector: { enabled: true },
+});
+const containersOf = ({ spec }: PodLike) => [...(spec.initContainers ?? []), ...spec.containers];
+
+test.each(['ordered', 'together'])(
+  "where the nodes redirect, a pod has nothing that Pod Security's restricted refuses (%s)",
+  (start) => {
+    const own = { [key('start')]: start, [key('skip-inbound-ports')]: '9000' };
+    const before = pod({}, own);
+    const result = injectPod(before, enabled, withRedirector);
+    if ('skipped' in result) throw new Error(result.message);
+    const added = containersOf(result.pod).filter((c) => c.name !== 'app');
+    expect(added).toMatchObject([
+      {
+        name: 'firedrill-proxy',
+        securityContext: {
+          runAsNonRoot: true,
+          runAsUser: 2102,
+          allowPrivilegeEscalation: false,
+          capabilities: { drop: ['ALL'] },
+          seccompProfile: { type: 'RuntimeDefault' },
+        },
+        lifecycle: { postStart: { exec: { command: expect.arrayContaining(['4191', '4140']) } } },
+      },
+    ]);
+    expect(JSON.stringify(added)).not.toMatch(/NET_ADMIN|SETUID/);
+    const text = result.pod.metadata.annotations?.[key('redirection')];
+    expect(JSON.parse(text ?? '')).toEqual({ skipInbound: '4191,9000', skipOutbound: '' });
+    expect(uninjectPod(result.pod)).toEqual(before);
+    const explicit = injectPod(pod({}, { [key('mode')]: 'explicit' }), enabled, withRedirector);
+    expect(JSON.stringify(explicit)).not.toContain(key('redirection'));
+  },
+);
+
+test.each([
+  ['restricted', {}, options, true],
+  ['baseline', {}, options, true],
+  ['baseline', { [key('start')]: 'together' }, options, true],
+  ['privileged', {}, options, false],
+  ['restricted', { [key('mode')]: 'explicit' }, options, false],
+  ['restricted', {}, withRedirector, false],
+])(
+  'Pod Security %s, %j: a pod that it will refuse gets a warning that names the cure',
+  (level, own, given, warned) => {
+    const review = {
+      apiVersion: 'admission.k8s.io/v1',
+      kind: 'AdmissionReview',
+      request: { uid: '1', namespace: 'shop', object: pod({}, own) as never },
+    };
+    const metadata = {
+      name: 'shop',
+      annotations: enabled.annotations,
+      labels: { 'pod-security.kubernetes.io/enforce': level },
+    };
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata };
+    const { answer, refusable } = answerInject(review, namespace, given);
+    expect(answer.response).toMatchObject({ allowed: true, patchType: 'JSONPatch' });
+    expect(answer.response.warnings).toEqual(warned ? [`firedrill: ${refusable}`] : undefined);
+    if (warned) expect(refusable).toContain(`'${level}'`);
+    if (warned) expect(refusable).toContain('redirector.enabled=true');
+  },
+);
+
 test('the image has what the pods run: every command of the injector and of install is a file of it', () => {
   const dockerfile = readFileSync(asset('Dockerfile'), 'utf8');
   expect(dockerfile).toMatch(/^WORKDIR \/app$/m);

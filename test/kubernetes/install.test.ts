@@ -371,13 +371,17 @@ test('the chart is what the code makes, and --ha is an overlay of values', () =>
 });
 
 testWith('helm')(
-  'helm renders the same objects as install: plain, and --ha with the Operator',
+  'helm renders the same objects as install: plain, and --ha with the Operator and the redirector',
   () => {
     const folder = mkdtempSync(join(tmpdir(), 'firedrill-chart-'));
     try {
       writeChart(folder, monitoringParts());
       for (const ha of [false, true]) {
-        const set = ['monitoring.operator=true', 'monitoring.release=kps'];
+        const set = [
+          'monitoring.operator=true',
+          'monitoring.release=kps',
+          'redirector.enabled=true',
+        ];
         const overlay = ha
           ? ['-f', join(folder, 'values-ha.yaml'), ...set.flatMap((s) => ['--set', s])]
           : [];
@@ -389,9 +393,10 @@ testWith('helm')(
           .filter((o) => o !== null);
         const chosen = ha ? readValues({ ha, set }) : readValues({});
         const own = manifests(chosen, '', monitoringParts())
-          .filter(({ when }) => ha || !/podDisruptionBudget|operator/.test(when ?? ''))
+          .filter(({ when }) => ha || !/podDisruptionBudget|operator|redirector/.test(when ?? ''))
           .map((m) => m.object)
-          .filter((o) => o.kind !== 'Namespace');
+          // Helm makes the release's own namespace.
+          .filter((o) => o.kind !== 'Namespace' || o.metadata.name !== 'firedrill');
         const byName = (list: AnyObject[]) =>
           Object.fromEntries(list.map((o) => [`${o.kind} ${o.metadata.name}`, parsedConfig(o)]));
         expect(byName(rendered)).toEqual(byName(own));

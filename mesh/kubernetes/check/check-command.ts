@@ -45,6 +45,7 @@ async function run(options: Options): Promise<void> {
   const { realClock } = await import('../../../base/clock.js');
   const { apiChecks, installedChecks, preChecks } = await import('./cluster-checks.js');
   const { identityChecks } = await import('./identity-checks.js');
+  const { redirectionChecks } = await import('./redirection-checks.js');
   const { proxyChecks } = await import('./proxy-checks.js');
   const { scrapeChecks } = await import('./scrape-checks.js');
   const { anyFailed, renderResults, runChecks } = await import('./run.js');
@@ -59,6 +60,7 @@ async function run(options: Options): Promise<void> {
     : [
         ...apiChecks,
         ...installedChecks,
+        ...redirectionChecks,
         ...identityChecks,
         ...scrapeChecks,
         ...(options.proxy ? proxyChecks : []),

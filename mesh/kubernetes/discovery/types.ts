@@ -59,6 +59,8 @@ export interface Pod extends KubeObject {
 export interface ContainerStatus {
   name: string;
   ready?: boolean;
+  /** Its `postStart` hook and its startup probe have passed. */
+  started?: boolean;
   restartCount?: number;
   state?: {
     waiting?: { reason?: string; message?: string };

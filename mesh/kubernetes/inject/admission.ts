@@ -2,6 +2,7 @@
 import type { AnyObject } from '../client/objects.js';
 import { annotations as ann } from '../annotations.js';
 import type { Namespace, PodSpec } from '../discovery/types.js';
+import { redirects } from './containers.js';
 import { injectPod, type InjectOptions, type PodLike, type Skipped } from './inject.js';
 import { problemsOfObject } from './validate.js';
 
@@ -39,6 +40,8 @@ interface PatchStep {
 export interface InjectAnswer {
   answer: AdmissionAnswer;
   skipped?: Skipped;
+  /** The reason why the API server will refuse the injected pod. */
+  refusable?: string;
 }
 
 export function answerInject(
@@ -65,7 +68,30 @@ export function answerInject(
   const answer = allow(review);
   answer.response.patchType = 'JSONPatch';
   answer.response.patch = Buffer.from(JSON.stringify(patchOf(pod, result.pod))).toString('base64');
-  return { answer };
+  const refusable = podSecurityProblem(result.pod, name, labels);
+  if (refusable === undefined) return { answer };
+  answer.response.warnings = [`firedrill: ${refusable}`];
+  return { answer, refusable };
+}
+
+/** The label of Pod Security admission, and the levels that allow no pod to write its own redirection. */
+export const podSecurityLabel = 'pod-security.kubernetes.io/enforce';
+export const strictLevels: readonly string[] = ['baseline', 'restricted'];
+
+function podSecurityProblem(
+  { spec }: PodLike,
+  namespace: string,
+  labels: Record<string, string> | undefined,
+): string | undefined {
+  const level = labels?.[podSecurityLabel] ?? '';
+  const all = [...(spec.initContainers ?? []), ...spec.containers];
+  const writer = all.find((c) => redirects(c));
+  if (!strictLevels.includes(level) || !writer) return undefined;
+  return (
+    `namespace ${namespace} enforces Pod Security '${level}', which refuses the capability NET_ADMIN of ` +
+    `${writer.name}: let the nodes redirect (firedrill upgrade --set redirector.enabled=true --apply), ` +
+    `or annotate ${ann.mode}: explicit`
+  );
 }
 
 /** Replaces whole lists, which is short, and correct regardless of other webhooks' changes. */

@@ -21,6 +21,7 @@ const schema = z.strictObject({
   nativeSidecar: z.boolean(),
   drainSeconds: z.int(),
   otlpUrl: z.string(),
+  redirector: z.boolean(),
   resources: z.strictObject({
     requests: z.strictObject({ cpu: z.string(), memory: z.string() }),
     limits: z.strictObject({ memory: z.string() }),
@@ -28,7 +29,9 @@ const schema = z.strictObject({
 });
 
 export function injectOptionsOf(
-  values: Pick<Values, 'namespace' | 'trustDomain' | 'image' | 'proxy'>,
+  values: Pick<Values, 'namespace' | 'trustDomain' | 'image' | 'proxy'> & {
+    redirector: { enabled: boolean };
+  },
 ): Omit<InjectOptions, 'trustAnchors'> {
   const { nativeSidecar, drainSeconds, otlpUrl, resources } = values.proxy;
   return {
@@ -39,6 +42,7 @@ export function injectOptionsOf(
     controllerAddress: `${names.controller}.${values.namespace}.svc:${ports.controllerGrpc}`,
     nativeSidecar,
     drainSeconds,
+    redirector: values.redirector.enabled,
     otlpUrl: otlpUrl === '' ? undefined : otlpUrl,
     resources: {
       cpuRequest: resources.requests.cpu,
@@ -70,7 +74,11 @@ export async function runInjector(file: string, kubeconfig: string | undefined):
       trustAnchorsConfigMap: names.bundle,
       certificateLifetimeMs: weekMs,
       replica: hostname(),
-      inject: injectOptionsOf({ ...config, proxy: config }),
+      inject: injectOptionsOf({
+        ...config,
+        proxy: config,
+        redirector: { enabled: config.redirector },
+      }),
     },
     log,
   );

@@ -6,6 +6,13 @@ import type { InjectOptions } from './inject.js';
 import { proxyUserId } from './redirection.js';
 import { initResources, proxyResources } from './resources.js';
 
+/** Whether a container of the injector writes its pod's redirection. */
+export const redirects = ({ name, command }: Container): boolean =>
+  [initContainer, proxyContainer].includes(name) &&
+  ((command as string[] | undefined) ?? []).includes(initProgram);
+
+type Read = (key: string) => string | undefined;
+
 export const configFolder = '/etc/firedrill/config';
 export const stateFolder = '/var/lib/firedrill';
 export const tokenFolder = '/var/run/secrets/firedrill';
@@ -19,11 +26,11 @@ const initProgram = '/app/dist/mesh/kubernetes/inject/init.js';
  * log of the proxy until the hook ends; so the hook of a sidecar gives up soon, and the kubelet restarts the proxy, if
  * the proxy does not become ready.
  */
-const awaitHook = (seconds: number): object => ({
-  exec: {
-    command: ['node', '/app/dist/mesh/proxy/await.js', String(ports.admin), String(seconds)],
-  },
-});
+const awaitHook = (seconds: number, { redirector }: InjectOptions): object => {
+  const command = ['node', '/app/dist/mesh/proxy/await.js', String(ports.admin), String(seconds)];
+  // The outbound side listens on loopback only, so that its port at the pod's address answers only if redirected.
+  return { exec: { command: redirector ? [...command, String(ports.outbound)] : command } };
+};
 const sidecarWaitSeconds = 30;
 /**
  * After a failed hook of an ordinary container the kubelet starts the other containers anyway, so this wait is longer.
@@ -36,7 +43,7 @@ const holdHook = { exec: { command: ['node', '/app/dist/mesh/kubernetes/inject/h
 const probe = (path: string): unknown => ({ httpGet: { path, port: ports.admin } });
 
 export function proxyContainerOf(
-  read: (key: string) => string | undefined,
+  read: Read,
   options: InjectOptions,
   isSidecar: boolean,
 ): Container {
@@ -52,8 +59,8 @@ export function proxyContainerOf(
     livenessProbe: { ...(probe('/live') as object), initialDelaySeconds: 10 },
     readinessProbe: { ...(probe('/ready') as object), periodSeconds: 5 },
     lifecycle: isSidecar
-      ? { postStart: awaitHook(sidecarWaitSeconds) }
-      : { postStart: awaitHook(containerWaitSeconds), preStop: holdHook },
+      ? { postStart: awaitHook(sidecarWaitSeconds, options) }
+      : { postStart: awaitHook(containerWaitSeconds, options), preStop: holdHook },
     resources: proxyResources(read, options.resources),
     securityContext: {
       runAsUser: proxyUserId,
@@ -77,10 +84,7 @@ export function proxyContainerOf(
  * kubelet. The proxy begins as root with the necessary capabilities, and permanently gives up all of them before it
  * reads any external input.
  */
-export function redirectingProxyOf(
-  read: (key: string) => string | undefined,
-  options: InjectOptions,
-): Container {
+export function redirectingProxyOf(read: Read, options: InjectOptions): Container {
   const proxy = proxyContainerOf(read, options, false);
   return {
     ...proxy,
@@ -95,10 +99,7 @@ export function redirectingProxyOf(
   };
 }
 
-export function initContainerOf(
-  read: (key: string) => string | undefined,
-  options: InjectOptions,
-): Container {
+export function initContainerOf(read: Read, options: InjectOptions): Container {
   return {
     name: initContainer,
     image: read(annotations.proxyImage) ?? options.image,
@@ -116,9 +117,20 @@ export function initContainerOf(
   };
 }
 
-function redirectionFlags(read: (key: string) => string | undefined): string[] {
+/** The value of the annotation that the node's redirector reads. */
+export const redirectionText = (read: Read): string => JSON.stringify(skippedPorts(read));
+
+function skippedPorts(read: Read): { skipInbound: string; skipOutbound: string } {
   const skip = (key: string, always: readonly number[]): string =>
     [...new Set([...always, ...(parsePorts(read(key) ?? '') ?? [])])].join(',');
+  return {
+    skipInbound: skip(annotations.skipInboundPorts, [ports.admin]),
+    skipOutbound: skip(annotations.skipOutboundPorts, []),
+  };
+}
+
+function redirectionFlags(read: Read): string[] {
+  const { skipInbound, skipOutbound } = skippedPorts(read);
   return [
     '--inbound-port',
     String(ports.inbound),
@@ -127,9 +139,7 @@ function redirectionFlags(read: (key: string) => string | undefined): string[] {
     '--proxy-uid',
     String(proxyUserId),
     '--skip-inbound-ports',
-    skip(annotations.skipInboundPorts, [ports.admin]),
-    ...(read(annotations.skipOutboundPorts)
-      ? ['--skip-outbound-ports', skip(annotations.skipOutboundPorts, [])]
-      : []),
+    skipInbound,
+    ...(skipOutbound === '' ? [] : ['--skip-outbound-ports', skipOutbound]),
   ];
 }

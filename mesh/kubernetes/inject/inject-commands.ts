@@ -8,6 +8,7 @@ interface InjectFlags {
   trustDomain: string;
   trustAnchors?: string;
   nativeSidecar: boolean;
+  redirector?: boolean;
 }
 
 export function registerInject(program: Command): void {
@@ -23,6 +24,7 @@ export function registerInject(program: Command): void {
       "the mesh's trust bundle, PEM; absent: ConfigMap firedrill-trust-anchors of the pod's namespace",
     )
     .option('--no-native-sidecar', 'an ordinary container, for Kubernetes before 1.29')
+    .option('--redirector', 'no init container: the nodes have the redirector (redirector.enabled)')
     .addHelpText(
       'after',
       `
@@ -44,7 +46,7 @@ What was injected or skipped, and why, is said on standard error. Injecting twic
       values.proxy = { ...values.proxy, nativeSidecar: flags.nativeSidecar };
       const { injectOptionsOf } = await import('./config.js');
       const options = {
-        ...injectOptionsOf(values),
+        ...injectOptionsOf({ ...values, redirector: { enabled: flags.redirector ?? false } }),
         ...(flags.trustAnchors ? { trustAnchors: readInput(flags.trustAnchors) } : {}),
       };
       print(injectYaml(inputName(file), readInput(file), options));
@@ -72,6 +74,19 @@ What was injected or skipped, and why, is said on standard error. Injecting twic
     .action(async (flags: { config: string; kubeconfig?: string }) => {
       const { runInjector } = await import('./config.js');
       await runInjector(flags.config, flags.kubeconfig);
+    });
+}
+
+export function registerRedirector(program: Command): void {
+  program
+    .command('redirector')
+    .description("Redirect the traffic of a node's pods (run by a DaemonSet of firedrill install)")
+    .requiredOption('--node <name>', "the node's name in the cluster")
+    .option('--kubeconfig <file>', "default: the pod's own account")
+    .addHelpText('after', '\nExample:\n  firedrill redirector --node "$NODE_NAME"')
+    .action(async ({ node, kubeconfig }: { node: string; kubeconfig?: string }) => {
+      const { runRedirector } = await import('./redirector.js');
+      await runRedirector(node, kubeconfig);
     });
 }
 

@@ -22,6 +22,7 @@ import {
   initContainerOf,
   proxyContainerOf,
   redirectingProxyOf,
+  redirectionText,
   stateFolder,
   tokenFolder,
 } from './containers.js';
@@ -42,6 +43,8 @@ export interface InjectOptions {
   resources: { cpuRequest: string; memoryRequest: string; memoryLimit: string; cpuLimit?: string };
   drainSeconds: number;
   otlpUrl?: string | undefined;
+  /** Every node has a redirector: pods need no init container and no capability. */
+  redirector: boolean;
 }
 
 /** The reason for an unchanged pod: the Event's reason, and a sentence. */
@@ -118,6 +121,9 @@ export function injectPod<P extends PodLike>(
     // The effective value, independent of later changes in the namespace: it tells peers the plaintext ports.
     ...(skipInbound === undefined ? {} : { [annotations.skippedInbound]: skipInbound }),
     ...(options.trustAnchors ? { [annotations.trustAnchors]: options.trustAnchors } : {}),
+    ...(explicit || !options.redirector
+      ? {}
+      : { [annotations.redirection]: redirectionText(read) }),
     ...(explicit
       ? { [annotations.mode]: 'explicit', [annotations.inboundPort]: String(ports.inbound) }
       : {}),
@@ -137,7 +143,8 @@ function addContainers(
 ): void {
   const inits = spec.initContainers ?? [];
   // The redirection comes first: other init containers' traffic must already pass the proxy if it runs beside them.
-  const before = explicit || start === 'together' ? [] : [initContainerOf(read, options)];
+  const isOutside = explicit || options.redirector;
+  const before = isOutside || start === 'together' ? [] : [initContainerOf(read, options)];
   if (start === 'native') {
     const proxy = proxyContainerOf(read, options, true);
     spec.initContainers = [...before, { ...proxy, restartPolicy: 'Always' }, ...inits];
@@ -145,7 +152,7 @@ function addContainers(
   }
   if (before.length > 0) spec.initContainers = [...inits, ...before];
   const proxy =
-    start === 'together' && !explicit
+    start === 'together' && !isOutside
       ? redirectingProxyOf(read, options)
       : proxyContainerOf(read, options, false);
   // Containers start in order, each when the previous one has started and its hook is done. They end together, except
@@ -177,7 +184,7 @@ function startOf(
     initContainers.length === 0 &&
     restartPolicy === 'Always' &&
     !isOfJob(pod) &&
-    !containers.every(isRoot);
+    (options.redirector || !containers.every(isRoot));
   return fits ? 'together' : asSidecar ? 'native' : 'container';
 }
 
@@ -203,6 +210,7 @@ export function uninjectPod<P extends PodLike>(pod: P): P {
     annotations.proxyConfig,
     annotations.trustAnchors,
     annotations.inboundPort,
+    annotations.redirection,
   ]) {
     delete made.metadata.annotations?.[key];
   }

@@ -88,13 +88,13 @@ export async function startInjector(
   const inject = async (review: AdmissionReview): Promise<AdmissionAnswer> => {
     const where = review.request.namespace ?? 'default';
     const inForce = { ...options.inject, trustAnchors: trustAnchors() };
-    const { answer, skipped } = answerInject(review, await lookup(where), inForce);
+    const { answer, skipped, refusable } = answerInject(review, await lookup(where), inForce);
     const target = review.request.object && eventTarget(review.request.object, where);
-    if (skipped && target && !review.request.dryRun && toldReasons.has(skipped.skipped)) {
-      recordEvent(api, clock, target, options.replica, eventOf(skipped)).catch((error: unknown) =>
+    const told = refusable === undefined ? skipped && eventOf(skipped) : refusalOf(refusable);
+    if (told && target && !review.request.dryRun)
+      recordEvent(api, clock, target, options.replica, told).catch((error: unknown) =>
         log(`event: ${messageOf(error)}`),
       );
-    }
     return answer;
   };
   /** The reason to be unready: the API server would not trust this server, and pods would start without a proxy. */
@@ -128,11 +128,21 @@ export async function startInjector(
   };
 }
 
-const eventOf = ({ skipped, message }: Skipped): EventText => ({
-  type: skipped === 'Disabled' ? 'Normal' : 'Warning',
-  reason: `InjectionSkipped${skipped}`,
+function eventOf({ skipped, message }: Skipped): EventText | undefined {
+  if (!toldReasons.has(skipped)) return undefined;
+  return {
+    type: skipped === 'Disabled' ? 'Normal' : 'Warning',
+    reason: `InjectionSkipped${skipped}`,
+    action: 'Inject',
+    note: `no proxy was injected: ${message}`.slice(0, 1000),
+  };
+}
+
+const refusalOf = (problem: string): EventText => ({
+  type: 'Warning',
+  reason: 'InjectionForbidden',
   action: 'Inject',
-  note: `no proxy was injected: ${message}`.slice(0, 1000),
+  note: problem.slice(0, 1000),
 });
 
 function webhookServer(

@@ -64,14 +64,15 @@ function ranges(list: readonly number[]): string[] {
   return made.map(([from, to]) => (from === to ? String(from) : `${from}:${to}`));
 }
 
-export function applyRedirection(redirection: Redirection): void {
+/** `within`: the words before each command, such as those of nsenter. Throws a UserError if no iptables accepts it. */
+export function applyRedirection(redirection: Redirection, within: readonly string[] = []): void {
   try {
     putRules((holds) => {
       const jumped = jumps.filter(({ from, to }) =>
         holds(['-t', 'nat', '-C', from, '-p', 'tcp', '-j', to]),
       );
       return redirectRules(redirection, new Set(jumped.map(({ to }) => to)));
-    });
+    }, within);
   } catch (error) {
     throw new UserError(
       {

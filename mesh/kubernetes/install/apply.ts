@@ -7,7 +7,7 @@ import { annotations, labels } from '../annotations.js';
 import type { Pod } from '../discovery/types.js';
 import { isMeshed } from '../discovery/workload.js';
 import { proveInjection } from './injection-proof.js';
-import { names } from './names.js';
+import { names, nodeNamespaceOf } from './names.js';
 
 const manager = 'firedrill-install';
 
@@ -52,6 +52,23 @@ interface Conditioned extends AnyObject {
   status?: { conditions?: { type: string; status: string; message?: string }[] };
 }
 
+interface PerNode extends AnyObject {
+  status?: {
+    desiredNumberScheduled: number;
+    numberAvailable?: number;
+    observedGeneration?: number;
+  };
+}
+
+/** The reason why a DaemonSet is not on every node. */
+export function unreadyNodes(found: PerNode | undefined): string | undefined {
+  if (!found) return 'it does not exist';
+  const { status, metadata } = found;
+  if (!status || status.observedGeneration !== metadata.generation) return 'it is being created';
+  const { desiredNumberScheduled: all, numberAvailable = 0 } = status;
+  return numberAvailable < all ? `available on ${numberAvailable} of ${all} nodes` : undefined;
+}
+
 const holds = (object: Conditioned | undefined, type: string): boolean =>
   object?.status?.conditions?.some((c) => c.type === type && c.status === 'True') ?? false;
 
@@ -66,8 +83,8 @@ async function established(api: KubeApi, crds: readonly string[]): Promise<void>
 }
 
 /**
- * Waits until every Deployment is available, and the API server has its pods injected if `objects` include the
- * injector. Throws a UserError with the missing parts. Returns the reason if injection could not be proven.
+ * Waits until every Deployment and DaemonSet is available, and the API server has its pods injected if `objects`
+ * include the injector. Throws a UserError with the missing parts. Returns the reason if injection could not be proven.
  */
 export async function waitAvailable(
   api: KubeApi,
@@ -75,6 +92,7 @@ export async function waitAvailable(
   withinMs: number,
 ): Promise<string | undefined> {
   const deployments = objects.filter((o) => o.kind === 'Deployment');
+  const daemonSets = objects.filter((o) => o.kind === 'DaemonSet');
   const injects = objects.some((o) => o.kind === 'MutatingWebhookConfiguration');
   let unproven: string | undefined;
   await waitFor(withinMs, async () => {
@@ -85,6 +103,12 @@ export async function waitAvailable(
         metadata.name,
       );
       if (!holds(found, 'Available')) return `Deployment ${metadata.name} is not available`;
+    }
+    for (const { metadata } of daemonSets) {
+      const { DaemonSet } = resources;
+      const found = await api.find<PerNode>(DaemonSet, metadata.namespace, metadata.name);
+      const reason = unreadyNodes(found);
+      if (reason !== undefined) return `DaemonSet ${metadata.name}: ${reason}`;
     }
     const proof = injects ? await proveInjection(api) : undefined;
     if (proof?.state === 'missing') return proof.reason;
@@ -113,6 +137,7 @@ const removable: readonly Kind[] = [
   'ValidatingWebhookConfiguration',
   'PodDisruptionBudget',
   'Deployment',
+  'DaemonSet',
   'Service',
   'NetworkPolicy',
   'ConfigMap',
@@ -129,7 +154,7 @@ const removable: readonly Kind[] = [
 ];
 
 /**
- * Existing objects of this installation: by its own label, and for namespaced objects only in its own namespace. A
+ * Existing objects of this installation: by its own label, and for namespaced objects only in its own namespaces. A
  * common label such as part-of is used by others too, and proves nothing.
  */
 export async function installedObjects(api: KubeApi, namespace: string): Promise<AnyObject[]> {
@@ -137,11 +162,11 @@ export async function installedObjects(api: KubeApi, namespace: string): Promise
   for (const kind of removable) {
     const { namespaced } = resources[kind];
     try {
-      const page = await api.list(resources[kind], {
-        labelSelector: `${labels.installation}=${namespace}`,
-        ...(namespaced ? { namespace } : {}),
-      });
-      found.push(...page.items.filter((o) => !isShared(o)));
+      for (const where of namespaced ? [namespace, nodeNamespaceOf(namespace)] : [undefined]) {
+        const labelSelector = `${labels.installation}=${namespace}`;
+        const { items } = await api.list(resources[kind], { labelSelector, namespace: where });
+        found.push(...items.filter((o) => !isShared(o)));
+      }
     } catch (error) {
       // Another project's kind, which is not installed here.
       if (!isStatus(error, 404)) throw error;

@@ -51,8 +51,8 @@ export function chartFiles(monitoring: MonitoringParts): Map<string, string> {
     '',
     monitoring,
   )) {
-    // Helm creates the namespace itself (--create-namespace).
-    if (object.kind === 'Namespace') continue;
+    // Helm creates the release's namespace itself (--create-namespace).
+    if (object.kind === 'Namespace' && when === undefined) continue;
     const text = toTemplate(stringify(object, { lineWidth: 0 }));
     const wrapped = when ? `{{- if .Values.${when} }}\n${text}{{- end }}\n` : text;
     const kebab = object.kind.replace(/(?<!^)[A-Z]/g, (c) => `-${c}`).toLowerCase();

@@ -9,6 +9,7 @@ import { webhookObjects } from './webhooks.js';
 import { type MonitoringParts, monitoringObjects } from './monitoring.js';
 import { controllerIdentityOf, names } from './names.js';
 import { rbacObjects } from './rbac.js';
+import { redirectorObjects } from './redirector.js';
 import type { Values } from './values.js';
 
 /** An object, and the boolean value on which it depends (`networkPolicy.enabled`), if any. */
@@ -46,6 +47,8 @@ export function manifests(values: Values, revision = '', parts?: MonitoringParts
       configMap(namespace, names.bundle),
     ].map((object) => finish({ object }, 0, namespace)),
     ...(parts ? monitoringObjects(values, parts) : []).map((m) => finish(m, 0, namespace)),
+    // Before the injector, whose pods then rely on it.
+    ...redirectorObjects(values).map((m) => finish(m, 0, namespace)),
     ...[...controllerObjects(values, ''), ...injectorObjects(values)].map((m) =>
       finish(m, 1, namespace),
     ),
@@ -178,6 +181,7 @@ function injectorObjects(values: Values): Manifest[] {
     nativeSidecar: values.proxy.nativeSidecar,
     drainSeconds: values.proxy.drainSeconds,
     otlpUrl: values.proxy.otlpUrl,
+    redirector: values.redirector.enabled,
     resources: values.proxy.resources,
   };
   return [

@@ -4,6 +4,7 @@ import { identityName } from '../../identity/names.js';
 export const names = {
   controller: 'firedrill-controller',
   injector: 'firedrill-injector',
+  redirector: 'firedrill-redirector',
   issuerSecret: 'firedrill-identity-issuer',
   webhookSecret: 'firedrill-webhook-tls',
   bundle: 'firedrill-trust-anchors',
@@ -11,6 +12,9 @@ export const names = {
   mutatingWebhook: 'firedrill-injector',
   validatingWebhook: 'firedrill-validator',
 } as const;
+
+/** The redirector's own namespace, because its pods need rights that the control plane's namespace refuses. */
+export const nodeNamespaceOf = (namespace: string): string => `${namespace}-node`;
 
 /** The identity of every revision's controller: to the proxies, the revisions are one control plane. */
 export const controllerIdentityOf = (namespace: string, trustDomain: string): string =>

@@ -32,6 +32,8 @@ const valuesSchema = z.strictObject({
     otlpUrl: z.string(),
     resources,
   }),
+  /** Redirects pods' traffic from outside, by a DaemonSet, so that pods pass Pod Security's `restricted`. */
+  redirector: z.strictObject({ enabled: z.boolean(), resources }),
   identity: z.strictObject({ certificateLifetime: z.string() }),
   monitoring: z.strictObject({
     /** A scrape configuration, rules and dashboards as ConfigMaps. */
@@ -79,6 +81,7 @@ export const defaultValues = (): Values => ({
     // Measured on a node: idle 1 millicore and 16 MiB; at 100 requests per second 40 millicores and 26 MiB.
     resources: container('10m', '32Mi', '150Mi'),
   },
+  redirector: { enabled: false, resources: container('10m', '64Mi', '150Mi') },
   identity: { certificateLifetime: '24h' },
   // Measured on a node: 109 series for each proxy with one route.
   monitoring: { enabled: true, operator: false, release: '', interval: '15s' },
