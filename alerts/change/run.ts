@@ -15,7 +15,7 @@ import type { BacktestFlags } from '../proof/backtest/flags.js';
 import { historyFrom } from '../proof/backtest/history.js';
 import { readStory } from '../proof/backtest/incidents.js';
 import type { AskRange } from '../proof/backtest/measure.js';
-import { recordRules } from '../proof/backtest/rules.js';
+import { recordRules } from '../proof/backtest/record.js';
 import { QueryEngine } from '../rules/engine.js';
 import { type ChangeReport, compare } from './compare.js';
 import { readSide, type Side } from './side.js';

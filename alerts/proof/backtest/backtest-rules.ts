@@ -6,7 +6,8 @@ import { readRuleFiles } from '../../rules/read.js';
 import type { BacktestFlags } from './flags.js';
 import { hasFiles, historyFrom } from './history.js';
 import { readStory } from './incidents.js';
-import { alertRules, recordRules } from './rules.js';
+import { recordRules } from './record.js';
+import { alertRules } from './rules.js';
 import { rulesComplaints, rulesText, scoreRules } from './rules-score.js';
 
 export async function backtestRules(

@@ -1,9 +1,7 @@
-/** Evaluates any rules over measured history: first the recording rules, then the firings of each alert. */
-import { type Problem, UserError } from '../../../base/errors.js';
-import { Labels, type MemoryStore, metricNameLabel } from '../../../slo/promql/index.js';
-import type { AlertingRule, RecordingRule } from '../../../slo/index.js';
-import type { ReadGroup, ReadRule } from '../../rules/read.js';
-import { selectorsOf } from '../unit/witness.js';
+/** The firings of any alerts over measured history. */
+import { Labels, metricNameLabel } from '../../../slo/promql/index.js';
+import type { AlertingRule } from '../../../slo/index.js';
+import type { ReadGroup } from '../../rules/read.js';
 import { type Interval, intervalsOf } from './firings.js';
 import type { AskRange, RangeSeries, Span } from './measure.js';
 
@@ -31,64 +29,6 @@ export function severityOf(
   const { severity = '' } = labels;
   if (/^(page|critical|error)$/.test(severity)) return 'page';
   return /^(ticket|warning|warn)$/.test(severity) ? 'ticket' : undefined;
-}
-
-/** Evaluates recording rules into the store, each after the rules that it reads. */
-export async function recordRules(
-  groups: readonly ReadGroup[],
-  store: MemoryStore,
-  ask: AskRange,
-  span: Span,
-): Promise<void> {
-  for (const rule of inOrder(groups)) {
-    const series = await ask(rule.expr, span.startMs, span.endMs - span.stepMs, span.stepMs);
-    for (const one of series) {
-      const labels = Labels.of({ ...one.labels, [metricNameLabel]: rule.record, ...rule.labels });
-      const target = store.series(labels);
-      let nextMs: number | undefined;
-      for (const [timeMs, value] of one.points) {
-        // The rule had no result in between, so the series gets a stale marker there, as from an evaluator.
-        if (nextMs !== undefined && timeMs > nextMs) target.appendStale(nextMs);
-        target.append(timeMs, value);
-        nextMs = timeMs + span.stepMs;
-      }
-      if (nextMs !== undefined && nextMs < span.endMs) target.appendStale(nextMs);
-    }
-  }
-}
-
-/** Puts each rule after the rules that it reads; rules that read each other are an error. */
-function inOrder(groups: readonly ReadGroup[]): RecordingRule[] {
-  const all = groups.flatMap((g) => g.rules).filter((r) => r.rule.kind === 'record');
-  const byName = new Map<string, ReadRule[]>();
-  for (const read of all) {
-    const name = (read.rule as RecordingRule).record;
-    const known = byName.get(name);
-    if (known) known.push(read);
-    else byName.set(name, [read]);
-  }
-  const done = new Set<ReadRule>();
-  const open = new Set<ReadRule>();
-  const ordered: RecordingRule[] = [];
-  const problems: Problem[] = [];
-  const visit = (read: ReadRule): void => {
-    if (done.has(read)) return;
-    if (open.has(read)) {
-      problems.push({ place: read.place, message: 'the rule reads itself, directly or by others' });
-      return;
-    }
-    open.add(read);
-    for (const matchers of selectorsOf(read.rule.expr)) {
-      const name = matchers.find((m) => m.name === metricNameLabel && m.op === '=')?.value ?? '';
-      for (const other of byName.get(name) ?? []) visit(other);
-    }
-    open.delete(read);
-    done.add(read);
-    ordered.push(read.rule as RecordingRule);
-  };
-  for (const read of all) visit(read);
-  if (problems.length > 0) throw new UserError(problems);
-  return ordered;
 }
 
 export async function alertRules(
