@@ -117,6 +117,11 @@ describe('asked', () => {
       data: ['a'],
       warnings: ['results truncated due to limit'],
     });
+    expect(await ask(url, 'query?query=level&limit=1')).toMatchObject({
+      data: { result: [{ metric: a }] },
+      warnings: ['results truncated due to limit'],
+    });
+    expect(await ask(url, 'query?query=level&limit=2')).not.toHaveProperty('warnings');
     const form = await fetch(`${url}/api/v1/query`, {
       method: 'POST',
       body: new URLSearchParams({ query: 'scalar(level{job="b"})', time: String(at) }),
@@ -140,6 +145,14 @@ describe('asked', () => {
     ['query_range?query=up&start=0&end=1&step=0', 400, 'bad_data', 'zero or negative'],
     ['query_range?query=up&start=0&end=99999&step=1', 400, 'bad_data', '11,000 points'],
     ['query?query=level*on()group_left()level', 422, 'execution', 'many-to-many'],
+    ['query_range?query=level[5m]&start=0&end=10&step=1', 400, 'bad_data', 'range vector'],
+    ['query_range?query=level&start=0&end=10&step=1e30', 400, 'bad_data', 'step'],
+    ['query?query=1&time=9e99', 400, 'bad_data', 'time'],
+    ['query?query=1&timeout=soon', 400, 'bad_data', 'timeout'],
+    ['query?query=1&timeout=-1', 400, 'bad_data', 'must be positive'],
+    ['rules?type=recording', 400, 'bad_data', 'not supported value'],
+    ['rules?exclude_alerts=no', 400, 'bad_data', 'exclude_alerts'],
+    ['rules?match[]=x{', 400, 'bad_data', 'parse error'],
     ['series', 400, 'bad_data', 'no match[]'],
     ['label/%ZZ/values', 400, 'bad_data', 'no encoded name'],
     ['nothing', 404, 'not_found', 'not answered here'],
@@ -192,6 +205,26 @@ describe('bounded', () => {
     const sent = await fetch(`${url}/api/v1/write`, { method: 'POST', body: body });
     expect(sent.status).toBe(status);
     expect((await fetch(`${url}/-/ready`)).status).toBe(200);
+  });
+
+  test('samples of the future, unclear labels and other encodings are refused, the rest is kept', async () => {
+    const url = await start();
+    const answer = await write(
+      url,
+      level('a', [startMs, 1], [startMs + 601_000, 2]),
+      { labels: { __name__: 'level', '': 'x' }, samples: [[startMs, 3]] },
+      level('b', [startMs, 4]),
+    );
+    expect([answer.status, await answer.text()]).toEqual([
+      400,
+      expect.stringMatching(/1 samples too far in the future; 1 series with an empty/),
+    ]);
+    expect(await ask(url, 'query?query=count(level)')).toMatchObject({
+      data: { result: [{ value: [startMs / 1000, '2'] }] },
+    });
+    const headers = { 'content-encoding': 'gzip' };
+    const gzip = await fetch(`${url}/api/v1/write`, { method: 'POST', headers, body: 'x' });
+    expect(gzip.status).toBe(415);
   });
 
   test('remote write 2.0 is refused by name, and so is what is too old', async () => {
@@ -289,6 +322,9 @@ describe('rules and alerts', () => {
     expect(broken).toMatchObject({ health: 'err' });
     expect(broken!.lastError).toContain('found duplicate series');
     expect(said.join('\n')).toContain('levels: Broken: found duplicate series');
+    const pages = (await ask(url, 'rules?type=ALERT&match[]={severity="page"}')).data;
+    expect(pages).toMatchObject({ groups: [{ rules: [{ name: 'High' }] }] });
+    expect((await ask(url, 'rules?match[]={severity="ticket"}')).data).toEqual({ groups: [] });
     const one = (await ask(url, 'rules?type=alert&rule_name[]=High')).data as typeof data;
     expect(one.groups[0]!.rules).toHaveLength(1);
     expect(await ask(url, 'query?query=ALERTS{alertstate="firing"}')).toMatchObject({

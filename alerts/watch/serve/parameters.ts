@@ -27,6 +27,9 @@ const numeric = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 /** RFC 3339 as Go reads it: `2026-05-01T12:00:00.5+02:00`. */
 const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
+/** The largest time of a Date, in both directions. */
+const timeMaxMs = 8.64e15;
+
 /** Reads seconds since the epoch or RFC 3339; returns milliseconds. */
 export function timeOf(query: URLSearchParams, name: string, otherwise?: number): number {
   const text = query.get(name) ?? '';
@@ -36,7 +39,7 @@ export function timeOf(query: URLSearchParams, name: string, otherwise?: number)
     : rfc3339.test(text)
       ? Date.parse(text)
       : NaN;
-  if (Number.isFinite(ms)) return ms;
+  if (Math.abs(ms) <= timeMaxMs) return ms;
   throw badData(name, `cannot parse ${JSON.stringify(text)} to a valid timestamp`);
 }
 
@@ -44,8 +47,22 @@ export function timeOf(query: URLSearchParams, name: string, otherwise?: number)
 export function durationOf(query: URLSearchParams, name: string): number {
   const text = query.get(name) ?? '';
   const ms = numeric.test(text) ? Math.round(Number(text) * 1000) : parseDurationMs(text);
-  if (ms !== undefined && Number.isFinite(ms)) return ms;
+  if (ms !== undefined && Math.abs(ms) <= timeMaxMs) return ms;
   throw badData(name, `cannot parse ${JSON.stringify(text)} to a valid duration`);
+}
+
+/** Checks the time that a query may take; the server has its own bounds of samples and points. */
+export function checkTimeout(query: URLSearchParams): void {
+  if ((query.get('timeout') ?? '') === '' || durationOf(query, 'timeout') > 0) return;
+  throw badData('timeout', `timeout must be positive, got ${query.get('timeout')}`);
+}
+
+/** Reads a truth as Go does. */
+export function truthOf(query: URLSearchParams, name: string): boolean {
+  const text = query.get(name) ?? '';
+  if (/^(1|t|T|TRUE|true|True)$/.test(text)) return true;
+  if (/^(|0|f|F|FALSE|false|False)$/.test(text)) return false;
+  throw badData(name, `cannot parse ${JSON.stringify(text)} to true or false`);
 }
 
 /** Reads a limit; 0 means none. */

@@ -8,11 +8,14 @@ import {
   type MemoryStore,
   PromqlError,
   type Series,
+  typeOf,
 } from '../../../slo/promql/index.js';
+import { typeNames } from '../../../slo/promql/syntax/types.js';
 import { resultJson } from '../../../slo/promql/data/results.js';
 import {
   ApiError,
   badData,
+  checkTimeout,
   durationOf,
   limitOf,
   matchersOf,
@@ -58,15 +61,15 @@ export class QueryAnswers {
       evaluateInstant(expr, this.#store, timeMs, options),
     );
     const limit = limitOf(query);
-    const said = remarks(annotations, text);
-    if (limit === 0 || !('samples' in value || 'series' in value)) {
-      return { data: resultJson(value), ...said };
-    }
+    const found = 'samples' in value ? value.samples : 'series' in value ? value.series : [];
+    const isCut = limit !== 0 && found.length > limit;
+    const said = remarks(annotations, text, isCut);
+    if (!isCut) return { data: resultJson(value), ...said };
     const cut =
       'samples' in value
         ? { ...value, samples: value.samples.slice(0, limit) }
-        : { ...value, series: value.series.slice(0, limit) };
-    return { data: resultJson(cut), ...said };
+        : { ...value, series: found.slice(0, limit) };
+    return { data: resultJson(cut as typeof value), ...said };
   }
 
   range(query: URLSearchParams): Answer {
@@ -84,12 +87,19 @@ export class QueryAnswers {
     }
     const { text, expr } = queryOf(query);
     const options = this.#options(query);
+    const type = typeOf(expr);
+    if (type !== 'vector' && type !== 'scalar') {
+      const why = `invalid expression type "${typeNames[type]}" for range query`;
+      throw badData('query', `${why}, must be Scalar or instant Vector`);
+    }
     const { series, annotations } = evaluated(() =>
       evaluateRange(expr, this.#store, startMs, endMs, stepMs, options),
     );
     const limit = limitOf(query);
-    const kept = limit === 0 ? series : series.slice(0, limit);
-    return { data: resultJson({ type: 'range', series: kept }), ...remarks(annotations, text) };
+    const isCut = limit !== 0 && series.length > limit;
+    const kept = isCut ? series.slice(0, limit) : series;
+    const said = remarks(annotations, text, isCut);
+    return { data: resultJson({ type: 'range', series: kept }), ...said };
   }
 
   series(query: URLSearchParams): Answer {
@@ -128,6 +138,7 @@ export class QueryAnswers {
   }
 
   #options(query: URLSearchParams) {
+    checkTimeout(query);
     const lookback = query.get('lookback_delta') ?? '';
     return {
       ...this.#bounds,
@@ -145,19 +156,26 @@ function evaluated<T>(ask: () => T): T {
   }
 }
 
+const cutText = 'results truncated due to limit';
+
 function limited(all: readonly unknown[], query: URLSearchParams): Answer {
   const limit = limitOf(query);
   if (limit === 0 || all.length <= limit) return { data: all };
-  return { data: all.slice(0, limit), warnings: ['results truncated due to limit'] };
+  return { data: all.slice(0, limit), warnings: [cutText] };
 }
 
 /** Warnings and infos; at most as many of each as Prometheus returns. */
-function remarks(annotations: readonly Annotation[], text: string): Partial<Answer> {
+function remarks(
+  annotations: readonly Annotation[],
+  text: string,
+  isCut: boolean,
+): Partial<Answer> {
   const of = (severity: Annotation['severity']): string[] =>
     annotations
       .filter((a) => a.severity === severity)
       .slice(0, 10)
       .map((a) => annotationText(a, text));
-  const [warnings, infos] = [of('warning'), of('info')];
+  const warnings = [...of('warning'), ...(isCut ? [cutText] : [])];
+  const infos = of('info');
   return { ...(warnings.length > 0 ? { warnings } : {}), ...(infos.length > 0 ? { infos } : {}) };
 }

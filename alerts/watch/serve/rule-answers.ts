@@ -1,6 +1,9 @@
 /** Answers Prometheus's API for rules and alerts. */
+import type { Matcher } from '../../../slo/promql/index.js';
+import { matcherOf } from '../../../slo/promql/store/matcher.js';
 import type { Alert } from '../../rules/alerting.js';
 import type { ReadRule } from '../../rules/read.js';
+import { badData, matchersOf, truthOf } from './parameters.js';
 import type { Evaluated } from './rule-loop.js';
 
 /** Go's zero time, for an evaluation that never happened. */
@@ -36,17 +39,24 @@ export interface RuleFilter {
   names: readonly string[];
   groups: readonly string[];
   files: readonly string[];
+  /** Selectors of which a rule's labels must match one. */
+  matchers: readonly (readonly Matcher[])[];
   /** Whether to leave out the alerts. */
   bare: boolean;
 }
 
-export const filterOf = (query: URLSearchParams): RuleFilter => ({
-  type: query.get('type') ?? undefined,
-  names: query.getAll('rule_name[]'),
-  groups: query.getAll('rule_group[]'),
-  files: query.getAll('file[]'),
-  bare: query.get('exclude_alerts') === 'true',
-});
+export function filterOf(query: URLSearchParams): RuleFilter {
+  const type = (query.get('type') ?? '').toLowerCase();
+  if (!/^(|alert|record)$/.test(type)) throw badData('type', `not supported value "${type}"`);
+  return {
+    type: type === '' ? undefined : type,
+    names: query.getAll('rule_name[]'),
+    groups: query.getAll('rule_group[]'),
+    files: query.getAll('file[]'),
+    matchers: matchersOf(query),
+    bare: truthOf(query, 'exclude_alerts'),
+  };
+}
 
 export function rulesJson(groups: readonly Evaluated[], filter: RuleFilter): object {
   const within = (list: readonly string[], value: string): boolean =>
@@ -60,7 +70,11 @@ export function rulesJson(groups: readonly Evaluated[], filter: RuleFilter): obj
       .filter(({ rule }) => {
         const type = rule.kind === 'alert' ? 'alert' : 'record';
         const name = rule.kind === 'alert' ? rule.alert : rule.record;
-        return within(filter.names, name) && (filter.type === undefined || filter.type === type);
+        return (
+          within(filter.names, name) &&
+          (filter.type === undefined || filter.type === type) &&
+          matchesOne(filter.matchers, rule.labels)
+        );
       })
       .map((read) => ruleJson(evaluated, read, filter.bare));
     return {
@@ -73,9 +87,17 @@ export function rulesJson(groups: readonly Evaluated[], filter: RuleFilter): obj
       lastEvaluation: time(evaluated.lastMs),
     };
   });
-  const narrowed = filter.names.length > 0 || filter.type !== undefined;
+  const { names, type, matchers } = filter;
+  const narrowed = names.length > 0 || type !== undefined || matchers.length > 0;
   return { groups: narrowed ? all.filter((g) => g.rules.length > 0) : all };
 }
+
+const matchesOne = (
+  sets: readonly (readonly Matcher[])[],
+  labels: Readonly<Record<string, string>>,
+): boolean =>
+  sets.length === 0 ||
+  sets.some((set) => set.every((m) => matcherOf(m).matches(labels[m.name] ?? '')));
 
 function ruleJson(evaluated: Evaluated, read: ReadRule, bare: boolean): object {
   const { rule } = read;

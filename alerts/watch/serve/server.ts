@@ -22,6 +22,8 @@ const formMaxBytes = 1024 * 1024;
 const writeMaxBytes = 16 * 1024 * 1024;
 const writtenMaxBytes = 64 * 1024 * 1024;
 const connectionsMax = 256;
+/** As in Prometheus, a sender's clock may be ahead by so much. */
+const futureMaxMs = 600_000;
 /** Native histograms are not supported; the sender gets an error. */
 const histogramsText = 'native histograms are not taken by remote write';
 
@@ -137,6 +139,9 @@ async function write(
   if (/proto=io\.prometheus\.write\.v2/.test(request.headers['content-type'] ?? '')) {
     throw new ApiError(415, 'bad_data', 'remote write 1.0 is taken, and not 2.0');
   }
+  const { 'content-encoding': encoding = 'snappy' } = request.headers;
+  if (encoding !== 'snappy')
+    throw new ApiError(415, 'bad_data', `snappy is taken, not ${encoding}`);
   const body = await bodyOf(request, writeMaxBytes);
   let written: ReturnType<typeof writeRequestOf>;
   try {
@@ -146,12 +151,17 @@ async function write(
   }
   const oldestMs = nowMs() - store.limits.retentionMs;
   const refusedBefore = store.refused;
-  let [old, histograms] = [0, 0];
-  for (const { labels, samples, histograms: count } of written) {
+  let [old, early, ambiguous, histograms] = [0, 0, 0, 0];
+  for (const { labels, samples, histograms: count, ...one } of written) {
     histograms += count;
+    if (one.ambiguous) {
+      ambiguous++;
+      continue;
+    }
     const series = store.series(labels);
     for (const { timeMs, value, stale } of samples) {
       if (timeMs < oldestMs) old++;
+      else if (timeMs > nowMs() + futureMaxMs) early++;
       else if (stale) series.appendStale(timeMs);
       else series.append(timeMs, value);
     }
@@ -162,6 +172,8 @@ async function write(
   const wrong = [
     ...(refused > 0 ? [`${refused} series beyond the limit of ${store.limits.seriesMax}`] : []),
     ...(old > 0 ? [`${old} samples older than what is kept`] : []),
+    ...(early > 0 ? [`${early} samples too far in the future`] : []),
+    ...(ambiguous > 0 ? [`${ambiguous} series with an empty or a repeated label name`] : []),
     ...(histograms > 0 ? [histogramsText] : []),
   ];
   // Valid samples are kept; the error must not make the sender repeat them.

@@ -2,6 +2,8 @@
 
 export interface WrittenSeries {
   labels: Record<string, string>;
+  /** Whether a label has no name, or the name of another: no valid series. */
+  ambiguous: boolean;
   samples: { timeMs: number; value: number; stale: boolean }[];
   /** Number of native histograms in the body; they are not read. */
   histograms: number;
@@ -49,7 +51,7 @@ export function writeRequestOf(bytes: Uint8Array): WrittenSeries[] {
 function seriesOf(bytes: Uint8Array): WrittenSeries {
   // An object without a prototype, because a label may be called __proto__.
   const labels = Object.create(null) as Record<string, string>;
-  const series: WrittenSeries = { labels, samples: [], histograms: 0 };
+  const series: WrittenSeries = { labels, ambiguous: false, samples: [], histograms: 0 };
   eachField(bytes, (field, value) => {
     if (!(value instanceof Uint8Array)) return;
     if (field === 1) {
@@ -59,7 +61,8 @@ function seriesOf(bytes: Uint8Array): WrittenSeries {
         if (part === 1) name = Buffer.from(of).toString();
         if (part === 2) text = Buffer.from(of).toString();
       });
-      series.labels[name] = text;
+      series.ambiguous ||= name === '' || name in labels;
+      labels[name] = text;
     }
     if (field === 2) {
       const sample = { timeMs: 0, value: 0, stale: false };
