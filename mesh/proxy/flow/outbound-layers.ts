@@ -25,7 +25,7 @@ export const outboundLayers: readonly Layer[] = [
     name: 'redirect',
     why: 'Before the limits: these answers cost the backend nothing, so they must not use up its limits.',
     apply(request) {
-      const location = request.route.location(request.request);
+      const location = request.route.location(request.request, request.pathJudged);
       if (location === undefined) return;
       request.refusal = {
         kind: 'answer',

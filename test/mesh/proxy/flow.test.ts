@@ -231,8 +231,31 @@ test('D8: redirects and rewrites', () => {
       split: [],
       redirect: { scheme: 'https', host: 'shop.example', port: 8443, status: 308 },
     }),
+    route('was', { matches: prefix('/was'), split: [], redirect: { prefix: '/is', status: 302 } }),
   ];
   const b = bench(state([destination([backend(three)], routes)]));
+  // Without a path the matched prefix is `/`, as in the Gateway API; `OPTIONS *` and an exact path have none.
+  const moved = { rewrite: { prefix: '/v2' } };
+  const exact = [{ path: { kind: 'exact' as const, value: '/one' } }];
+  const post = [...exact, { method: 'POST' }];
+  const others = [
+    destination(
+      [backend(three)],
+      [route('exact', { matches: post, ...moved }), route('all', moved)],
+    ),
+  ];
+  const c = bench(state(others));
+  for (const [method, path, to] of [
+    ['GET', '/x?q=1', '/v2/x?q=1'],
+    ['GET', '/', '/v2/'],
+    ['POST', '/two', '/v2/two'],
+    ['GET', '/one', undefined],
+    ['OPTIONS', '*', undefined],
+  ] as const) {
+    const flow = c.begin(request({ method, path }));
+    expect([path, flow.path]).toEqual([path, to]);
+    flow.ended('complete', -1, 0, 0);
+  }
   const old = b.begin(request({ path: '/old/x?q=1', authority: 'cart.retail:8080' }));
   expect(old.refusal).toMatchObject({
     status: 301,
@@ -242,7 +265,14 @@ test('D8: redirects and rewrites', () => {
   expect([api.path, api.authority]).toEqual(['/items?q=1', 'api.local']);
   const tls = b.begin(request({ path: '/tls/1' }));
   expect(tls.refusal?.headers[1]).toBe('https://shop.example:8443/tls/1');
-  for (const flow of [old, api, tls]) flow.ended('complete', -1, 0, 0);
+  // A path that is matched when it is normalised is redirected by that form, or it would be asked for again and again.
+  const was = ['/was/x?q=1', '//was/./x?q=1', '/%77as/x?q=1'].map((path) =>
+    b.begin(request({ path })),
+  );
+  for (const flow of was) {
+    expect(flow.refusal?.headers[1]).toBe('http://cart.retail/is/x?q=1');
+  }
+  for (const flow of [old, api, tls, ...was]) flow.ended('complete', -1, 0, 0);
 });
 
 test('D9: mirrors are bounded, marked and apart', () => {

@@ -49,10 +49,13 @@ class Alternative {
     return this.#query.length === 0 || this.#queryMatches(request.path);
   }
 
-  /** The length of the matched prefix, for rewriting; undefined: not matched by prefix. */
-  prefixLength(path: string): number | undefined {
-    if (this.#prefix === undefined || !hasPrefix(path, this.#prefix)) return undefined;
-    return this.#prefix.length;
+  /**
+   * The length of the matched prefix, for rewriting; undefined: not matched by prefix. Without a path the prefix is
+   * `/`, as in the Gateway API.
+   */
+  get prefixLength(): number | undefined {
+    if (this.#prefix !== undefined) return this.#prefix.length;
+    return this.#exact === undefined && this.#regex === undefined ? 0 : undefined;
   }
 
   #queryMatches(target: string): boolean {
@@ -80,9 +83,11 @@ export class RouteMatcher {
     return false;
   }
 
-  /** The prefix length of the first alternative that takes this request. */
+  /** The prefix length of the first alternative that takes this request; `OPTIONS *` has none. */
   prefixLength(request: RequestInfo, path: string): number | undefined {
-    return this.#alternatives.find((a) => a.matches(request, path))?.prefixLength(path);
+    if (!path.startsWith('/')) return undefined;
+    if (this.always) return 0;
+    return this.#alternatives.find((a) => a.matches(request, path))?.prefixLength;
   }
 }
 

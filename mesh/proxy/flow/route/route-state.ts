@@ -136,8 +136,8 @@ export class RouteState implements RoutePolicy {
     };
   }
 
-  /** The target of a redirect; undefined: the route does not redirect. */
-  location(request: RequestInfo): string | undefined {
+  /** The target of a redirect, by the path as it was judged; undefined: the route does not redirect. */
+  location(request: RequestInfo, asked: string): string | undefined {
     const { redirect } = this.source;
     if (!redirect) return undefined;
     const scheme = redirect.scheme ?? (request.tls === 'true' ? 'https' : 'http');
@@ -149,7 +149,6 @@ export class RouteState implements RoutePolicy {
     const usual = scheme === 'https' ? '443' : '80';
     const at = port === undefined || port === usual ? '' : `:${port}`;
     const query = request.path.indexOf('?');
-    const asked = query < 0 ? request.path : request.path.slice(0, query);
     const path = redirect.path ?? this.#inPlaceOfPrefix(redirect.prefix, request, asked);
     return `${scheme}://${host}${at}${path}${query < 0 ? '' : request.path.slice(query)}`;
   }
