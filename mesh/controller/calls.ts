@@ -6,8 +6,8 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../../base/clock.js';
 import { errorCode } from '../proxy/http2/frame.js';
+import { grpcEnd, grpcHead } from '../proxy/http2/grpc-end.js';
 import type { RequestHead } from '../proxy/http2/heads.js';
-import type { Field } from '../proxy/http2/hpack/field.js';
 import { makeField } from '../proxy/http2/hpack/intern.js';
 import { defaultLimits, type Shared } from '../proxy/http2/limits.js';
 import { ServerConnection, type ServerHandler } from '../proxy/http2/server-connection.js';
@@ -46,10 +46,6 @@ const limits = {
 /** Octets that wait for proxies that do not read; each call keeps one piece, the rest is shared by all. */
 const memoryLimitBytes = 256 * 1024 * 1024;
 
-const answerHead = [
-  makeField(':status', '200', true),
-  makeField('content-type', 'application/grpc', true),
-];
 const notGrpc = [makeField(':status', '415', true)];
 
 /** A wire gets its user before it is read. */
@@ -73,7 +69,7 @@ export class Call implements Receiver {
   /** Octets of the first frame that are sent already. */
   #from = 0;
   #hasHead = false;
-  #status: Field[] | undefined;
+  #status: { code: number; message: string } | undefined;
   #isOver = false;
 
   constructor(stream: Stream, path: string) {
@@ -111,11 +107,7 @@ export class Call implements Receiver {
   /** Ends the call with its status, behind the frames that wait; in the head if no frame was sent. */
   end(status: number, message: string): void {
     if (this.isEnding) return;
-    this.#status = [makeField('grpc-status', String(status), true)];
-    if (message !== '') {
-      const text = encodeURIComponent(message).replaceAll('%20', ' ');
-      this.#status.push(makeField('grpc-message', text, false));
-    }
+    this.#status = { code: status, message };
     this.#pump();
   }
 
@@ -133,7 +125,7 @@ export class Call implements Receiver {
       if (!frame) break;
       if (!this.#hasHead) {
         this.#hasHead = true;
-        stream.headers(answerHead, false);
+        stream.headers(grpcHead, false);
       }
       const to = Math.min(frame.length, this.#from + pieceBytes);
       stream.data(frame, this.#from, to, false);
@@ -144,7 +136,8 @@ export class Call implements Receiver {
       this.#from = 0;
     }
     if (!this.#status) return;
-    stream.headers(this.#hasHead ? this.#status : [...answerHead, ...this.#status], true);
+    const { code, message } = this.#status;
+    stream.headers(grpcEnd(code, message, this.#hasHead), true);
     // Octets of a caller that goes on sending are dropped.
     if (!stream.closed) stream.reset(errorCode.none);
     this.#over();
@@ -200,11 +193,12 @@ export class Connections implements ServerHandler {
   }
 
   /** A connection whose handshake is done, and which is not read yet. */
-  accept(socket: Socket): void {
+  accept(socket: Socket): ServerConnection {
     const wire = takeOver(socket, noUser);
     const connection = new ServerConnection(wire, this.#shared, serving, this);
     this.all.add(connection);
     wire.resume();
+    return connection;
   }
 
   onRequest(stream: Stream, head: RequestHead): void {

@@ -102,12 +102,12 @@ test('a call that ends before any message has its status in the head, and a text
   stream.write(Buffer.alloc(100));
   const own = await call();
   await eventually(() => own.bytes === 100);
-  own.call.end(16, 'no: ä, 100%');
+  own.call.end(16, 'no: ä, 😀, 100%\n\ud83d.');
   own.call.end(0, 'a second end');
   expect(await answerOf(stream)).toMatchObject({
     status: 200,
     grpc: '16',
-    message: 'no%3A %C3%A4%2C 100%25',
+    message: 'no: %C3%A4, %F0%9F%98%80, 100%25%0A%EF%BF%BD.',
   });
   expect([own.ended, own.over]).toEqual([0, 1]);
 });
