@@ -23,6 +23,7 @@ import { WireError } from './api/wire.js';
 import { type Call, Connections } from './calls.js';
 import type { ServerConnection } from '../proxy/http2/server-connection.js';
 import { answerTimeoutMs, type Sessions } from './sessions.js';
+import { Strangers } from './strangers.js';
 import type { Session } from './session.js';
 
 /** A hello names all objects that a proxy knows; ten thousand names fit. */
@@ -34,7 +35,18 @@ const maxCertifyBytes = 64 * 1024;
  */
 const maxUnprovenBytes = 16 * 1024 * 1024;
 const certifyLimitMs = 10_000;
+/** Certificate requests whose proof is being examined, maybe by the API server, also if the caller has gone. */
+const maxCertifying = 512;
 const handshakeLimitMs = 10_000;
+/** A proxy's stream begins with a whole hello within this time. */
+const helloLimitMs = 10_000;
+/** Bytes of incomplete messages on all streams. */
+const maxPartBytes = 64 * 1024 * 1024;
+/** A hello's bytes that are kept with the stream: names, labels, the version. */
+const maxClaimBytes = 64 * 1024;
+const maxSubscriptions = 20_000;
+const maxSubscriptionLength = 512;
+
 export interface ServerCredentials {
   /** PEM. */
   key: string;
@@ -77,12 +89,16 @@ const statusOf: Record<RefusalReason, number> = {
 export class ControlServer {
   readonly #server: Server;
   readonly #connections: Connections;
+  readonly #strangers: Strangers;
   /** The proxies' streams. */
   readonly #streams = new Map<Call, Session>();
   readonly #parts: ServerParts;
   #sweep: Timer | undefined;
   /** Bytes of incomplete certificate requests. */
   #unprovenBytes = 0;
+  #certifying = 0;
+  /** Bytes of incomplete messages of proxies. */
+  #partBytes = 0;
   #trusted: string;
   /** Connections that were verified with an earlier trust bundle. */
   #outdated = new WeakSet<ServerConnection>();
@@ -93,6 +109,7 @@ export class ControlServer {
     this.#parts = parts;
     this.#trusted = credentials.ca.join();
     this.#connections = new Connections(parts.clock, (call) => this.#take(call));
+    this.#strangers = new Strangers(parts.clock);
     this.#server = createServer({
       ...credentials,
       minVersion: 'TLSv1.3',
@@ -107,14 +124,17 @@ export class ControlServer {
       keepAlive: true,
       keepAliveInitialDelay: 15_000,
     });
+    this.#server.on('connection', (socket) => this.#strangers.came(socket));
     this.#server.on('secureConnection', (socket) => this.#accept(socket));
     this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
   }
 
   #accept(socket: TLSSocket): void {
     socket.on('error', () => undefined);
-    if (socket.alpnProtocol === 'h2') this.#connections.accept(socket);
-    else socket.destroy();
+    if (socket.alpnProtocol !== 'h2') return void socket.destroy();
+    if (socket.authorized) this.#strangers.proven(socket);
+    const connection = this.#connections.accept(socket);
+    if (!socket.authorized) this.#strangers.greeted(socket, () => connection.wire.destroy());
   }
 
   /** Resolves to the port. */
@@ -159,6 +179,8 @@ export class ControlServer {
     const trusted =
       socket.authorized &&
       (isCurrent || authority.provesChain(certificate)) &&
+      // An authority could issue itself a certificate for any name.
+      !certificate.ca &&
       !authority.isDenied(certificate);
     return { certificate, trusted };
   }
@@ -229,14 +251,20 @@ export class ControlServer {
 
   async #certify(call: Call, message: Buffer | undefined): Promise<void> {
     if (call.isEnding) return;
+    this.#certifying++;
     try {
       if (!message) throw new CallError(grpcStatus.invalidArgument, 'no message');
+      if (this.#certifying > maxCertifying) {
+        throw new CallError(grpcStatus.resourceExhausted, 'too many requests at once');
+      }
       const request = decodeCertifyRequest(message);
       const response = await this.#parts.authority.certify(request, this.#clientOf(call));
       call.send(frameMessage(encodeCertifyResponse(response)));
       call.end(grpcStatus.ok, '');
     } catch (error) {
       call.end(...describe(error));
+    } finally {
+      this.#certifying--;
     }
   }
 
@@ -249,11 +277,23 @@ export class ControlServer {
       return call.end(...describe(error));
     }
     const splitter = new MessageSplitter(maxMessageBytes);
+    let kept = 0;
+    const keep = (bytes: number): void => {
+      this.#partBytes += bytes - kept;
+      kept = bytes;
+    };
+    const timer = this.#parts.clock.after(helloLimitMs, () => {
+      if (!this.#streams.has(call)) call.end(grpcStatus.deadlineExceeded, 'no hello came in time');
+    });
     call.hear({
       onBytes: (chunk) => {
         try {
           for (const bytes of splitter.push(chunk)) {
             this.#hear(call, identity, decodeProxyMessage(bytes));
+          }
+          keep(splitter.pendingBytes);
+          if (this.#partBytes > maxPartBytes) {
+            throw new CallError(grpcStatus.resourceExhausted, 'too many messages at once');
           }
         } catch (error) {
           call.end(...describe(error));
@@ -261,6 +301,8 @@ export class ControlServer {
       },
       onEnd: () => call.end(grpcStatus.ok, ''),
       onOver: () => {
+        timer.cancel();
+        keep(0);
         const session = this.#streams.get(call);
         if (this.#streams.delete(call) && session) this.#parts.sessions.close(session);
       },
@@ -283,6 +325,7 @@ export class ControlServer {
       throw new CallError(grpcStatus.failedPrecondition, 'the first message must be a hello');
     if (message.kind === 'subscribe') {
       if (message.issuer !== undefined) session.issuer = message.issuer.slice(0, 64);
+      checkSubscriptions(session.subscriptions, message.add);
       sessions.subscribe(session, message.add, message.remove);
     } else sessions.acknowledge(session, message.version, message.error);
   }
@@ -313,6 +356,11 @@ export class ControlServer {
       const text = `${identity} cannot speak for namespace ${hello.namespace}`;
       throw new CallError(grpcStatus.permissionDenied, text);
     }
+    const { workload, proxyVersion, labels } = hello;
+    if (JSON.stringify([workload, proxyVersion, labels]).length > maxClaimBytes) {
+      throw new CallError(grpcStatus.invalidArgument, 'more labels than a workload has');
+    }
+    checkSubscriptions(0, hello.subscribe);
     const why = this.#parts.whyNot?.(identity, hello);
     if (why !== undefined) throw new CallError(grpcStatus.permissionDenied, why);
     return hello;
@@ -327,6 +375,14 @@ export class ControlServer {
       }
     }
   }
+}
+
+/** Subscriptions are kept for as long as the stream lasts. */
+function checkSubscriptions(before: number, add: readonly string[]): void {
+  const isLong = add.some((name) => name.length > maxSubscriptionLength);
+  if (!isLong && before + add.length <= maxSubscriptions) return;
+  const limits = `${maxSubscriptions} subscriptions of ${maxSubscriptionLength} characters`;
+  throw new CallError(grpcStatus.resourceExhausted, `more than ${limits}`);
 }
 
 function describe(error: unknown): [number, string] {

@@ -88,6 +88,10 @@ export class Session {
     return this.#topics;
   }
 
+  get subscriptions(): number {
+    return this.#subscriptions.size;
+  }
+
   get owed(): number {
     return this.#dirty.size;
   }

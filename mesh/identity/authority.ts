@@ -2,12 +2,13 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Clock } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
+import { Allowance } from '../proxy/http2/allowance.js';
 import type { CertifyRequest, CertifyResponse } from '../controller/api/messages.js';
 import { type Attestation, type Attestor, Refusal, type RefusalReason } from './attestor.js';
 import { isDenied } from './denials.js';
 import type { CertificateEvents } from './events.js';
 import { intermediatesOf, isSignedBy, issuerHash, type Issuing } from './issuing.js';
-import { identityName, parseIdentity, type WorkloadName } from './names.js';
+import { identityName, parseIdentity, spiffeId, type WorkloadName } from './names.js';
 import { CsrError, dnsNames, notAfterMs, notBeforeMs, readCsr, sha256Hex } from './x509.js';
 
 export interface AuthorityOptions {
@@ -28,16 +29,21 @@ export interface ClientCertificate {
   trusted: boolean;
 }
 
+/** Refusals that are recorded as events, after the first hundred; the metric counts all. */
+const toldPerSecond = 1;
+
 export class CertificateAuthority {
   readonly #options: AuthorityOptions;
   #issuing: Issuing;
   /** Earlier issuers, with their chains, whose certificates may still be in use. */
   #earlier: (readonly X509Certificate[])[] = [];
+  readonly #refusals: Allowance;
   readonly issued = { join: 0, renewal: 0 };
   readonly refused = new Map<RefusalReason, number>();
 
   constructor(options: AuthorityOptions, issuing: Issuing) {
     this.#options = options;
+    this.#refusals = new Allowance(100, toldPerSecond, options.clock.monotonicMs());
     this.#issuing = issuing;
     this.#note('issuer-loaded');
   }
@@ -78,6 +84,9 @@ export class CertificateAuthority {
       const refusal =
         error instanceof Refusal ? error : new Refusal('issuer-unavailable', messageOf(error));
       this.refused.set(refusal.reason, (this.refused.get(refusal.reason) ?? 0) + 1);
+      // Anybody can be refused: the log must not grow as fast as strangers ask.
+      const isTold = this.#refusals.spend(1, () => this.#options.clock.monotonicMs());
+      if (!isTold) throw refusal;
       this.#options.events.record({
         event: 'refused',
         identity: request.identity.slice(0, 253),
@@ -112,7 +121,12 @@ export class CertificateAuthority {
       throw new Refusal('wrong-identity', `not a name of the trust domain ${trustDomain}`);
     }
     const csr = readRequest(request.csr);
-    if (csr.dnsNames.some((dns) => dns !== request.identity)) {
+    // An issuer elsewhere, such as Vault, may copy each of the request's names into the certificate.
+    const isOther =
+      csr.dnsNames.some((dns) => dns !== request.identity) ||
+      csr.uris.some((uri) => uri !== spiffeId(name)) ||
+      csr.otherNames > 0;
+    if (isOther) {
       throw new Refusal('wrong-identity', 'the certificate request is for another name');
     }
     const proof = await this.#prove(request, sha256Hex(csr.publicKeyDer), client);
@@ -200,6 +214,9 @@ export class CertificateAuthority {
         'denied-certificate',
         `certificate ${client.certificate.serialNumber} of ${identity} is denied: join again with a token`,
       );
+    }
+    if (client.certificate.ca) {
+      throw new Refusal('untrusted-certificate', "an authority's certificate proves no workload");
     }
     // TLS verified the certificate at the handshake; the connection may be older than the certificate's life.
     if (!client.trusted) this.#checkIssuer(client.certificate);

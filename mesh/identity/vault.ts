@@ -137,8 +137,12 @@ async function signByPki(
   const [made] = readCertificates(String(answer.certificate), 'the certificate that Vault made');
   const certificate = made as X509Certificate;
   // A role can override the request: a certificate with another name or key must not be handed out.
-  if (!dnsNames(certificate).includes(identity)) {
+  const names = dnsNames(certificate);
+  if (!names.includes(identity)) {
     throw new Error(`role ${config.role} made a certificate without the name ${identity}`);
+  }
+  if (certificate.ca || names.some((name) => name !== identity)) {
+    throw new Error(`role ${config.role} made a certificate for more than the name ${identity}`);
   }
   if (!publicKeyDerOf(certificate).equals(leaf.publicKeyDer)) {
     throw new Error(`role ${config.role} made a certificate for another key`);

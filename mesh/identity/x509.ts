@@ -24,6 +24,9 @@ export interface CertificateRequest {
   /** SubjectPublicKeyInfo, DER. */
   publicKeyDer: Buffer;
   dnsNames: string[];
+  uris: string[];
+  /** Names of other types: addresses, mailboxes. */
+  otherNames: number;
 }
 
 export class CsrError extends Error {}
@@ -51,25 +54,27 @@ export function readCsr(der: Buffer): CertificateRequest {
     if (!verify('sha256', toDer(info as Asn1), key, bits)) {
       throw new CsrError('the signature does not match the key');
     }
-    return { publicKeyDer, dnsNames: dnsNamesOf(attributes) };
+    return { publicKeyDer, ...namesOf(attributes) };
   } catch (error) {
     if (error instanceof CsrError) throw error;
     throw new CsrError('not a certificate request in DER');
   }
 }
 
-function dnsNamesOf(attributes: Asn1 | undefined): string[] {
-  const names: string[] = [];
+function namesOf(attributes: Asn1 | undefined): Omit<CertificateRequest, 'publicKeyDer'> {
+  const names = { dnsNames: [] as string[], uris: [] as string[], otherNames: 0 };
   if (!attributes) return names;
   for (const attribute of children(attributes)) {
     const [type, values] = children(attribute);
     if (oidOf(type) !== '1.2.840.113549.1.9.14') continue;
-    for (const extension of children(children(values)[0])) {
+    for (const extension of children(values).flatMap(children)) {
       const parts = children(extension);
       if (oidOf(parts[0]) !== '2.5.29.17') continue;
       const san = asn1.fromDer(String(parts[parts.length - 1]?.value));
       for (const name of children(san)) {
-        if (Number(name.type) === 2) names.push(String(name.value));
+        if (Number(name.type) === 2) names.dnsNames.push(String(name.value));
+        else if (Number(name.type) === 6) names.uris.push(String(name.value));
+        else names.otherNames++;
       }
     }
   }

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
-import { realClock, sleep } from '../../../base/clock.js';
+import { type Clock, realClock, sleep } from '../../../base/clock.js';
 import { seededRandom } from '../../../base/random.js';
 import { splitPem } from '../../../mesh/identity/csr.js';
 import type { DiscoverySource } from '../../../mesh/controller/discovery/source.js';
@@ -61,6 +61,7 @@ export async function controllerIn(
     replica?: string;
     lease?: { file: string; duration: string };
     sources?: DiscoverySource[];
+    clock?: Clock;
   } = {},
 ): Promise<{ controller: Controller; address: string; logs: string[] }> {
   const logs: string[] = [];
@@ -85,6 +86,7 @@ export async function controllerIn(
     {
       log: (line) => logs.push(line),
       ...(overrides.sources && { sources: overrides.sources }),
+      ...(overrides.clock && { clock: overrides.clock }),
     },
   );
   endings.push(() => controller.stop());

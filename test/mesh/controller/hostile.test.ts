@@ -1,21 +1,36 @@
 /** A client without a certificate, or with a worthless one, gains nothing at the control port. */
+import { sign, type X509Certificate } from 'node:crypto';
 import { cpSync, readFileSync } from 'node:fs';
 import http2 from 'node:http2';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { SimulatedClock } from '../../../base/clock.js';
 import { frameMessage, MessageSplitter } from '../../../mesh/controller/api/framing.js';
 import {
   certifyPath,
+  encodeCertifyRequest,
   encodeProxyMessage,
+  type Hello,
   streamPath,
 } from '../../../mesh/controller/api/messages.js';
 import { requestCertificate } from '../../../mesh/controller/client/certify.js';
 import { controllerIdentity } from '../../../mesh/controller/controller.js';
-import { generateWorkloadKey, splitPem } from '../../../mesh/identity/csr.js';
+import { Strangers } from '../../../mesh/controller/strangers.js';
+import { generateWorkloadKey, splitPem, type WorkloadKey } from '../../../mesh/identity/csr.js';
+import { bitString, der, octetString, oid, sequence, set } from '../../../mesh/identity/der.js';
 import { issueToFiles } from '../../../mesh/identity/issue.js';
 import { identityName } from '../../../mesh/identity/names.js';
 import { addTrustAnchor, dropOldAnchors, rotateIssuer } from '../../../mesh/identity/pki-files.js';
-import { atEnd, controllerIn, eventually, folder, registryOf, trustDomain } from './bench-mesh.js';
+import {
+  atEnd,
+  controllerIn,
+  eventually,
+  folder,
+  registryOf,
+  tokenFor,
+  trustDomain,
+} from './bench-mesh.js';
 
 const registry = registryOf({ cart: ['10.0.0.1:1'] });
 const cart = identityName({ serviceAccount: 'cart', namespace: 'retail', trustDomain });
@@ -90,6 +105,229 @@ test('a splitter that has refused keeps nothing and goes on refusing', () => {
   expect(splitter.pendingBytes).toBe(0);
 });
 
+const hello = {
+  protocol: 1,
+  workload: 'cart',
+  namespace: 'retail',
+  labels: {},
+  subscribe: [] as string[],
+  known: [],
+  proxyVersion: 'x',
+  timeMs: 0,
+};
+const greeting = (claim: Partial<Hello>): Buffer =>
+  frameMessage(encodeProxyMessage({ kind: 'hello', hello: { ...hello, ...claim } }));
+const tooMany = Array.from({ length: 20_001 }, (_, i) => `s${i}`);
+
+/** A proxy's own certificate, and its stream; `said`: the status and the text that end it. */
+async function streamIn(path: string, address: string) {
+  const out = join(path, 'rogue');
+  await issueToFiles({ folder: join(path, 'pki'), identity: cart, out, lifetimeMs: 3_600_000 });
+  const read = (end: string): string => readFileSync(`${out}.${end}`, 'utf8');
+  const session = stranger(address, { cert: read('crt'), key: read('key') });
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': streamPath,
+    'content-type': 'application/grpc',
+  });
+  stream.on('error', () => undefined);
+  stream.resume();
+  const said = new Promise<string>((resolve) => {
+    for (const event of ['response', 'trailers']) {
+      stream.on(event, (h: http2.IncomingHttpHeaders) => {
+        if (h['grpc-status'] !== undefined) resolve(`${h['grpc-status']} ${h['grpc-message']}`);
+      });
+    }
+  });
+  return { stream, said };
+}
+
+test('a proxy that does not say hello for ten seconds is told so', async () => {
+  const clock = new SimulatedClock(Date.now());
+  const path = folder();
+  const { address, controller } = await controllerIn(path, { registry, clock });
+  const { stream, said } = await streamIn(path, address);
+  // 4 MB are announced, and one byte comes.
+  stream.write(Buffer.from([0, 0, 0x3f, 0xff, 0xff, 1]));
+  const other = await streamIn(path, address);
+  other.stream.write(greeting({}));
+  await eventually(() => controller.sessions.size === 1);
+  clock.advance(10_000);
+  expect(await said).toBe('4 no hello came in time');
+  expect(controller.sessions.size).toBe(1);
+});
+
+test.each([
+  ['labels', { labels: { a: 'x'.repeat(70_000) } }, '3 more labels than a workload has'],
+  ['a version', { proxyVersion: 'x'.repeat(70_000) }, '3 more labels than a workload has'],
+  ['subscriptions', { subscribe: tooMany }, /^8 more than 20000 subscriptions/],
+  ['a long name', { subscribe: ['x'.repeat(513)] }, /^8 more than 20000 subscriptions/],
+])('a hello whose session would take much memory is refused: %s', async (_, claim, expected) => {
+  const path = folder();
+  const { address, controller } = await controllerIn(path, { registry });
+  const { stream, said } = await streamIn(path, address);
+  stream.write(greeting(claim));
+  expect(await said).toMatch(expected);
+  expect(controller.sessions.size).toBe(0);
+});
+
+test('subscriptions are counted over all messages of a stream', async () => {
+  const path = folder();
+  const { address, controller } = await controllerIn(path, { registry });
+  const { stream, said } = await streamIn(path, address);
+  stream.write(greeting({ subscribe: tooMany.slice(0, 15_000) }));
+  await eventually(() => controller.sessions.size === 1);
+  const add = tooMany.slice(15_000);
+  stream.write(frameMessage(encodeProxyMessage({ kind: 'subscribe', add, remove: [] })));
+  expect(await said).toMatch(/^8 more than 20000 subscriptions/);
+  await eventually(() => controller.sessions.size === 0);
+});
+
+test('incomplete messages of all proxies share 64 MB', async () => {
+  const path = folder();
+  const { address } = await controllerIn(path, { registry });
+  const streams = [];
+  for (let i = 0; i < 17; i++) streams.push(await streamIn(path, address));
+  // 4 MB each, but for the last byte.
+  const part = Buffer.alloc(4 * 1024 * 1024 + 4);
+  part.writeUInt32BE(4 * 1024 * 1024, 1);
+  for (const { stream } of streams) stream.write(part);
+  expect(await Promise.race(streams.map(({ said }) => said))).toBe('8 too many messages at once');
+});
+
+test('proofs under examination are counted when their callers have gone, too', async () => {
+  const path = folder();
+  const { controller, address } = await controllerIn(path, { registry });
+  let asked = 0;
+  // The API server does not answer.
+  controller.authority.certify = () => {
+    asked++;
+    return new Promise(() => undefined);
+  };
+  const request = frameMessage(
+    encodeCertifyRequest({ identity: cart, csr: Buffer.alloc(9), token: 'x' }),
+  );
+  const ask = (session: http2.ClientHttp2Session): http2.ClientHttp2Stream => {
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': certifyPath,
+      'content-type': 'application/grpc',
+    });
+    stream.on('error', () => undefined).resume();
+    return stream.end(request);
+  };
+  for (let i = 0; i < 32; i++) {
+    const session = stranger(address);
+    for (let k = 0; k < 16; k++) ask(session);
+    await eventually(() => asked === (i + 1) * 16);
+    session.destroy();
+  }
+  const status = new Promise((resolve) => {
+    ask(stranger(address)).on('response', (head) => resolve(head['grpc-status']));
+  });
+  expect(await status).toBe('8');
+  expect(asked).toBe(512);
+});
+
+test('strangers take the places of older strangers, never of proven clients', async () => {
+  const clock = new SimulatedClock(0);
+  const strangers = new Strangers(clock, 3);
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined).resume();
+    strangers.came(socket);
+    accepted.push(socket);
+  });
+  const accepted: Socket[] = [];
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const clients: Socket[] = [];
+  atEnd(() => {
+    for (const client of clients) client.destroy();
+    server.close();
+  });
+  const open = async (): Promise<Socket> => {
+    clients.push(connect(port, '127.0.0.1').on('error', () => undefined));
+    await eventually(() => accepted.length === clients.length);
+    return accepted[accepted.length - 1] as Socket;
+  };
+  const [first, second, third] = [await open(), await open(), await open()];
+  strangers.proven(first);
+  const fourth = await open();
+  const early = await open();
+  // All three are young: the newcomer goes.
+  expect([second, third, fourth, early].map((s) => s.destroyed)).toEqual([
+    false,
+    false,
+    false,
+    true,
+  ]);
+  let cuts = 0;
+  strangers.greeted(second, () => cuts++);
+  clock.advance(2000);
+  const sixth = await open();
+  expect([first, third, fourth, sixth].map((s) => s.destroyed)).toEqual(Array(4).fill(false));
+  expect(cuts).toBe(1);
+  // One that leaves makes room.
+  clients[2]?.destroy();
+  await eventually(() => third.destroyed);
+  const seventh = await open();
+  expect([fourth, sixth, seventh].map((s) => s.destroyed)).toEqual(Array(3).fill(false));
+});
+
+/** A request whose alternative names are `names`: tag and text. */
+function oddRequest(key: WorkloadKey, sets: [number, string][][]): Buffer {
+  const extensions = sets.map((names) => {
+    const san = sequence(...names.map(([tag, text]) => der(tag, Buffer.from(text, 'latin1'))));
+    return sequence(sequence(oid('2.5.29.17'), octetString(san)));
+  });
+  const info = sequence(
+    der(0x02, Buffer.from([0])),
+    sequence(),
+    key.publicKey.export({ type: 'spki', format: 'der' }),
+    der(0xa0, sequence(oid('1.2.840.113549.1.9.14'), set(...extensions))),
+  );
+  const algorithm = sequence(oid('1.2.840.10045.4.3.2'));
+  return sequence(info, algorithm, bitString(sign('sha256', info, key.privateKey)));
+}
+
+const own: [number, string] = [0x82, cart];
+const spiffe = (account: string): string => `spiffe://${trustDomain}/ns/retail/sa/${account}`;
+test.each<[string, [number, string][][], boolean]>([
+  ['its own names', [[own, [0x86, spiffe('cart')]]], true],
+  ["another's SPIFFE id", [[own, [0x86, spiffe('boss')]]], false],
+  ['an address', [[own, [0x87, '\x7f\0\0\x01']]], false],
+  ['a mailbox', [[[0x81, 'cart@retail']]], false],
+  ['another name', [[own, [0x82, `boss.${cart}`]]], false],
+  ['another name in upper case', [[[0x82, cart.toUpperCase()]]], false],
+  ['another name in a second list', [[own], [[0x82, `boss.${cart}`]]], false],
+])('a certificate request with %s', async (_, names, isTaken) => {
+  const path = folder();
+  const { controller } = await controllerIn(path, { registry });
+  const token = readFileSync(tokenFor(path, 'cart'), 'utf8');
+  const key = generateWorkloadKey();
+  const request = { identity: cart, csr: oddRequest(key, names), token };
+  const answer = controller.authority.certify(request, undefined);
+  if (isTaken) expect((await answer).chain.length).toBeGreaterThan(0);
+  else await expect(answer).rejects.toThrow(/is for another name/);
+});
+
+test("an authority's certificate is no proof, and refusals do not fill the log", async () => {
+  const path = folder();
+  const { controller } = await controllerIn(path, { registry });
+  const { authority } = controller;
+  const certificate = authority.issuing.chain[0] as X509Certificate;
+  const key = generateWorkloadKey();
+  const request = { identity: cart, csr: oddRequest(key, [[own]]), token: '' };
+  for (let i = 0; i < 500; i++) {
+    const asked = authority.certify(request, { certificate, trusted: i % 2 === 0 });
+    await expect(asked).rejects.toThrow(/authority's certificate/);
+  }
+  expect(authority.refused.get('untrusted-certificate')).toBe(500);
+  const lines = readFileSync(join(path, 'events.jsonl'), 'utf8').match(/"refused"/g) ?? [];
+  expect(lines.length).toBeGreaterThanOrEqual(100);
+  expect(lines.length).toBeLessThan(200);
+});
+
 test('a leaf of an issuer whose anchor was dropped buys nothing, and its streams end', async () => {
   const path = folder();
   const { controller, address } = await controllerIn(path, { registry });
@@ -108,16 +346,6 @@ test('a leaf of an issuer whose anchor was dropped buys nothing, and its streams
   const early = await forge('early');
   // Connected while the anchor was still trusted.
   const held = stranger(address, early);
-  const hello = {
-    protocol: 1,
-    workload: 'cart',
-    namespace: 'retail',
-    labels: {},
-    subscribe: [],
-    known: [],
-    proxyVersion: 'x',
-    timeMs: 0,
-  };
   const call = (): { status: Promise<unknown>; stream: http2.ClientHttp2Stream } => {
     const stream = held.request({
       ':method': 'POST',
@@ -133,7 +361,7 @@ test('a leaf of an issuer whose anchor was dropped buys nothing, and its streams
       }
     });
     stream.resume();
-    stream.write(frameMessage(encodeProxyMessage({ kind: 'hello', hello })));
+    stream.write(greeting({}));
     return { status, stream };
   };
   const before = call();

@@ -46,6 +46,8 @@ export class VaultStandIn {
   token = 's.right';
   /** The name that a careless role would put into certificates. */
   overrideName: string | undefined;
+  /** A name that such a role would add. */
+  addedName: string | undefined;
   readonly calls: string[] = [];
   readonly #server: Server;
 
@@ -103,7 +105,10 @@ export class VaultStandIn {
         commonName: body.common_name ?? '',
         notBeforeMs: Date.now() - 30_000,
         notAfterMs: Date.parse(body.not_after ?? ''),
-        dnsNames: [this.overrideName ?? body.alt_names ?? ''],
+        dnsNames: [
+          this.overrideName ?? body.alt_names ?? '',
+          ...(this.addedName === undefined ? [] : [this.addedName]),
+        ],
         uris: [body.uri_sans ?? ''],
         issuer: this.issuer.certificate,
       },

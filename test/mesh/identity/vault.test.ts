@@ -76,6 +76,9 @@ test('C2: Vault builds the certificate, and a role that changes the name is not 
   expect(isSignedBy(made, vault.issuer.certificate)).toBe(true);
   vault.overrideName = 'payment.retail.serviceaccount.identity.test.local';
   await expect(leaf(issuing)).rejects.toThrow(/without the name cart\.retail/);
+  vault.overrideName = identityName(name);
+  vault.addedName = 'payment.retail.serviceaccount.identity.test.local';
+  await expect(leaf(issuing)).rejects.toThrow(/for more than the name cart\.retail/);
   await store.stop();
 });
 
