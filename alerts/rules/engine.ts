@@ -10,6 +10,7 @@ import {
   PromqlError,
   type Store,
 } from '../../slo/promql/index.js';
+import { featuresOf } from '../../slo/promql/syntax/features.js';
 import { RuleError, type RuleSample } from './model.js';
 
 const parsedMax = 20_000;
@@ -61,11 +62,20 @@ export class QueryEngine {
   }
 }
 
-/** The mistake in an expression and its offset; undefined if there is none. */
-export function checkExpr(text: string): { message: string; offset: number } | undefined {
+/**
+ * The mistake in an expression and its offset; undefined if there is none. With `enabled`, parts that need another
+ * feature of Prometheus are mistakes, as they are for it.
+ */
+export function checkExpr(
+  text: string,
+  enabled?: readonly string[],
+): { message: string; offset: number } | undefined {
   try {
-    parse(text);
-    return undefined;
+    const expr = parse(text);
+    const use = enabled && featuresOf(expr).find((u) => !enabled.includes(u.feature));
+    if (!use) return undefined;
+    const message = `${use.word} is not enabled; it takes --enable-feature ${use.feature}`;
+    return { message, offset: use.from };
   } catch (error) {
     if (!(error instanceof PromqlError)) throw error;
     const hint = error.suggestion === undefined ? '' : `; did you mean '${error.suggestion}'?`;

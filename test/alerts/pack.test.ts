@@ -46,6 +46,7 @@ const failuresOf = (file: string): string[] =>
     strict: true,
     ignoreUnknownFields: false,
     closedRanges: false,
+    features: [],
     clock: realClock,
   }).files.flatMap((f) => (f.passed ? [] : [f.error ?? JSON.stringify(f.groups).slice(0, 1000)]));
 

@@ -28,6 +28,7 @@ const run = (...files: string[]) =>
     strict: true,
     ignoreUnknownFields: false,
     closedRanges: false,
+    features: [],
     clock: realClock,
   });
 
@@ -241,6 +242,7 @@ describe('beside promtool', () => {
           strict: false,
           ignoreUnknownFields: false,
           closedRanges: false,
+          features: [],
           clock: realClock,
         });
         expect([round, ours.files[0]!.passed ? 0 : 1]).toEqual([round, promtool(file)]);
@@ -300,7 +302,7 @@ describe('the library beside promtool', () => {
     const file = asset(`alerts/library/tests/${name}`);
     const version = spawnSync(findTool('promtool') as string, ['--version']).stdout.toString();
     const closedRanges = /version [12]\./.test(version);
-    const options = { run: undefined, ignoreUnknownFields: false, clock: realClock };
+    const options = { run: undefined, ignoreUnknownFields: false, features: [], clock: realClock };
     const ours = runSuite([file], { ...options, strict: true, closedRanges });
     expect(ours.files.map(fileText).join('')).toContain(
       promtool(file) === 0 ? 'SUCCESS' : 'FAILED',
@@ -353,6 +355,7 @@ test('a test that cannot fail is an error, and --lenient lets it pass', () => {
     strict: false,
     ignoreUnknownFields: false,
     closedRanges: false,
+    features: [],
     clock: realClock,
   };
   expect(runSuite([file], lenient).files[0]!.passed).toBe(true);
@@ -461,4 +464,38 @@ test('native histograms are read, recorded and compared', () => {
   expect(good.files.map(fileText).join('')).toContain('SUCCESS');
   const bad = run(file('{{count:4 sum:4 counter_reset_hint:not_reset buckets:[1 2]}}'));
   expect(bad.files.map(fileText).join('')).toContain('+ h:sum {{count:4 sum:4');
+});
+
+test('what needs a feature of Prometheus is refused until the feature is enabled', () => {
+  const rule = (expr: string) => ({
+    groups: [{ name: 'g', rules: [{ alert: 'A', expr, labels: { severity: 'page' } }] }],
+  });
+  const tests = (expr: string) => ({
+    rule_files: ['feature-rules.yaml'],
+    tests: [
+      {
+        input_series: [{ series: 'x', values: '1x10' }],
+        alert_rule_test: [
+          { alertname: 'A', eval_time: '5m', exp_alerts: [{ exp_labels: { severity: 'page' } }] },
+        ],
+        promql_expr_test: [{ expr, eval_time: '5m', exp_samples: [{ labels: '{}', value: 1 }] }],
+      },
+    ],
+  });
+  const cli = (file: string, ...more: string[]) => {
+    const run = spawnSync(process.execPath, [program('cli'), 'alerts', 'test', file, ...more]);
+    return [run.status, run.stdout.toString()];
+  };
+  const experimental = 'count(limitk(1, x)) > 0';
+  const feature = ['--enable-feature', 'promql-experimental-functions'];
+  const wanted = 'limitk is not enabled; it takes --enable-feature promql-experimental-functions';
+  for (const [ofRule, ofTest] of [
+    [experimental, 'count(x)'],
+    ['count(x) > 0', experimental],
+  ] as const) {
+    write('feature-rules.yaml', rule(ofRule));
+    const file = write('feature.yaml', tests(ofTest));
+    expect(cli(file)).toEqual([1, expect.stringContaining(wanted)]);
+    expect(cli(file, ...feature)).toEqual([0, expect.stringContaining('SUCCESS')]);
+  }
 });

@@ -11,6 +11,7 @@ interface Flags {
   format: string;
   lenient?: boolean;
   ignoreUnknownFields?: boolean;
+  enableFeature?: string[];
   prometheusVersion: string;
 }
 
@@ -27,6 +28,7 @@ export function registerTest(alerts: Command): void {
     .option('--lenient', 'like promtool, accept tests that cannot fail: no such alert, no series')
     .option('--prometheus-version <major>', '2: ranges include both ends, as before version 3', '3')
     .option('--ignore-unknown-fields', 'as in promtool')
+    .option('--enable-feature <name...>', 'as in promtool, such as promql-experimental-functions')
     .option('--diff', 'accepted, as in promtool: differences are always shown')
     .addHelpText(
       'after',
@@ -56,6 +58,7 @@ async function test(files: string[], flags: Flags): Promise<void> {
     strict: flags.lenient !== true,
     closedRanges: flags.prometheusVersion === '2',
     ignoreUnknownFields: flags.ignoreUnknownFields === true,
+    features: (flags.enableFeature ?? []).flatMap((names) => names.split(',')),
     clock: realClock,
   });
   if (flags.junit !== undefined) writeFileWhole(flags.junit, junitXml(junitOf(results)));

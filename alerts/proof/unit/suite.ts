@@ -5,7 +5,7 @@ import { messageOf, UserError } from '../../../base/errors.js';
 import { checkExpr } from '../../rules/engine.js';
 import { type ReadGroup, readRuleFile } from '../../rules/read.js';
 import type { JunitSuite } from '../../../base/junit.js';
-import { readUnitFile } from './read.js';
+import { type ExprCase, readUnitFile } from './read.js';
 import { type Failure, type GroupResult, runGroup } from './run.js';
 import { type RuleCoverage, Witness } from './witness.js';
 
@@ -14,6 +14,8 @@ export interface SuiteOptions {
   strict: boolean;
   ignoreUnknownFields: boolean;
   closedRanges: boolean;
+  /** Features of the Prometheus that will load the rules; others are refused, as promtool does. */
+  features: readonly string[];
   clock: Clock;
 }
 
@@ -55,7 +57,7 @@ function runFile(
   const groups = unit.ruleFiles.flatMap((ruleFile) => {
     let read = rules.get(ruleFile);
     if (!read) {
-      read = readRuleFile(ruleFile, { checkExpr });
+      read = readRuleFile(ruleFile, { checkExpr: (text) => checkExpr(text, options.features) });
       rules.set(ruleFile, read);
     }
     return read;
@@ -65,7 +67,9 @@ function runFile(
     // With `--run`, promtool also runs a nameless group if the pattern matches the empty name.
     if (options.run && !options.run.test(test.named ? test.name : '')) continue;
     const began = options.clock.monotonicMs();
-    const failures = runGroup(test, groups, {
+    const refused = test.exprs.flatMap((one) => refusalOf(one, options.features) ?? []);
+    const exprs = test.exprs.filter((one) => !refused.some((r) => r.place === one.place));
+    const judged = runGroup({ ...test, exprs }, groups, {
       evaluationIntervalMs: unit.evaluationIntervalMs,
       groupOrder: unit.groupOrder,
       fuzzy: unit.fuzzy,
@@ -75,7 +79,7 @@ function runFile(
     });
     results.push({
       name: test.name,
-      failures,
+      failures: [...refused, ...judged],
       cases: test.alerts.length + test.exprs.length,
       durationMs: options.clock.monotonicMs() - began,
     });
@@ -86,6 +90,12 @@ function runFile(
     warnings: unit.unmatched.map((pattern) => `no file matches ${pattern}`),
     groups: results,
   };
+}
+
+/** The failure of a test whose query needs a feature that is not enabled; other mistakes show when it runs. */
+function refusalOf({ expr, place }: ExprCase, features: readonly string[]): Failure | undefined {
+  const mistake = checkExpr(expr) ? undefined : checkExpr(expr, features);
+  return mistake && { kind: 'expr', place, title: `expr: ${expr}`, message: mistake.message };
 }
 
 /** The results of one file as text. */
