@@ -51,7 +51,12 @@ function expectationText(e: Extract<DrillEvent, { kind: 'expectation' }>): strin
     const hidden = e.withheld && `, ${withheldWords(e.withheld)}`;
     return `is awaited${left}${hidden ?? ''}`;
   }
-  if (e.state === 'notified') return `came after ${seconds(e.afterMs ?? 0)}`;
+  if (e.state === 'notified') {
+    const { afterMs = 0 } = e;
+    return afterMs >= 0
+      ? `came after ${seconds(afterMs)}`
+      : `came ${seconds(-afterMs)} before the fault was seen to take effect`;
+  }
   return e.text ?? 'was missed';
 }
 

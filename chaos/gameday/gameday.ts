@@ -342,7 +342,7 @@ class GameDay {
     const { scenario } = read;
     view.progress(`${scenario.title}: preparing`);
     await this.#lifetimes?.want(this.#lifetimeOf(scenario));
-    await this.#lifetimes?.settle(watch, signal);
+    await this.#lifetimes?.settle(watch, signal, () => this.#isOver());
     await this.#quiet();
     await this.#system.refresh().catch(() => undefined);
     if (signal.aborted) return;
@@ -390,15 +390,25 @@ class GameDay {
 
   /** Waits, for a limited time, until no paging alert of an earlier scenario fires. */
   async #quiet(): Promise<void> {
-    const { clock, signal, timing } = this.#parts;
+    const { clock, timing } = this.#parts;
     const end = clock.nowMs() + Math.max(5000, hourMs * timing.timeScale);
-    while (!signal.aborted && clock.nowMs() < end) {
+    while (!this.#isOver() && clock.nowMs() < end) {
       const open = firingsOf((this.#watch as Watch).notifications).filter(
         (f) => f.resolvedAtMs === undefined && wakes(f.severity),
       );
       if (open.length === 0) return;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
+  }
+
+  /** Whether nothing is left to wait for: the next scenario ends at once, and says why. */
+  #isOver(): boolean {
+    const { signal, options } = this.#parts;
+    return (
+      signal.aborted ||
+      this.#running?.gone() !== undefined ||
+      readSwitch(options.stateFolder) !== undefined
+    );
   }
 
   async outcome(startedMs: number): Promise<GameDayOutcome> {

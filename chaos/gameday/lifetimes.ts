@@ -39,11 +39,11 @@ export class CertificateLifetimes {
   }
 
   /** Resolves when every workload has a certificate of about that lifetime, after a minute at the latest. */
-  async settle(watch: Watch, signal: AbortSignal): Promise<void> {
+  async settle(watch: Watch, signal: AbortSignal, isOver = () => false): Promise<void> {
     if (this.#system.controllerAdmin === undefined) return;
     const end = this.#clock.nowMs() + settleLimitMs;
     let renewed = false;
-    while (!signal.aborted && this.#clock.nowMs() < end) {
+    while (!signal.aborted && !isOver() && this.#clock.nowMs() < end) {
       const left = await lifesLeft(watch);
       const count = this.#system.description.workloads.filter((w) => w.identity).length;
       const seconds = this.#wantedMs / 1000;

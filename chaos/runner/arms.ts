@@ -32,7 +32,8 @@ export async function runArms(run: ScenarioRun): Promise<void> {
     stretch.endMs = run.nowMs;
     if (isSettled || arm === arms.runs.at(-1)) continue;
     const seconds = settleLimitMs / 1000;
-    run.unsteady.push(`goodput was not back ${seconds} s after '${arm.name}': the next is not run`);
+    const why = `goodput was not back ${seconds} s after '${arm.name}': the next is not run`;
+    run.unsteady.push({ why });
     return;
   }
 }
@@ -140,7 +141,7 @@ async function underTrigger(
       const fromMs = allConfirmed([...held, ...triggers]);
       if (fromMs === undefined) return;
       run.whenConfirmed = undefined;
-      run.live.arm(name, fromMs);
+      run.live.arm(name, fromMs, run.armStretches.at(-1)?.startMs);
     };
     run.whenConfirmed();
     await run.wait(run.real(arms.triggerFor), `${name}: trigger on`, true);

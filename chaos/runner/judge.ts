@@ -22,6 +22,7 @@ import { tooBusy } from './lateness.js';
 import type { Moment } from './not-before.js';
 import { type OutcomeFacts, outcomeOf, ownFirings } from './outcome.js';
 import type { Sighting } from './sightings.js';
+import type { Unsteady } from './steady.js';
 import { firedSighting, withheldOf, withheldOutcome } from './withheld.js';
 
 export interface ArmStretch {
@@ -60,7 +61,7 @@ export interface Evidence {
   faults: readonly FaultRecord[];
   before: readonly MeasureRecord[];
   /** Other obstacles to a steady state: a paging alert that fires, an SLO without data. */
-  notSteady: readonly string[];
+  notSteady: readonly Unsteady[];
   during: readonly MeasureRecord[];
   after: readonly MeasureRecord[];
   checks: readonly CheckRecord[];
@@ -123,8 +124,10 @@ export function judge(evidence: Evidence): Judgement {
   const busy = tooBusy(evidence.lateness, evidence.scrapeIntervalMs);
   if (busy !== undefined && structural.length === 0 && timing.length + inconclusive.length > 0) {
     const why = `this machine was too busy to judge: ${busy}`;
-    // A metric that does not exist is not there on a quiet machine either.
-    const isBlind = evidence.before.some((m) => m.source === 'promql' && m.value === undefined);
+    // A metric or a process that does not exist is not there on a quiet machine either.
+    const isBlind =
+      evidence.before.some((m) => m.source === 'promql' && m.value === undefined) ||
+      evidence.notSteady.some((u) => u.certain);
     inconclusive[isBlind ? 'push' : 'unshift'](why);
   }
   return {
@@ -399,7 +402,7 @@ function inconclusiveReasons(evidence: Evidence): string[] {
   for (const m of evidence.before) {
     if (!m.held) reasons.push(`not steady before the injection: ${measureText(m)}`);
   }
-  reasons.push(...evidence.notSteady.map((why) => `not steady before the injection: ${why}`));
+  reasons.push(...evidence.notSteady.map(({ why }) => `not steady before the injection: ${why}`));
   if (evidence.trouble !== undefined) {
     reasons.push(`nobody could be notified of anything: ${evidence.trouble}`);
   }

@@ -9,7 +9,7 @@ import type {
 import type { Expected, Scenario } from '../scenarios/schema.js';
 import type { RunContext } from './context.js';
 import type { AbortReading } from './abort.js';
-import { firingsOf, fulfils, receivedMs } from './firings.js';
+import { firingsOf, fulfils, isBlip, receivedMs } from './firings.js';
 import { leaseMs } from './injection.js';
 import { withheldOf } from './withheld.js';
 
@@ -25,6 +25,9 @@ export class LiveEvents {
   readonly #scenario: Scenario;
   /** Start of the deadline for each place in `mustFire`: the time when the fault was confirmed. */
   readonly #armed = new Map<number, number>();
+  /** Alerts count from here on, as for the judge: the first fault was put. */
+  #putAtMs = Infinity;
+  readonly #since = new Map<number, number>();
   readonly #confirmed = new Set<FaultRecord>();
   /** Places in `mustFire` of the alerts that arrived. */
   readonly #came = new Set<number>();
@@ -60,6 +63,7 @@ export class LiveEvents {
       removed: record.endedMs,
     };
     const atMs = times[state] ?? this.#nowMs;
+    if (state === 'put') this.#putAtMs = Math.min(this.#putAtMs, atMs);
     const own = { kind: 'fault' as const, atMs, scenario: this.#scenario.id, state };
     this.#emit({ ...own, ...faultWords(record), ...(state === 'put' && { leaseMs }) });
     if (state === 'confirmed') this.arm(undefined, atMs);
@@ -73,12 +77,16 @@ export class LiveEvents {
     return true;
   }
 
-  /** Starts the deadlines of that arm's expectations, or of the expectations without an arm. */
-  arm(arm: string | undefined, confirmedMs: number): void {
+  /**
+   * Starts the deadlines of that arm's expectations, or of the expectations without an arm. An alert may have come
+   * before, from `sinceMs` on: a rule can see a fault sooner than its own counter is read.
+   */
+  arm(arm: string | undefined, confirmedMs: number, sinceMs = this.#putAtMs): void {
     const { timeScale, allowanceMs } = this.#context.timing;
     this.#scenario.expect.mustFire.forEach((wanted, i) => {
       if (wanted.arm !== arm || this.#armed.has(i)) return;
       this.#armed.set(i, confirmedMs);
+      this.#since.set(i, sinceMs);
       const deadlineAtMs = confirmedMs + wanted.within * timeScale + allowanceMs;
       const withheld = withheldOf(wanted);
       const own = { ...this.#expectation(wanted), atMs: confirmedMs, state: 'armed' as const };
@@ -138,7 +146,10 @@ export class LiveEvents {
     this.#scenario.expect.mustFire.forEach((wanted, i) => {
       const fromMs = this.#armed.get(i);
       if (fromMs === undefined || this.#came.has(i)) return;
-      const own = firings.find((f) => f.firedAtMs >= fromMs && fulfils(f, wanted));
+      const sinceMs = Math.min(fromMs, this.#since.get(i) ?? fromMs);
+      const own = firings.find(
+        (f) => f.firedAtMs >= sinceMs && !isBlip(f, fromMs) && fulfils(f, wanted),
+      );
       if (!own) return;
       this.#came.add(i);
       const atMs = receivedMs(own, wanted.receiver);

@@ -36,7 +36,7 @@ import { findResidue } from './residue.js';
 import { silencesOf } from './silences.js';
 import { type Hints, hintsOf } from './hints.js';
 import { Sightings } from './sightings.js';
-import { notSteady } from './steady.js';
+import { notSteady, type Unsteady } from './steady.js';
 import { tellUnscraped } from './unscraped.js';
 import { Steps } from './steps.js';
 import { theoriesOf, theoryFor } from './theories.js';
@@ -76,7 +76,7 @@ export class ScenarioRun {
   readonly #file: string;
   #lastAbortMs = 0;
   /** The reasons, other than the baseline's measures, why no fault or no further fault was injected. */
-  unsteady: string[] = [];
+  unsteady: Unsteady[] = [];
   #before: MeasureRecord[] = [];
   #during: MeasureRecord[] = [];
   #after: MeasureRecord[] = [];

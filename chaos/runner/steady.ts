@@ -8,19 +8,28 @@ import { firingsOf, fulfils } from './firings.js';
 import { gapOf } from './gaps.js';
 import { exprText, type Sources, type Stretch, valueOf } from './measure.js';
 
-/** One sentence each, without a full stop; empty if faults may be injected now. */
+export interface Unsteady {
+  /** One sentence without a full stop. */
+  why: string;
+  /** It would be so on a quiet machine, too. */
+  certain?: true;
+}
+
+/** Empty if faults may be injected now. */
 export async function notSteady(
   context: Pick<RunContext, 'watch' | 'groups' | 'system'>,
   scenario: Scenario,
   stretch: Stretch,
   sources: Sources,
-): Promise<string[]> {
+): Promise<Unsteady[]> {
+  const certain = (list: string[]): Unsteady[] => list.map((why) => ({ why, certain: true }));
   return [
-    ...(await gone(context)),
-    ...failures(scenario, stretch, sources),
-    ...firing(context, scenario),
-    ...(await withoutData(context, scenario, stretch)),
-    ...(await blindAborts(scenario, stretch, sources)),
+    ...certain(await gone(context)),
+    ...certain(await withoutData(context, scenario, stretch)),
+    ...certain(await blindAborts(scenario, stretch, sources)),
+    ...[...failures(scenario, stretch, sources), ...firing(context, scenario)].map((why) => ({
+      why,
+    })),
   ];
 }
 

@@ -9,15 +9,19 @@ export function laneText(lane: Lane, nowMs: number): string {
   if (hiddenBy) return missed ?? hiddenText(hiddenBy, armedAtMs, notifiedAtMs);
   if (notifiedAtMs !== undefined) {
     const margin = deadlineAtMs - notifiedAtMs;
-    const after = span(notifiedAtMs - armedAtMs);
+    const tookMs = notifiedAtMs - armedAtMs;
+    const rang =
+      tookMs < 0
+        ? `rang ${span(tookMs)} before the fault was seen to take effect`
+        : `rang after ${span(tookMs)}`;
     const { acknowledgedAtMs } = lane;
     const seen =
       acknowledgedAtMs === undefined
         ? ''
         : `; acknowledged ${span(acknowledgedAtMs - notifiedAtMs)} later`;
     return margin >= 0
-      ? `rang after ${after}, ${span(margin)} before its deadline${seen}`
-      : `rang after ${after}, ${span(margin)} too late${seen}`;
+      ? `${rang}, ${span(margin)} before its deadline${seen}`
+      : `${rang}, ${span(margin)} too late${seen}`;
   }
   if (missed !== undefined) return missed;
   const left = deadlineAtMs - nowMs;

@@ -50,6 +50,7 @@ export interface BudgetView {
 
 export interface OtherAlert {
   alert: string;
+  labels: Record<string, string>;
   severity: string;
   atMs: number;
   resolvedAtMs?: number;
@@ -67,6 +68,8 @@ export interface ScenarioView {
   lanes: Lane[];
   /** Alerts that reached a receiver during the scenario and have no lane. */
   others: OtherAlert[];
+  /** Notifications of expected alerts that came before the effect of the fault was seen: their lanes begin later. */
+  early: Of<'expectation'>[];
   measures: Of<'measure'>[];
   abort?: string;
   /** The latest distance of each abort condition. */
@@ -194,16 +197,13 @@ function takeAlert(day: DayView, { alert, severity, labels, state, atMs }: Of<'a
   const scenario = day.scenarios.at(-1);
   if (!scenario) return;
   const lane = scenario.lanes.find(
-    (l) =>
-      l.alert === alert &&
-      l.severity === severity &&
-      Object.entries(l.labels).every(([name, value]) => labels[name] === value),
+    (l) => l.alert === alert && l.severity === severity && bears({ labels }, l),
   );
   if (lane) {
     if (state === 'resolved' && lane.notifiedAtMs !== undefined) lane.resolvedAtMs = atMs;
     return;
   }
-  const named = { alert, severity };
+  const named = { alert, severity, labels };
   const open = scenario.others.findLast(
     (o) => o.alert === named.alert && o.severity === severity && o.resolvedAtMs === undefined,
   );
@@ -230,6 +230,7 @@ function takeOfScenario(day: DayView, event: ScenarioEvent): void {
       faults: [],
       lanes: [],
       others: [],
+      early: [],
       measures: [],
       distances: [],
     });
@@ -304,6 +305,8 @@ function takeLane(scenario: ScenarioView, event: Of<'expectation' | 'theory'>): 
     const lane = { alert, severity, labels, armedAtMs: event.atMs, deadlineAtMs };
     const { withheld: hiddenBy } = event;
     scenario.lanes.push({ ...lane, ...(hiddenBy && { hiddenBy }) });
+    const early = scenario.early.findIndex((e) => sameLanes(scenario, e).length > 0);
+    if (early >= 0) takeNotified(scenario, scenario.early.splice(early, 1)[0]!);
     return;
   }
   const same = sameLanes(scenario, event);
@@ -316,14 +319,34 @@ function takeLane(scenario: ScenarioView, event: Of<'expectation' | 'theory'>): 
   }
   const own = same.find((l) => l.notifiedAtMs === undefined && l.missed === undefined);
   if (event.state === 'notified') {
-    // After the rollback, the alert that hid it may end first: that is no failure.
-    const isOver = scenario.faults.every((f) => f.removedAtMs !== undefined);
-    if (own && !(own.hiddenBy && isOver)) own.notifiedAtMs = event.atMs;
+    if (own) takeNotified(scenario, event);
+    else scenario.early.push(event);
     return;
   }
   const late = own ?? same.findLast((l) => l.missed === undefined);
   if (late) late.missed = event.text ?? event.outcome ?? 'it did not come in time';
 }
+
+function takeNotified(scenario: ScenarioView, event: Of<'expectation'>): void {
+  const own = sameLanes(scenario, event).find((l) => !l.notifiedAtMs && l.missed === undefined);
+  // After the rollback, the alert that hid it may end first: that is no failure.
+  const isOver = scenario.faults.every((f) => f.removedAtMs !== undefined);
+  if (!own || (own.hiddenBy && isOver)) return;
+  own.notifiedAtMs = event.atMs;
+  // Before the lane began, its alert was listed among the others.
+  const early = scenario.others.findIndex(
+    (o) =>
+      o.alert === own.alert &&
+      o.severity === own.severity &&
+      o.atMs <= own.armedAtMs &&
+      bears(o, own),
+  );
+  const [listed] = early < 0 ? [] : scenario.others.splice(early, 1);
+  if (listed?.resolvedAtMs !== undefined) own.resolvedAtMs = listed.resolvedAtMs;
+}
+
+const bears = (alert: Pick<OtherAlert, 'labels'>, lane: Pick<Lane, 'labels'>): boolean =>
+  Object.entries(lane.labels).every(([name, value]) => alert.labels[name] === value);
 
 export type LaneState = 'awaited' | 'came' | 'late';
 

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { runArms } from '../../chaos/runner/arms.js';
 import type { ScenarioRun } from '../../chaos/runner/run-scenario.js';
+import type { Unsteady } from '../../chaos/runner/steady.js';
 import { LoadPoints } from '../../chaos/load/points.js';
 import type { ArmRecord } from '../../runbooks/record.js';
 
@@ -79,7 +80,7 @@ async function told({
           Promise.resolve(service === 'pay' ? (counts?.(run.nowMs) ?? {}) : { requests: -1 }),
       },
     },
-    unsteady: [] as string[],
+    unsteady: [] as Unsteady[],
     injections: [{ record: {} }],
     sources: { points },
     live: { arm: (name: string, ms: number) => confirmed.push([name, ms]) },
@@ -221,7 +222,9 @@ test('an arm that leaves the system down is the last one, and says so', async ()
   const { run } = await told({ good: (t) => (t > triggerStartMs ? 10 : 20), arms: ['a', 'b'] });
   expect(run.arms.map((a) => a.name)).toEqual(['a']);
   expect(run.armStretches.map((a) => a.name)).toEqual(['a']);
-  expect(run.unsteady).toEqual(["goodput was not back 40 s after 'a': the next is not run"]);
+  expect(run.unsteady).toEqual([
+    { why: "goodput was not back 40 s after 'a': the next is not run" },
+  ]);
 });
 
 test('the page is held against the first arm where that stays down, before its policy is taken back', async () => {

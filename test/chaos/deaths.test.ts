@@ -77,26 +77,35 @@ test('the verdict fails, and names it before what followed from it', () => {
 let processes: Processes | undefined;
 afterEach(() => processes?.close());
 
-test('a process with restart is started again after it ended, and its last words are kept', async () => {
-  processes = new Processes(() => undefined);
-  const command =
-    'echo ready; sleep 0.2; echo "Error: no database" >&2; echo "    at f (a.js:1:2)" >&2; exit 3';
-  await processes.start({
-    name: 'cart',
-    kind: 'service',
-    workload: 'cart',
-    restartAfterMs: 100,
-    program: {
-      command,
-      cwd: '/',
-      env: {},
-      ready: { kind: 'log', pattern: /ready/ },
-      readyLimitMs: 10_000,
-      stop: { signal: 'SIGTERM', withinMs: 1000 },
-    },
-  });
-  await expect
-    .poll(() => processes?.events.map((e) => e.event).slice(0, 4), { timeout: 20_000 })
-    .toEqual(['started', 'exited', 'started', 'exited']);
-  expect(processes.events[1]?.detail).toBe('ended with 3: Error: no database');
-});
+test.each([
+  [
+    'with',
+    'echo "Error: no database" >&2; echo "    at f (a.js:1:2)" >&2; ',
+    ': Error: no database',
+  ],
+  ['without', '', ''],
+])(
+  'a process with restart is started again after it ended, %s last words',
+  async (_, says, words) => {
+    processes = new Processes(() => undefined);
+    const command = `echo 1; sleep 0.2; ${says}exit 3`;
+    await processes.start({
+      name: 'cart',
+      kind: 'service',
+      workload: 'cart',
+      restartAfterMs: 100,
+      program: {
+        command,
+        cwd: '/',
+        env: {},
+        ready: { kind: 'log', pattern: /1/ },
+        readyLimitMs: 10_000,
+        stop: { signal: 'SIGTERM', withinMs: 1000 },
+      },
+    });
+    await expect
+      .poll(() => processes?.events.map((e) => e.event).slice(0, 4), { timeout: 20_000 })
+      .toEqual(['started', 'exited', 'started', 'exited']);
+    expect(processes.events[1]?.detail).toBe(`ended with 3${words}`);
+  },
+);

@@ -75,6 +75,20 @@ test.concurrent(
 );
 
 test.concurrent(
+  'an alert that fires before the effect of the fault was seen is told when its deadline begins',
+  async () => {
+    const events: DrillEvent[] = [];
+    const record = await smallDrill({ lateEffect: true, emit: (event) => events.push(event) });
+    const [expected] = record.expectations;
+    expect(expected?.receivedAfterMs).toBeLessThan(0);
+    const own = events.filter((e) => e.kind === 'expectation');
+    expect(own.map((e) => e.state)).toEqual(['armed', 'notified']);
+    expect(own[1]).toMatchObject({ afterMs: expected?.receivedAfterMs });
+    expect(eventText(own[1]!)).toMatch(/came \d\.\d s before the fault was seen to take effect$/);
+  },
+);
+
+test.concurrent(
   'while an alert is awaited, its rule says when it should fire; the judge says it again',
   async () => {
     const events: DrillEvent[] = [];

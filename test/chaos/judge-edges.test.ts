@@ -335,7 +335,11 @@ describe('load and measures', () => {
   });
 
   test('what else was not steady, and a pager that is gone, are inconclusive', () => {
-    const judgement = judge({ ...good(), notSteady: ['a page fires'], trouble: 'it ended' });
+    const judgement = judge({
+      ...good(),
+      notSteady: [{ why: 'a page fires' }],
+      trouble: 'it ended',
+    });
     expect(judgement.verdict).toBe('INCONCLUSIVE');
     expect(judgement.reasons).toContain('not steady before the injection: a page fires');
     expect(judgement.reasons).toContain('nobody could be notified of anything: it ended');
@@ -373,6 +377,13 @@ test('a busy machine excuses what is late, and not what is wrong as it is writte
   const blind = judge({ ...good(), lateness, before: [{ ...unmeasured, source: 'promql' }] });
   expect(blind.reasons).toEqual([
     'not steady before the injection: errors is without data, expected <= 0.01',
+    expect.stringContaining('too busy to judge'),
+  ]);
+  const gone = { why: 'cart does not run', certain: true as const };
+  const dead = judge({ ...good(), lateness, notSteady: [gone, { why: 'a page fires' }] });
+  expect(dead.reasons.slice(0, 3)).toEqual([
+    'not steady before the injection: cart does not run',
+    'not steady before the injection: a page fires',
     expect.stringContaining('too busy to judge'),
   ]);
 });

@@ -313,7 +313,11 @@ const rows: Row[] = [
   ],
   [
     'nothing was injected',
-    { injectedMs: undefined, firings: [], notSteady: ['CartLatency (page) fires already'] },
+    {
+      injectedMs: undefined,
+      firings: [],
+      notSteady: [{ why: 'CartLatency (page) fires already' }],
+    },
     'not-injected',
     'INCONCLUSIVE',
     /^was not put to the test$/,

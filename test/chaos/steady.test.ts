@@ -8,7 +8,7 @@ import { scenario } from './evidence.js';
 
 const stretch = { startMs: 0, endMs: 1000 };
 
-function said(points: readonly Partial<LoadPoint>[], pid = 1): Promise<string[]> {
+async function said(points: readonly Partial<LoadPoint>[], pid = 1): Promise<string[]> {
   const all = new LoadPoints();
   for (const point of points) all.add({ route: 'home', atMs: 1, ms: 1, ok: true, ...point });
   const context = {
@@ -20,7 +20,8 @@ function said(points: readonly Partial<LoadPoint>[], pid = 1): Promise<string[]>
     },
   } as unknown as RunContext;
   const sources = { points: all } as unknown as Sources;
-  return notSteady(context, { ...scenario, abort: [] }, stretch, sources);
+  const found = await notSteady(context, { ...scenario, abort: [] }, stretch, sources);
+  return found.map(({ why }) => why);
 }
 
 const failed = { ok: false, failure: 'status', status: 404 } as const;

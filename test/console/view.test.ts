@@ -85,6 +85,27 @@ test('a moment in the middle: later events are not shown yet', () => {
   expect(later.scenarios[0]?.others).toHaveLength(1);
 });
 
+test('an alert that came before the effect was seen has its lane, and no other', () => {
+  const own = { alert: 'Burn', severity: 'page', labels: { slo: 'x' } };
+  const alert = { ...own, kind: 'alert' as const, labels: { ...own.labels, region: 'eu' } };
+  const events: DrillEvent[] = [
+    ...day,
+    { ...alert, atMs: 25, state: 'notified' },
+    { ...alert, atMs: 28, state: 'notified', labels: { slo: 'z' } },
+    { ...own, kind: 'expectation', scenario: 'cut', atMs: 25, state: 'notified', afterMs: -5 },
+    { ...alert, atMs: 700, state: 'resolved' },
+  ];
+  const early = viewAt(events, 29).scenarios[0];
+  expect(early?.others.map((o) => o.alert)).toEqual(['Burn']);
+  const [x] = viewAt(events, 2000).scenarios[0]?.lanes ?? [];
+  expect([laneState(x!, 2000), laneText(x!, 2000), x?.resolvedAtMs]).toEqual([
+    'came',
+    'rang 0.0 s before the fault was seen to take effect, 1.0 s before its deadline',
+    700,
+  ]);
+  expect(viewAt(events, 2000).scenarios[0]?.others.map((o) => o.alert)).toEqual(['Other']);
+});
+
 test('the expected time: as far as it was known then, and as it was judged where nothing was known', () => {
   const own = { kind: 'theory' as const, scenario: 'cut', alert: 'Burn', severity: 'page' };
   const band = (atMs: number, slo: string, earliestAtMs: number, within?: boolean): DrillEvent => ({

@@ -108,7 +108,8 @@ export class Processes {
     void child.exited.then((code) => {
       if (this.#running.get(name) === child) this.#running.delete(name);
       if (this.#closing || this.#expected.delete(name)) return;
-      const detail = `ended with ${code ?? child.process.signalCode}: ${lastWords(lines)}`;
+      const words = lastWords(lines);
+      const detail = `ended with ${code ?? child.process.signalCode}${words === '' ? '' : `: ${words}`}`;
       this.#record(name, 'exited', detail);
       this.#say(`${name} ${detail}`);
       this.#restart(description);
