@@ -204,6 +204,8 @@ width="140" height="6"/><rect class="burned" x="0" y="3" width="${px(width)}" he
 
 /** A longer timeline would be a log; record.json contains all events. */
 const eventsMax = 400;
+/** More main events than this are folded. */
+const openMax = 12;
 
 function timeline(events: readonly TimelineEvent[]): Html {
   const rows = (list: readonly TimelineEvent[]): Html[] =>
@@ -215,11 +217,10 @@ ${e.subject}</b> ${e.text}</td></tr>`,
   const table = (list: readonly TimelineEvent[]): Html =>
     markup`<div class="scroll"><table class="events"><tbody>${rows(list)}</tbody></table></div>`;
   const cut = markup`<p class="quiet">The first ${eventsMax}; record.json has them all.</p>`;
+  const folded = (name: string, list: readonly TimelineEvent[]): Html =>
+    markup`<details><summary>${name}</summary>${table(list)}${list.length > eventsMax && cut}</details>`;
   const major = events.filter((e) => e.major);
-  return markup`<p class="quiet">UTC.</p>${table(major)}
-${
-  major.length < events.length &&
-  markup`<details><summary>All ${countText(events.length)} events</summary>
-${table(events)}${events.length > eventsMax && cut}</details>`
-}`;
+  return markup`<p class="quiet">UTC.</p>
+${major.length > openMax ? folded(`The ${countText(major.length)} main events`, major) : table(major)}
+${major.length < events.length && folded(`All ${countText(events.length)} events`, events)}`;
 }

@@ -38,10 +38,12 @@ export function scenarioCard(
   s: ScenarioRecord,
   runbooks: ReadonlyMap<string, string>,
 ): Html {
-  return markup`<section class="card scenario" id="${s.id}">
+  // A passed scenario among others is folded: the readers' eyes belong to the failed ones.
+  const isOpen = s.verdict !== 'PASS' || record.scenarios.length === 1;
+  return markup`<section class="card scenario"><details${isOpen && markup` open`}><summary>
 <header><h2>${s.title}</h2>${verdictChip(s.verdict)}</header>
 <p class="facts">
-${factLine(s)}</p>
+${factLine(s)}</p></summary><div id="${s.id}">
 <div class="prose">${new Html(markdownToHtml(s.description, { deeper: 3 }))}</div>
 ${reasons(s)}
 <div class="two"><div><h3>What broke</h3>${s.faults.map((f) => faultHtml(f))}
@@ -69,7 +71,7 @@ ${phasesTable(s.phases)}${spentLine(s)}</details>
       : markup`Runbook ${s.runbook}`
   } · <span class="quiet">${s.file}</span>
 </p>
-</section>`;
+</div></details></section>`;
 }
 
 const factLine = (s: ScenarioRecord): string =>

@@ -43,6 +43,11 @@ letter-spacing:.03em;background:var(--unsure-soft);color:var(--unsure);white-spa
 .chip.pass{background:var(--good-soft);color:var(--good)}.chip.fail,.chip.aborted{background:var(--bad-soft);
 color:var(--bad)}
 header{display:flex;gap:12px;align-items:baseline;justify-content:space-between;flex-wrap:wrap}
+.scenario>details{margin:0}.scenario>details>summary{display:block;position:relative;padding-left:22px;
+color:var(--ink)}.scenario .facts{font-weight:400}
+.scenario>details>summary::before{content:"▸";position:absolute;left:0;top:3px;color:var(--link)}
+.scenario>details[open]>summary::before{content:"▾"}
+.scenario>details>div{scroll-margin-top:120px}
 .scenario .prose{max-width:70em}.reasons{color:var(--bad);font-weight:600;padding-left:20px}
 .two{display:grid;grid-template-columns:1fr 1fr;gap:0 36px}.claim{margin:0 0 4px}.broke{margin:4px 0}
 .notes,.checks{list-style:none;padding:0;margin:8px 0}.checks li,.notes li{margin:4px 0}
@@ -113,10 +118,14 @@ padding:2px 0}
 [data-name]{text-align:left}[data-name]::before{content:attr(data-name) " ";color:var(--quiet)}
 .arms tr{display:block;padding:8px 0;border-top:1px solid var(--hair)}.arms td.number{text-align:left}
 .arms td::before{content:attr(data-name) " "}}
+@media(max-width:700px){#coverage thead{display:none}#coverage tr{display:flex;flex-wrap:wrap;gap:0 12px;padding:6px 0;
+border-top:1px solid var(--hair)}#coverage td,#coverage th{border:0;padding:0}#coverage th{flex-basis:100%}}
 @media print{:root{${light};--page:#fff;--card:#fff}body{font-size:11pt}main{max-width:none;padding:0}
 .card{border:0;border-top:1px solid var(--hair);border-radius:0;padding:12px 0;break-inside:auto}
 .verdict{padding-left:14px}
-figure,table,tr,.verdict{break-inside:avoid}h2,h3{break-after:avoid}details:not([open]){display:none}
+figure,table,tr,.verdict{break-inside:avoid}h2,h3{break-after:avoid}
+::details-content{content-visibility:visible}.scenario>details>summary{padding-left:0}
+.scenario>details>summary::before{content:none!important}
 .contents{display:none}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 `.replaceAll('\n', '');

@@ -61,6 +61,46 @@ testWith('chromium')(
   60_000,
 );
 
+testWith('chromium')(
+  'a link opens the folded part that it leads to, and paper shows every part',
+  async () => {
+    const record = badGameDay();
+    for (const scenario of record.scenarios) scenario.verdict = 'PASS';
+    const file = join(folder, 'folded.html');
+    writeFileSync(file, gameDayFiles(record).get('index.html') as string);
+    const browser = await chromium.launch({
+      executablePath: requireTool('chromium'),
+      args: ['--no-sandbox', '--disable-gpu'],
+    });
+    try {
+      for (const javaScriptEnabled of [true, false]) {
+        const page = await browser.newPage({ javaScriptEnabled });
+        await page.goto(`file://${file}`);
+        const parts = page.locator('.scenario .prose');
+        const seen = (): Promise<boolean[]> =>
+          Promise.all([0, 1].map((i) => parts.nth(i).isVisible()));
+        expect(await seen()).toEqual([false, false]);
+        await page.emulateMedia({ media: 'print' });
+        if (javaScriptEnabled) {
+          await page.evaluate(`dispatchEvent(new Event('beforeprint'))`);
+          expect(await page.locator('details:not([open])').count()).toBe(0);
+        }
+        expect(await seen()).toEqual([true, true]);
+        await page.reload();
+        await page.emulateMedia({ media: 'screen' });
+        expect(await seen()).toEqual([false, false]);
+        await page.locator(`.contents a[href="#${record.scenarios[1]!.id}"]`).click();
+        await parts.nth(1).waitFor();
+        expect(await seen()).toEqual([false, true]);
+        await page.close();
+      }
+    } finally {
+      await browser.close();
+    }
+  },
+  60_000,
+);
+
 /** Relative luminance and contrast, WCAG 2.2. */
 function contrast(a: string, b: string): number {
   const luminance = (hex: string): number => {

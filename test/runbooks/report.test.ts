@@ -163,6 +163,31 @@ test('where no fault took effect, an alert that did not fire is not judged', () 
   expect(terminalSummary(unclear, plain)).toContain('? MeshControlPlaneDown page');
 });
 
+test('a passed scenario among others is folded, and so is a long timeline; a failed one is open', () => {
+  const folds = (html: string): string[] =>
+    [...html.matchAll(/<details( open)?><summary>\s*<header><h2>([^<]*)/g)].map(
+      ([, open, title]) => `${title}${open ?? ''}`,
+    );
+  const [passed, failed] = badGameDay().scenarios as [ScenarioRecord, ScenarioRecord];
+  const scenarios = [{ ...passed, verdict: 'PASS' as const }, failed];
+  expect(folds(gameDayReport({ ...badGameDay(), scenarios }))).toEqual([
+    passed.title,
+    `${failed.title} open`,
+  ]);
+  // The only scenario is what the report is about.
+  const good = goodGameDay();
+  const [first] = good.scenarios;
+  expect(folds(gameDayReport({ ...good, scenarios: [first!] }))).toEqual([`${first!.title} open`]);
+  const [event] = good.timeline;
+  const events = (count: number) =>
+    gameDayReport({
+      ...good,
+      timeline: Array.from({ length: count }, () => ({ ...event!, major: true })),
+    });
+  expect(events(12)).not.toContain('main events');
+  expect(events(13)).toContain('<summary>The 13 main events</summary>');
+});
+
 /** Removes our own script; the page's policy allows no other. */
 const withoutOurs = (html: string): string => html.replace(hover().script, '');
 

@@ -2,6 +2,7 @@
  * Shows values under the pointer in a figure: a line through every panel, and the values of the panel below the
  * pointer. Times come from the paths, values from `data-values`. Arrow keys move the line, too.
  */
+import './folds.js';
 
 interface Line {
   path: SVGPathElement;
