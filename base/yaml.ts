@@ -340,7 +340,7 @@ const kinds: Record<string, string> = {
 };
 
 /** Zod's own messages name its types; the message of a schema is kept. */
-function wordsOf(issue: z.core.$ZodIssue): string {
+export function wordsOf(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input')) {
     const missing = issue.message.endsWith('received undefined') ? 'is missing; ' : '';
     return `${missing}expected ${kinds[issue.expected] ?? issue.expected}`;

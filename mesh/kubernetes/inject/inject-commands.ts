@@ -1,5 +1,8 @@
 /** The commands `inject` and `uninject`, and `injector`, which runs in the cluster. */
 import type { Command } from 'commander';
+import { statSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { UserError } from '../../../base/errors.js';
 import { inputName, readInput } from '../../../base/input.js';
 
 interface InjectFlags {
@@ -15,7 +18,7 @@ export function registerInject(program: Command): void {
   program
     .command('inject')
     .description('Add the proxy to the pods of YAML manifests, as the webhook would')
-    .argument('<file>', 'manifests, or - for standard input')
+    .argument('<path>', 'manifests, a folder of them, or - for standard input')
     .option('-n, --namespace <name>', "the control plane's namespace", 'firedrill')
     .option('--image <image>', "the proxy's image")
     .option('--trust-domain <name>', 'end of every identity', 'cluster.local')
@@ -31,37 +34,39 @@ export function registerInject(program: Command): void {
 Examples:
   kubectl get deploy cart -o yaml | firedrill inject - | kubectl apply -f -
   firedrill inject manifests.yaml > injected.yaml
+  firedrill inject deploy/ | kubectl apply -f -      # its .yaml, .yml and .json, as kubectl -f reads a folder
 
 What was injected or skipped, and why, is said on standard error. Injecting twice changes nothing.`,
     )
-    .action(async (file: string, flags: InjectFlags) => {
+    .action(async (path: string, flags: InjectFlags) => {
       const { injectYaml } = await import('./offline.js');
-      const { defaultValues } = await import('../install/values.js');
-      const values = {
-        ...defaultValues(),
-        namespace: flags.namespace,
-        trustDomain: flags.trustDomain,
-      };
-      if (flags.image) values.image = flags.image;
-      values.proxy = { ...values.proxy, nativeSidecar: flags.nativeSidecar };
+      const { readValues } = await import('../install/values.js');
+      const values = readValues({
+        set: [
+          `namespace=${flags.namespace}`,
+          `trustDomain=${flags.trustDomain}`,
+          `proxy.nativeSidecar=${flags.nativeSidecar}`,
+          ...(flags.image === undefined ? [] : [`image=${flags.image}`]),
+        ],
+      });
       const { injectOptionsOf } = await import('./config.js');
       const options = {
         ...injectOptionsOf({ ...values, redirector: { enabled: flags.redirector ?? false } }),
         ...(flags.trustAnchors ? { trustAnchors: readInput(flags.trustAnchors) } : {}),
       };
-      print(injectYaml(inputName(file), readInput(file), options));
+      print(manifestsIn(path).map((file) => injectYaml(inputName(file), readInput(file), options)));
     });
   program
     .command('uninject')
     .description('Remove the proxy from the pods of YAML manifests')
-    .argument('<file>', 'manifests, or - for standard input')
+    .argument('<path>', 'manifests, a folder of them, or - for standard input')
     .addHelpText(
       'after',
       '\nExample:\n  kubectl get deploy cart -o yaml | firedrill uninject - | kubectl apply -f -',
     )
-    .action(async (file: string) => {
+    .action(async (path: string) => {
       const { uninjectYaml } = await import('./offline.js');
-      print(uninjectYaml(inputName(file), readInput(file)));
+      print(manifestsIn(path).map((file) => uninjectYaml(inputName(file), readInput(file))));
     });
   program
     .command('injector')
@@ -90,7 +95,30 @@ export function registerRedirector(program: Command): void {
     });
 }
 
-function print(result: { yaml: string; report: string[] }): void {
-  process.stdout.write(result.yaml);
-  for (const line of result.report) process.stderr.write(`${line}\n`);
+/** A folder's manifests in the order of their names, as `kubectl -f FOLDER` reads them; a file is itself. */
+function manifestsIn(path: string): string[] {
+  const stats = (file: string) => statSync(file, { throwIfNoEntry: false });
+  if (!stats(path)?.isDirectory()) return [path];
+  const found = readdirSync(path)
+    .filter((name) => /\.(ya?ml|json)$/.test(name))
+    .map((name) => join(path, name))
+    .filter((file) => !stats(file)?.isDirectory());
+  if (found.length > 0) return found.sort();
+  throw new UserError({
+    message: `${path} has no manifest`,
+    expected: 'a .yaml, .yml or .json file',
+  });
+}
+
+/** Nothing is printed before each file was read: half of a folder would be applied as the whole. */
+function print(results: { yaml: string; report: string[] }[]): void {
+  const [only, ...more] = results.map(({ yaml }) => yaml);
+  process.stdout.write(
+    more.length === 0
+      ? (only ?? '')
+      : [only, ...more]
+          .map((yaml = '') => `${yaml.replace(/^---\n/, '').trimEnd()}\n`)
+          .join('---\n'),
+  );
+  for (const line of results.flatMap(({ report }) => report)) process.stderr.write(`${line}\n`);
 }

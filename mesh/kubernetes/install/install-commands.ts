@@ -94,6 +94,7 @@ async function run(options: Options, upgrade: boolean, monitoring: LoadMonitorin
   const { readValues } = await import('./values.js');
   const { manifests } = await import('./manifests.js');
   const { yamlDocuments } = await import('../../../base/yaml-text.js');
+  const withinMs = waitMs(options.wait);
   if (options.outputHelm) {
     const { writeChart } = await import('./helm.js');
     for (const file of writeChart(options.outputHelm, await monitoring()))
@@ -147,10 +148,7 @@ async function run(options: Options, upgrade: boolean, monitoring: LoadMonitorin
   const ours = await withoutForeign(api, objects, (line) => void process.stdout.write(`${line}\n`));
   await applyAll(api, ours, say);
   if (upgrade && revision === '') await prune(api, objects, values.namespace, say);
-  if (options.wait) {
-    const withinMs = parseDurationMs(options.wait === true ? '2m' : options.wait);
-    if (withinMs === undefined)
-      throw new UserError({ message: `--wait ${options.wait}`, expected: 'a duration such as 2m' });
+  if (withinMs !== undefined) {
     const unproven = await waitAvailable(api, objects, withinMs);
     if (unproven !== undefined)
       process.stderr.write(
@@ -158,6 +156,14 @@ async function run(options: Options, upgrade: boolean, monitoring: LoadMonitorin
       );
   }
   api.close();
+}
+
+/** Undefined: it does not wait. */
+function waitMs(wait: string | boolean | undefined): number | undefined {
+  if (!wait) return undefined;
+  const ms = parseDurationMs(wait === true ? '2m' : wait);
+  if (ms !== undefined) return ms;
+  throw new UserError({ message: `--wait ${wait}`, expected: 'a duration such as 2m' });
 }
 
 async function uninstall(options: {

@@ -2,21 +2,51 @@
 import * as z from 'zod';
 import { packageVersion } from '../../../base/paths.js';
 import { UserError } from '../../../base/errors.js';
-import { checkYaml, readYaml } from '../../../base/yaml.js';
+import { parseDurationMs } from '../../../base/duration.js';
+import { problemsOf, readYaml, wordsOf } from '../../../base/yaml.js';
 import { accessPolicies } from '../../schema/choices.js';
+import { bytesOf, leastMemoryBytes } from '../inject/resources.js';
 
-const quantity = z.string().regex(/^\d+(\.\d+)?(m|[kMGT]i?)?$/, 'a quantity such as 100m or 64Mi');
-const label = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a DNS label');
-const resources = z.strictObject({
-  requests: z.strictObject({ cpu: quantity, memory: quantity }),
-  limits: z.strictObject({ memory: quantity }),
-});
+// Helm refuses by the patterns too: they are a part of values.schema.json, in Go's syntax.
+const like = (pattern: RegExp, expected: string) =>
+  z.string().regex(pattern, { message: `expected ${expected}`, abort: true });
+const quantity = like(/^\d+(\.\d+)?(m|[kMGT]i?)?$/, 'a quantity such as 100m or 64Mi');
+const label = like(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a DNS label such as firedrill');
+// Identities end with it, and a DNS name has at most 253 characters.
+const domain = like(
+  /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/,
+  'a domain name in lower case such as cluster.local',
+).max(150);
+const imageName = like(
+  /^([\w.-]+(:\d+)?\/)?[a-z0-9._-]+(\/[a-z0-9._-]+)*(:[\w.-]{1,128})?(@sha256:[0-9a-f]{64})?$/,
+  'an image such as registry.example.com/firedrill:0.1.0',
+);
+const resources = z
+  .strictObject({
+    requests: z.strictObject({ cpu: quantity, memory: quantity }),
+    limits: z.strictObject({ memory: quantity }),
+  })
+  .refine(({ requests, limits }) => bytesOf(requests.memory) <= bytesOf(limits.memory), {
+    path: ['requests', 'memory'],
+    message: 'more than limits.memory, which Kubernetes refuses',
+  })
+  .refine(({ limits }) => bytesOf(limits.memory) >= leastMemoryBytes, {
+    path: ['limits', 'memory'],
+    message: 'expected at least 32Mi: with less, a process does not start',
+  });
+
+const minuteMs = 60_000;
+const yearMs = 365 * 24 * 60 * minuteMs;
+const lifetime = like(/^(\d+d)?(\d+h)?(\d+m)?(\d+s)?$/, 'a duration such as 24h').refine((text) => {
+  const ms = parseDurationMs(text) ?? 0;
+  return ms >= minuteMs && ms <= yearMs;
+}, 'expected a duration of 1m to 365d, such as 24h');
 
 const valuesSchema = z.strictObject({
   namespace: label,
-  trustDomain: z.string().min(1),
-  clusterDomain: z.string().min(1),
-  image: z.string().min(1),
+  trustDomain: domain,
+  clusterDomain: domain,
+  image: imageName,
   imagePullPolicy: z.enum(['IfNotPresent', 'Always', 'Never']),
   defaultInboundPolicy: z.enum(accessPolicies),
   controller: z.strictObject({ replicas: z.int().min(1).max(9), resources }),
@@ -29,20 +59,20 @@ const valuesSchema = z.strictObject({
   proxy: z.strictObject({
     nativeSidecar: z.boolean(),
     drainSeconds: z.int().min(0).max(3600),
-    otlpUrl: z.string(),
+    otlpUrl: like(/^(https?:\/\/[^\s]+)?$/, 'http://… or https://…, or nothing'),
     resources,
   }),
   /** Redirects pods' traffic from outside, by a DaemonSet, so that pods pass Pod Security's `restricted`. */
   redirector: z.strictObject({ enabled: z.boolean(), resources }),
-  identity: z.strictObject({ certificateLifetime: z.string() }),
+  identity: z.strictObject({ certificateLifetime: lifetime }),
   monitoring: z.strictObject({
     /** A scrape configuration, rules and dashboards as ConfigMaps. */
     enabled: z.boolean(),
     /** PodMonitors and a PrometheusRule; they need the Prometheus Operator's definitions. */
     operator: z.boolean(),
     /** The objects' label `release`, by which kube-prometheus-stack's Prometheus selects them. */
-    release: z.string().regex(/^[A-Za-z0-9._-]{0,63}$/, "a label's value"),
-    interval: z.string().regex(/^\d+(s|m)$/, 'a duration such as 15s'),
+    release: like(/^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/, "a label's value"),
+    interval: like(/^[1-9]\d*(s|m)$/, 'a duration such as 15s'),
   }),
   podDisruptionBudget: z.strictObject({ enabled: z.boolean() }),
   networkPolicy: z.strictObject({ enabled: z.boolean() }),
@@ -109,6 +139,9 @@ export function merge(base: Tree, over: Tree): Tree {
   return made;
 }
 
+const parsed = (text: string): unknown =>
+  /^\d+$/.test(text) ? Number(text) : /^(true|false)$/.test(text) ? text === 'true' : text;
+
 export interface ValueOptions {
   ha?: boolean | undefined;
   values?: readonly string[] | undefined;
@@ -125,9 +158,10 @@ export function readValues(options: ValueOptions): Values {
   for (const file of options.values ?? []) {
     const [document] = readYaml(file);
     if (!document) continue;
-    // Checked alone first, so that an unknown field is reported with its place in the file.
-    checkYaml(document, valuesSchema.partial().loose());
-    if (!isTree(document.value)) throw new UserError(`${file}: expected a mapping of values`);
+    if (!isTree(document.value)) throw new UserError(`${file}: expected a map of values`);
+    // Checked over the defaults first, so that a mistake is reported with its place in the file.
+    const alone = valuesSchema.safeParse(merge(defaultValues(), document.value));
+    if (!alone.success) throw new UserError(problemsOf(document, alone.error));
     tree = merge(tree, document.value);
   }
   for (const assignment of options.set ?? []) {
@@ -135,7 +169,9 @@ export function readValues(options: ValueOptions): Values {
     if (at < 1) throw new UserError({ message: `--set ${assignment}`, expected: 'NAME=VALUE' });
     const path = assignment.slice(0, at).split('.');
     const text = assignment.slice(at + 1);
-    const value = /^(true|false|\d+)$/.test(text) ? (JSON.parse(text) as unknown) : text;
+    // The text of a value that is text may be a number, such as a namespace 2026.
+    const usual = path.reduce<unknown>((at, key) => (isTree(at) ? at[key] : at), defaultValues());
+    const value = typeof usual === 'string' ? text : parsed(text);
     tree = merge(
       tree,
       path.reduceRight<unknown>((below, key) => ({ [key]: below }), value) as Tree,
@@ -148,7 +184,7 @@ export function readValues(options: ValueOptions): Values {
       message:
         issue.code === 'unrecognized_keys'
           ? `unknown value '${[...issue.path, issue.keys[0]].join('.')}'`
-          : `value ${issue.path.join('.')}: ${issue.message}`,
+          : `value ${issue.path.join('.')}: ${wordsOf(issue)}`,
     })),
   );
 }
