@@ -94,6 +94,22 @@ export class YamlDocument {
     return new YamlDocument(this.file, go(this.value, [], false), this.nodes, this.#plain);
   }
 
+  /** The value with each text of a field replaced; `isPlain` tells whether it is written without quotes. */
+  withTexts(
+    change: (field: string, text: string, isPlain: () => boolean) => unknown,
+  ): YamlDocument {
+    const go = (value: unknown, path: Path): unknown => {
+      if (Array.isArray(value)) return value.map((v, i) => go(v, [...path, i]));
+      if (typeof value === 'object' && value !== null) {
+        return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, go(v, [...path, k])]));
+      }
+      const field = path.at(-1);
+      if (typeof value !== 'string' || typeof field !== 'string') return value;
+      return change(field, value, () => this.#scalarAt(path).style === 'plain');
+    };
+    return new YamlDocument(this.file, go(this.value, []), this.nodes, this.#plain);
+  }
+
   /** The value without fields that are null, which Go takes for absent. */
   withoutNulls(): YamlDocument {
     const go = (value: unknown): unknown => {

@@ -152,7 +152,7 @@ function withoutNulls(value: unknown, key = ''): unknown {
   const entries = Object.entries(value);
   if (key.endsWith('match')) return Object.fromEntries(entries.map(([k, v]) => [k, v ?? '']));
   const present = key.endsWith('match_re') ? entries : entries.filter(([, v]) => v !== null);
-  return Object.fromEntries(present.map(([k, v]) => [k, withoutNulls(truthOf(k, v), k)]));
+  return Object.fromEntries(present.map(([k, v]) => [k, withoutNulls(v, k)]));
 }
 
 const configSchema = z.preprocess(
@@ -184,7 +184,7 @@ function check(file: string, documents: YamlDocument[]): AmConfig {
   if (second) {
     throw new UserError({ place: second.placeOf([]), message: 'a second document in the file' });
   }
-  const config = checkYaml(document, configSchema) as AmConfig;
+  const config = checkYaml(document.withTexts(truthOf), configSchema) as AmConfig;
   const problems = [
     ...problemsOfConfig(config, document),
     ...problemsOfTemplates(config, document),

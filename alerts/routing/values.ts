@@ -21,11 +21,11 @@ const truths = words(
     'follow_redirects enable_http2 proxy_from_environment',
 );
 
-/** Go reads `yes` and `off` as truths; YAML 1.2 as texts. */
-export function truthOf(field: string, value: unknown): unknown {
-  if (typeof value !== 'string' || !truths.has(field)) return value;
-  if (/^(y|yes|on)$/i.test(value)) return true;
-  return /^(n|no|off)$/i.test(value) ? false : value;
+/** Go reads `yes` and `off` without quotes as truths; YAML 1.2 as texts. */
+export function truthOf(field: string, text: string, isPlain: () => boolean): unknown {
+  if (!truths.has(field) || !isPlain()) return text;
+  if (/^(y|Y|yes|Yes|YES|on|On|ON)$/.test(text)) return true;
+  return /^(n|N|no|No|NO|off|Off|OFF)$/.test(text) ? false : text;
 }
 
 interface Type {

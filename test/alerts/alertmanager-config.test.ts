@@ -253,6 +253,11 @@ test('a truth of Go is one, and a name that is a number is its text', () => {
   expect(config.route.routes).toMatchObject([{ receiver: '7', continue: true }]);
 });
 
+test.each(['"yes"', "'on'", 'oN', 'tRUE', '!!str true', '1'])('%s is no truth', (written) => {
+  const text = good.replace('      - url', `      - send_resolved: ${written}\n        url`);
+  expect(() => readAmConfigText('am.yml', text)).toThrow(/send_resolved.*expected true or false/);
+});
+
 describe('refused, with its place', () => {
   test.each(refusals)('%s', (_, [from, to], wanted) => {
     expect(good).toContain(from);
