@@ -15,8 +15,9 @@ import { identityChecks } from '../../mesh/kubernetes/check/identity-checks.js';
 import { redirectionChecks } from '../../mesh/kubernetes/check/redirection-checks.js';
 import { scrapeChecks, whyNotScraped } from '../../mesh/kubernetes/check/scrape-checks.js';
 import { proxyChecks, whyNotReady } from '../../mesh/kubernetes/check/proxy-checks.js';
-import type { CheckResult } from '../../mesh/kubernetes/check/model.js';
+import type { CheckContext, CheckResult } from '../../mesh/kubernetes/check/model.js';
 import { type AnyObject, resources } from '../../mesh/kubernetes/client/objects.js';
+import type { Pod } from '../../mesh/kubernetes/discovery/types.js';
 import { names } from '../../mesh/kubernetes/install/names.js';
 import { testWith } from '../tools.js';
 import { type Cluster, startCluster } from './cluster.js';
@@ -329,6 +330,45 @@ test('a control plane scaled to nothing is not available, whatever its condition
   };
   expect(await run(1)).toBeUndefined();
   expect(await run(0)).toMatchObject({ reason: expect.stringMatching(/scaled to 0 replicas/) });
+});
+
+test('what passes a proxy by, and what no proxy does, is named', async () => {
+  const at = (name: string, ip: string, container = 'firedrill-proxy'): Pod => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'shop' },
+    spec: { containers: [{ name: container }] },
+    status: { phase: 'Running', podIPs: [{ ip: '10.1.0.1' }, { ip }] },
+  });
+  const service = (namespace: string, name: string, spec: object) => ({
+    metadata: { namespace, name },
+    spec,
+  });
+  const lists: Record<string, unknown[]> = {
+    pods: [at('web', 'fd00::1'), at('bare', 'fd00::2', 'app'), at('four', '10.1.0.2')],
+    services: [
+      service('shop', 'sticky', { sessionAffinity: 'ClientIP', internalTrafficPolicy: 'Local' }),
+      service('shop', 'plain', { sessionAffinity: 'None', internalTrafficPolicy: 'Cluster' }),
+      service('bare', 'local', { internalTrafficPolicy: 'Local' }),
+    ],
+  };
+  const api = {
+    list: ({ plural }: { plural: string }) => Promise.resolve({ items: lists[plural] }),
+  };
+  const reasonOf = async (id: string): Promise<string | undefined> => {
+    const found = proxyChecks.find((c) => c.id === id);
+    return (await found?.run({ api } as unknown as CheckContext))?.reason;
+  };
+  const at6 = 'neither mutual TLS nor policy at the IPv6 address of shop/web';
+  expect(await reasonOf('proxy-ipv6')).toBe(at6);
+  const asked = 'shop/sticky (sessionAffinity: ClientIP, internalTrafficPolicy: Local)';
+  expect(await reasonOf('service-options')).toContain(asked);
+  expect(await reasonOf('service-options')).not.toMatch(/plain|bare/);
+  [lists.pods, lists.services] = [[at('four', '10.1.0.2')], []];
+  expect([await reasonOf('proxy-ipv6'), await reasonOf('service-options')]).toEqual([
+    undefined,
+    undefined,
+  ]);
 });
 
 test('every check is documented under its id', () => {

@@ -227,6 +227,33 @@ needs('services, slices, pods, routes and policy arrive as deltas', async () => 
   await source.stop();
 });
 
+needs('a meshed pod is known by its address while no Service sends to it', async () => {
+  const { admin } = cluster;
+  await admin.create(service('late'));
+  await admin.create(pod('late-0', 'late', true));
+  const status = { phase: 'Running', podIP: '10.0.0.77', podIPs: [{ ip: '10.0.0.77' }] };
+  await admin.patch(resources.Pod, 'retail', 'late-0', { status }, 'status');
+  await admin.create(slice('late', ['10.0.0.77'], false));
+  const known = new Set<string>();
+  const take = ({ destinations = [], removedDestinations = [] }: SourceChange): void => {
+    for (const d of destinations)
+      if (d.backends[0]?.endpoints.length) known.add(d.name);
+      else known.delete(d.name);
+    for (const name of removedDestinations) known.delete(name);
+  };
+  const source = new KubernetesSource(admin, { trustDomain: 'test.local' });
+  await source.start({ replace: take, update: take, problems: () => undefined });
+  const [bare, served] = ['late-0.retail:pods', 'late.retail'];
+  const only = (wanted: string, other: string) => () => known.has(wanted) && !known.has(other);
+  await until(only(bare, served), 'the pod that is not ready');
+  const { endpoints } = slice('late', ['10.0.0.77']) as { endpoints?: unknown };
+  await admin.patch(resources.EndpointSlice, 'retail', 'late-1', { endpoints });
+  await until(only(served, bare), 'the endpoint');
+  await admin.remove(resources.Service, 'retail', 'late');
+  await until(only(bare, served), 'the pod whose Service is gone');
+  await source.stop();
+});
+
 test('HTTPRoute rules are ordered by the precedence of the Gateway API', () => {
   const { drafts, problems } = httpRoutes(
     { name: 'r', namespace: 'retail' },

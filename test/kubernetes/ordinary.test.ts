@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Destination, InboundServer } from '../../mesh/model.js';
 import { convertBarePods } from '../../mesh/kubernetes/discovery/bare-pods.js';
+import { servedPods } from '../../mesh/kubernetes/discovery/destinations.js';
 import { convertInbound } from '../../mesh/kubernetes/discovery/inbound.js';
 import type { EndpointSlice, Pod, Service } from '../../mesh/kubernetes/discovery/types.js';
 import { bench, state } from '../mesh/proxy/flow-bench.js';
@@ -147,15 +148,51 @@ test('in a state, a port that no server names is served at the address that was 
   expect(gateway.inbound.serverFor(15001)).toBeUndefined();
 });
 
-test('a pod that no Service selects is spoken to by its address as who it is', () => {
-  const at = (name: string, podIP: string, labels: Record<string, string>): Pod => {
-    const made = pod(name, { 'mesh.firedrill.dev/skipped-inbound-ports': '9200' });
-    return { ...made, metadata: { ...made.metadata, labels }, status: { podIP, phase: 'Running' } };
-  };
-  const pods = [at('w-0', '10.1.0.7', { app: 'worker' }), at('w-1', '10.1.0.8', { app: 'db' })];
-  const services = [service({ selector: { app: 'db' } }), service({}, 'manual')];
+test('kube-proxy’s rules: ready endpoints, or those that end and still serve while none is ready', () => {
+  const ordinary = service({ ports: [{ name: 'sql', port: 80 }] });
+  const withConditions = (...conditions: EndpointSlice['endpoints']): EndpointSlice => ({
+    ...slice(two, {}),
+    endpoints: conditions ?? [],
+  });
+  const ends = (address: string, serving = true) => ({
+    addresses: [address],
+    conditions: { ready: false, serving, terminating: true },
+  });
+  const starts = { addresses: ['10.1.0.3'], conditions: { ready: false, serving: false } };
+  const at = (...slices: EndpointSlice[]): string[] =>
+    convert(ordinary, slices, []).flatMap(
+      (d) => d.backends[0]?.endpoints.map((e) => e.address) ?? [],
+    );
+  const ending = withConditions(ends('10.1.0.1'), ends('10.1.0.2', false), starts);
+  expect(at(ending)).toEqual(['10.1.0.1:8080']);
+  // One ready endpoint in another slice is enough; the same address twice is one endpoint.
+  const ready = withConditions({ addresses: ['10.1.0.4'] });
+  expect(at(ending, ready, ready)).toEqual(['10.1.0.4:8080']);
+  expect(at(withConditions(starts))).toEqual([]);
+});
+
+test('two families: IPv4 is used; an address of IPv6 is never spoken to with TLS, for the app answers there', () => {
+  const ordinary = service({ ports: [{ name: 'sql', port: 80 }] });
+  const six = { ...slice(two, { 'db-0': 'fd00::1' }), addressType: 'IPv6' };
+  const names = { ...slice(two, { 'db-0': 'db.example.com' }), addressType: 'FQDN' };
+  const four = slice(two, { 'db-0': '10.1.0.1' });
+  const at = (...slices: EndpointSlice[]) =>
+    convert(ordinary, slices, [pod('db-0')]).flatMap(
+      (d) => d.backends[0]?.endpoints.map((e) => [e.address, e.identity]) ?? [],
+    );
+  expect(at(six, four, names)).toEqual([['10.1.0.1:8080', identity]]);
+  expect(at(six)).toEqual([['[fd00::1]:8080', undefined]]);
+});
+
+test('a pod to which no Service sends is spoken to by its address as who it is', () => {
+  const at = (name: string, podIP: string, phase = 'Running'): Pod => ({
+    ...pod(name, { 'mesh.firedrill.dev/skipped-inbound-ports': '9200' }),
+    status: { podIP, phase },
+  });
+  const pods = [at('w-0', '10.1.0.7'), at('w-1', '10.1.0.8')];
+  const served = new Set(['w-1']);
   const convertPods = (of: Pod[]) =>
-    convertBarePods('worker', 'shop', of, { services, trustDomain: 'cluster.local' });
+    convertBarePods('worker', 'shop', of, { served, trustDomain: 'cluster.local' });
   const made = convertPods(pods);
   expect(made?.backends[0]?.endpoints.map((e) => e.address)).toEqual(['10.1.0.7:4143']);
   const { gateway } = bench(state([...destinations, made as Destination]));
@@ -171,7 +208,20 @@ test('a pod that no Service selects is spoken to by its address as who it is', (
     undefined,
     undefined,
   ]);
-  // These pods all belong to a Service, have ended, or have no address yet.
-  const ended = { ...at('w-2', '10.1.0.9', {}), status: { podIP: '10.1.0.9', phase: 'Succeeded' } };
-  expect(convertPods([at('w-1', '10.1.0.8', { app: 'db' }), ended, pod('w-3')])).toBeUndefined();
+  // These pods belong to a Service, have ended, have no address yet, or have one that is not redirected.
+  const ended = at('w-2', '10.1.0.9', 'Succeeded');
+  const others = [at('w-1', '10.1.0.8'), ended, pod('w-3'), at('w-4', 'fd00::4')];
+  expect(convertPods(others)).toBeUndefined();
+});
+
+test('a Service sends to no pod that is not ready, and over no port that is not of TCP', () => {
+  const ports = [{ name: 'sql', port: 8080 }];
+  const unready = slice(two, peers);
+  for (const entry of unready.endpoints ?? [])
+    if (entry.targetRef?.name === 'db-1') entry.conditions = { ready: false };
+  expect(servedPods(service({ ports }), [unready])).toEqual(['db-0']);
+  expect(servedPods(service({ ports: [] }), [slice([], peers)])).toEqual([]);
+  const udp = [{ name: 'sql', port: 8080, protocol: 'UDP' }];
+  expect(servedPods(service({ ports: udp }), [slice(two, peers)])).toEqual([]);
+  expect(servedPods(service({ ports, type: 'ExternalName' }), [slice(two, peers)])).toEqual([]);
 });

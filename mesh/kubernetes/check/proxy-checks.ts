@@ -1,4 +1,5 @@
 /** Checks of the proxies in pods: present, ready, of this version, with the present anchors. */
+import { isIPv6 } from 'node:net';
 import { readCertificates } from '../../identity/issuing.js';
 import { packageVersion } from '../../../base/paths.js';
 import { annotations, initContainer, parsePorts, proxyContainer } from '../annotations.js';
@@ -159,6 +160,49 @@ export const proxyChecks: Check[] = [
       return {
         reason: `the pods of ${some(torn)} lack the annotation`,
         fix: 'put the same opaque-ports on the pods',
+      };
+    },
+  },
+  {
+    id: 'proxy-ipv6',
+    category,
+    description:
+      'no pod with a proxy has an IPv6 address, at which its app answers without the proxy',
+    warning: true,
+    run: async (c) => {
+      const open = (await pods(c)).filter(
+        (p) => isMeshed(p) && alive(p) && p.status?.podIPs?.some(({ ip }) => isIPv6(ip)),
+      );
+      if (open.length === 0) return undefined;
+      return {
+        reason: `neither mutual TLS nor policy at the IPv6 address of ${some(open.map(nameOf))}`,
+        fix: 'a NetworkPolicy that lets only IPv4 in (ipBlock 0.0.0.0/0), or pods of one family',
+      };
+    },
+  },
+  {
+    id: 'service-options',
+    category,
+    description: 'no service asks for a choice of endpoints that proxies do not make',
+    warning: true,
+    run: async (c) => {
+      const meshed = new Set((await pods(c)).filter(isMeshed).map((p) => p.metadata.namespace));
+      const { items } = await c.api.list<Service>(resources.Service, {
+        namespace: c.proxyNamespace,
+      });
+      const asking = items.flatMap((service) => {
+        const { sessionAffinity, internalTrafficPolicy } = service.spec;
+        const what = [
+          ...(sessionAffinity === 'ClientIP' ? ['sessionAffinity: ClientIP'] : []),
+          ...(internalTrafficPolicy === 'Local' ? ['internalTrafficPolicy: Local'] : []),
+        ];
+        if (what.length === 0 || !meshed.has(service.metadata.namespace)) return [];
+        return [`${nameOf(service)} (${what.join(', ')})`];
+      });
+      if (asking.length === 0) return undefined;
+      return {
+        reason: `meshed clients choose among all endpoints of ${some(asking)}`,
+        fix: `${annotations.skipOutboundPorts} on their clients, if they must be called so`,
       };
     },
   },

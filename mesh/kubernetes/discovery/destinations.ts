@@ -40,7 +40,7 @@ type ServicePort = NonNullable<Service['spec']['ports']>[number];
 export function convertService(service: Service, look: Lookup): Converted {
   // The Service is an alias in DNS: the app connects to the alias's target directly.
   if (service.spec.type === 'ExternalName') return { destinations: [], uses: [] };
-  const served = (service.spec.ports ?? []).filter((p) => (p.protocol ?? 'TCP') === 'TCP');
+  const served = tcpPorts(service);
   const uses = new Set<string>();
   const destinations = served.map((port, i) => convertPort(service, port, i === 0, look, uses));
   return { destinations, uses: [...uses] };
@@ -176,34 +176,63 @@ function endpointsOf(service: Service, port: ServicePort | undefined, look: Look
   if (!port) return [];
   const { name, namespace = 'default' } = service.metadata;
   const found = new Map<string, Endpoint>();
-  for (const slice of look.slices(`${namespace}/${name}`)) {
-    if (slice.addressType === 'FQDN') continue;
-    // A slice's port has the service port's name and the target's number.
-    const slicePort = slice.ports?.find((p) => (p.name ?? '') === (port.name ?? ''));
-    if (slicePort?.port === undefined) continue;
-    for (const entry of slice.endpoints ?? []) {
-      if (entry.conditions?.ready === false) continue;
-      const ref = entry.targetRef;
-      const pod =
-        ref?.kind === 'Pod' ? look.pod(`${ref.namespace ?? namespace}/${ref.name}`) : undefined;
-      // Slices and pods come from two watches, in any order. A pod that is not known yet may be meshed, and plaintext
-      // to it would be a silent loss of protection; it is left out until it is known, or for good if it was deleted.
-      if (ref?.kind === 'Pod' && !pod) continue;
-      for (const ip of entry.addresses.slice(0, 1)) {
-        const endpoint: Endpoint = {
-          address: withPort(ip, (pod && explicitPort(pod)) ?? slicePort.port),
-          ...(pod ? meshedAs(pod, slicePort.port, look.trustDomain) : {}),
-          ...(entry.zone ? { zone: entry.zone } : {}),
-          ...(pod ? { labels: podLabels(pod) } : {}),
-        };
-        found.set(endpoint.address, endpoint);
-      }
+  const entries = servedEntries(look.slices(`${namespace}/${name}`), port);
+  for (const [entry, number] of entries) {
+    const ref = entry.targetRef;
+    const pod =
+      ref?.kind === 'Pod' ? look.pod(`${ref.namespace ?? namespace}/${ref.name}`) : undefined;
+    // Slices and pods come from two watches, in any order. A pod that is not known yet may be meshed, and plaintext
+    // to it would be a silent loss of protection; it is left out until it is known, or for good if it was deleted.
+    if (ref?.kind === 'Pod' && !pod) continue;
+    for (const ip of entry.addresses.slice(0, 1)) {
+      // The redirection of a pod is of IPv4 alone: at its IPv6 address the app itself answers.
+      const meshed = pod && !isIPv6(ip) ? meshedAs(pod, number, look.trustDomain) : {};
+      const endpoint: Endpoint = {
+        address: withPort(ip, (pod && explicitPort(pod)) ?? number),
+        ...meshed,
+        ...(entry.zone ? { zone: entry.zone } : {}),
+        ...(pod ? { labels: podLabels(pod) } : {}),
+      };
+      found.set(endpoint.address, endpoint);
     }
   }
   for (const external of externalEndpoints(service, port, look))
     found.set(external.address, external);
   return [...found.values()].sort((a, b) => (a.address < b.address ? -1 : 1));
 }
+
+type Entry = NonNullable<EndpointSlice['endpoints']>[number];
+
+/**
+ * The entries that serve a port, each with the port's number, by kube-proxy's rules: the ready ones, or, while none is
+ * ready, those that end and still serve. A service of both families is called by IPv4, which alone is redirected.
+ */
+function servedEntries(
+  slices: readonly EndpointSlice[],
+  port: ServicePort,
+): [entry: Entry, number: number][] {
+  const addressType = slices.some((s) => s.addressType === 'IPv4') ? 'IPv4' : 'IPv6';
+  const all = slices
+    .filter((slice) => slice.addressType === addressType)
+    .flatMap((slice): [Entry, number][] => {
+      // A slice's port has the service port's name and the target's number.
+      const number = slice.ports?.find((p) => (p.name ?? '') === (port.name ?? ''))?.port;
+      return number === undefined ? [] : (slice.endpoints ?? []).map((entry) => [entry, number]);
+    });
+  const ready = all.filter(([{ conditions }]) => conditions?.ready !== false);
+  if (ready.length > 0) return ready;
+  return all.filter(([{ conditions }]) => conditions?.terminating && conditions.serving !== false);
+}
+
+/** The names of the pods to which a Service sends on some port. */
+export function servedPods(service: Service, slices: readonly EndpointSlice[]): string[] {
+  if (service.spec.type === 'ExternalName') return [];
+  const entries = tcpPorts(service).flatMap((port) => servedEntries(slices, port));
+  return entries.flatMap(([{ targetRef: ref }]) => (ref?.kind === 'Pod' ? [ref.name] : []));
+}
+
+const tcpPorts = (service: Service): ServicePort[] =>
+  (service.spec.ports ?? []).filter((p) => (p.protocol ?? 'TCP') === 'TCP');
 
 /** Returns the identity that a pod shows on a port, and its ports that bypass the proxy; empty if this port does. */
 export function meshedAs(

@@ -9,7 +9,7 @@ import type { KubeApi } from '../client/api.js';
 import { Informer } from '../client/informer.js';
 import { type KubeObject, resources } from '../client/objects.js';
 import { convertBarePods } from './bare-pods.js';
-import { convertService, type Lookup } from './destinations.js';
+import { convertService, type Lookup, servedPods } from './destinations.js';
 import { convertInbound, type InboundLookup } from './inbound.js';
 import { type Link, LinkMirror, Links } from './links.js';
 import {
@@ -22,7 +22,7 @@ import {
 } from './store.js';
 import type { Referrer, ServiceRef } from './route-parts.js';
 import type { ReferenceGrantSpec } from './specs.js';
-import { type EndpointSlice, type Pod, type Service, trimMeta, trimPod } from './types.js';
+import { type EndpointSlice, type Pod, trimMeta, trimPod } from './types.js';
 import { isMeshed, podIdentity, selects, workloadOf } from './workload.js';
 
 export interface SourceOptions {
@@ -46,8 +46,10 @@ const sliceService = (s: EndpointSlice): string[] => {
   return name ? [`${namespaceOf(s)}/${name}`] : [];
 };
 
-const selectorOf = (service: KubeObject | undefined): string =>
-  JSON.stringify((service as Service | undefined)?.spec.selector);
+const podsOf = (s: EndpointSlice): string[] =>
+  (s.endpoints ?? []).flatMap((e) =>
+    e.targetRef?.kind === 'Pod' ? [`${namespaceOf(s)}/${e.targetRef.name}`] : [],
+  );
 
 export class KubernetesSource implements DiscoverySource {
   readonly name = 'kubernetes';
@@ -59,6 +61,8 @@ export class KubernetesSource implements DiscoverySource {
   readonly #problems = new Map<string, string>();
   readonly #dirtyServices = new Set<string>();
   readonly #dirtyWorkloads = new Set<string>();
+  /** Workloads with a pod that began or ceased to be an endpoint of a Service. */
+  readonly #dirtyBare = new Set<string>();
   /** The names of the destinations that each service gave, to detect removed ones. */
   readonly #given = new Map<string, string[]>();
   /** The same names for workloads with pods that no Service selects. */
@@ -70,11 +74,7 @@ export class KubernetesSource implements DiscoverySource {
   readonly #podsOf = new Index<Pod>((p) =>
     isMeshed(p) ? [`${namespaceOf(p)}/${workloadOf(p).name}`] : [],
   );
-  readonly #slicesOfPod = new Index<EndpointSlice>((s) =>
-    (s.endpoints ?? []).flatMap((e) =>
-      e.targetRef?.kind === 'Pod' ? [`${namespaceOf(s)}/${e.targetRef.name}`] : [],
-    ),
-  );
+  readonly #slicesOfPod = new Index<EndpointSlice>(podsOf);
   readonly #routed = {
     ServiceProfile: new Index<KubeObject>((o) => [profileService(o.metadata.name, namespaceOf(o))]),
     TrafficSplit: new Index<KubeObject>((o) => [
@@ -119,6 +119,7 @@ export class KubernetesSource implements DiscoverySource {
     const inbound = [...workloads].flatMap((key) => this.#inbound(key) ?? []);
     this.#dirtyServices.clear();
     this.#dirtyWorkloads.clear();
+    this.#dirtyBare.clear();
     this.#synced = true;
     const { unknownDestinations } = this.#options;
     sink.replace({
@@ -150,11 +151,10 @@ export class KubernetesSource implements DiscoverySource {
     switch (kind) {
       case 'Service':
         this.#touch(keyOf(object));
-        if (selectorOf(now) !== selectorOf(before))
-          this.#touchNamespace(namespaceOf(object), 'workloads');
         break;
       case 'EndpointSlice':
-        this.#slicesOfPod.change(now as EndpointSlice, before as EndpointSlice);
+        for (const pod of this.#slicesOfPod.change(now as EndpointSlice, before as EndpointSlice))
+          this.#touchBare(pod);
         for (const key of this.#slices.change(now as EndpointSlice, before as EndpointSlice))
           this.#touch(key);
         break;
@@ -204,6 +204,11 @@ export class KubernetesSource implements DiscoverySource {
     for (const user of this.#usedBy.get(key) ?? []) this.#dirtyServices.add(user);
   }
 
+  #touchBare(podKey: string): void {
+    const pod = this.caches.Pod.objects.get(podKey);
+    if (pod && isMeshed(pod)) this.#dirtyBare.add(`${namespaceOf(pod)}/${workloadOf(pod).name}`);
+  }
+
   #touchNamespace(namespace: string, what: 'services' | 'workloads'): void {
     if (!this.#synced) return;
     const prefix = `${namespace}/`;
@@ -235,6 +240,8 @@ export class KubernetesSource implements DiscoverySource {
       const made = this.#convert(key);
       destinations.push(...made);
       removed.push(...before.filter((name) => !made.some((d) => d.name === name)));
+      for (const slice of this.#slices.get(key))
+        podsOf(slice).forEach((pod) => this.#touchBare(pod));
     }
     const servers: WorkloadServers[] = [];
     const removedServers: string[] = [];
@@ -242,6 +249,8 @@ export class KubernetesSource implements DiscoverySource {
       const made = this.#inbound(key);
       if (made) servers.push(made);
       else removedServers.push(key);
+    }
+    for (const key of new Set([...this.#dirtyBare, ...this.#dirtyWorkloads])) {
       const before = this.#givenBare.get(key);
       const bare = this.#bare(key);
       if (bare) destinations.push(bare);
@@ -249,6 +258,7 @@ export class KubernetesSource implements DiscoverySource {
     }
     this.#dirtyServices.clear();
     this.#dirtyWorkloads.clear();
+    this.#dirtyBare.clear();
     if (destinations.length + removed.length + servers.length + removedServers.length === 0) return;
     this.#sink?.update({ destinations, removedDestinations: removed, servers, removedServers });
   }
@@ -276,8 +286,14 @@ export class KubernetesSource implements DiscoverySource {
     const pods = this.#podsOf.get(key);
     const [namespace = '', workload = ''] = key.split('/');
     const { trustDomain } = this.#options;
-    const services = inNamespace(this.caches.Service.objects, namespace);
-    const made = convertBarePods(workload, namespace, pods, { services, trustDomain });
+    const slices = pods.flatMap((pod) => this.#slicesOfPod.get(keyOf(pod)));
+    const served = new Set<string>();
+    for (const serviceKey of new Set(slices.flatMap(sliceService))) {
+      const service = this.caches.Service.objects.get(serviceKey);
+      const names = service ? servedPods(service, this.#slices.get(serviceKey)) : [];
+      for (const name of names) served.add(name);
+    }
+    const made = convertBarePods(workload, namespace, pods, { served, trustDomain });
     if (made) this.#givenBare.set(key, made.name);
     else this.#givenBare.delete(key);
     return made;

@@ -6,6 +6,8 @@ export interface Service extends KubeObject {
     type?: string;
     clusterIP?: string;
     clusterIPs?: string[];
+    sessionAffinity?: string;
+    internalTrafficPolicy?: string;
     externalName?: string;
     selector?: Record<string, string>;
     ports?: {
@@ -50,6 +52,7 @@ export interface Pod extends KubeObject {
   spec: PodSpec;
   status?: {
     podIP?: string;
+    podIPs?: { ip: string }[];
     phase?: string;
     containerStatuses?: ContainerStatus[];
     initContainerStatuses?: ContainerStatus[];
