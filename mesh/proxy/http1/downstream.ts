@@ -16,7 +16,7 @@ import { broken, Head, needMore } from './head.js';
 const maxEarlyBytes = 64 * 1024;
 /** How long a refused client may go on sending before the connection is closed. */
 const lingerMs = 2000;
-/** How long the proxy waits to begin the answer to a client that has ended its side. */
+/** How long a client that has ended its side may wait without taking a byte of its answer. */
 const halfClosedWaitMs = 5000;
 
 export class Downstream implements WireUser, Holder {
@@ -42,8 +42,9 @@ export class Downstream implements WireUser, Holder {
   #headDueMs = Infinity;
   /** The next request must begin by then. */
   #idleDueMs = Infinity;
-  /** The answer to a client that has ended its side must begin by then. */
+  /** A client that has ended its side must have taken more of its answer by then. */
   #graceDueMs = Infinity;
+  #graceBytes = 0;
 
   heldBytes = 0;
 
@@ -229,11 +230,6 @@ export class Downstream implements WireUser, Holder {
     this.goodbye();
   }
 
-  /** The answer has begun. */
-  isAnswered(): void {
-    this.#graceDueMs = Infinity;
-  }
-
   /** The answer is out; `isWhole`: the request had come whole. */
   next(isWhole: boolean): void {
     if (this.isLast || !isWhole) return this.goodbye();
@@ -284,9 +280,12 @@ export class Downstream implements WireUser, Holder {
     this.abandon();
   }
 
-  /** A client that still reads cannot be told from one that does not, so the wait is limited. */
+  /**
+   * A client that still reads cannot be told from one that has gone, until bytes are sent to it: the wait is limited.
+   */
   #waitForAnswer(): void {
-    if (!this.#exchange.isUnderWay || this.#exchange.isAnswering) return;
+    if (!this.#exchange.isUnderWay || this.#exchange.isTunnel) return;
+    this.#graceBytes = this.#exchange.takenBytes;
     this.#graceDueMs = this.#parts.deadlines.nowMs() + halfClosedWaitMs;
     this.#armFor(this.#graceDueMs);
   }
@@ -299,6 +298,11 @@ export class Downstream implements WireUser, Holder {
     if (this.#closed) return;
     this.#exchange.leave();
     this.#close();
+  }
+
+  /** While it is paused, its leaving is not seen. */
+  get isPaused(): boolean {
+    return this.#paused;
   }
 
   pause(): void {
@@ -335,7 +339,10 @@ export class Downstream implements WireUser, Holder {
 
   #due(nowMs: number): void {
     if (this.#closed) return;
-    if (this.#graceDueMs <= nowMs) return this.abandon();
+    if (this.#graceDueMs <= nowMs) {
+      if (this.#exchange.takenBytes === this.#graceBytes) return this.abandon();
+      this.#waitForAnswer();
+    }
     if (this.#isReading && this.#headDueMs <= nowMs) {
       this.#parts.onBadRequest('timeout');
       return this.refuse(408, 'timeout', 'the head took too long');

@@ -57,8 +57,8 @@ export class Exchange implements UpstreamUser, Front<Flow> {
   /** When the whole request had come, monotonic milliseconds. */
   #wholeMs = 0;
   /**
-   * The route has an idle limit; otherwise the limit applies only to a client that neither sends its body nor reads
-   * its answer.
+   * The route has an idle limit; otherwise the limit applies only to a client that does not send its body, does not
+   * read its answer, or has sent so many requests ahead that it is not read.
    */
   #isIdleLimited = false;
 
@@ -213,7 +213,6 @@ export class Exchange implements UpstreamUser, Front<Flow> {
     }
     if (!this.#tries.heard(flow.responded(head.status, -1), ended)) return;
     const client = this.#client;
-    client.isAnswered();
     this.body.forget();
     client.accountIfAny();
     const isOld = this.#head.minor === 0;
@@ -430,7 +429,8 @@ export class Exchange implements UpstreamUser, Front<Flow> {
   }
 
   get endsIdle(): boolean {
-    return this.#isIdleLimited || !this.body.done || this.#wire.pendingBytes > 0;
+    const isUnseen = !this.body.done || this.#client.isPaused || this.#wire.pendingBytes > 0;
+    return this.#isIdleLimited || isUnseen;
   }
 
   get isAnswering(): boolean {

@@ -4,6 +4,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { readFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
+import { SimulatedClock } from '../../../base/clock.js';
 import {
   answering,
   destination,
@@ -104,6 +105,82 @@ test('a client that has said all and half-closes at once still gets its answer',
   open.push(() => proxy.stop());
   const text = await say(proxy.outbound, 'GET / HTTP/1.1\r\nHost: cart\r\n\r\n', { half: true });
   expect(text).toMatch(/ok<end>$/);
+});
+
+const head = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n';
+
+/** An app that answers with a head and one event, and a proxy with a clock of its own before it. */
+async function events() {
+  const app = { port: 0, sockets: [] as Socket[], ended: 0 };
+  const server = await rawServer((socket) => {
+    app.sockets.push(socket);
+    socket.once('data', () => socket.write(`${head}: open\n\n`));
+    socket.on('close', () => app.ended++);
+  });
+  const clock = new SimulatedClock(Date.now());
+  const proxy = await startProxy({
+    clock,
+    state: state({ destinations: [destination('cart', [`127.0.0.1:${server.port}`])] }),
+  });
+  open.push(
+    () => server.close(),
+    () => proxy.stop(),
+  );
+  const client = connect({ port: proxy.outbound, host: '127.0.0.1', allowHalfOpen: true });
+  let got = '';
+  client.on('error', () => undefined).on('data', (chunk: Buffer) => (got += chunk.toString()));
+  open.push(() => client.destroy());
+  /** The proxy has read the client's end: it has answered another client since then. */
+  const gone = async (leave: () => unknown): Promise<void> => {
+    const closed = new Promise((resolve) => client.once('close', resolve));
+    leave();
+    await closed;
+    await say(proxy.outbound, 'GET / HTTP/1.1\r\nHost: cart\r\n\r\n', { until: /open/ });
+  };
+  return { app, clock, proxy, client, got: () => got, gone };
+}
+
+test('a client that leaves an event stream at once is noticed though no event comes', async () => {
+  const { app, clock, proxy, client, got, gone } = await events();
+  client.write('GET / HTTP/1.1\r\nHost: cart\r\n\r\n');
+  await until(() => got().includes(': open'));
+  // To the proxy's clock the request has just come: the end could be that of a client that half-closes.
+  await gone(() => client.destroy());
+  await until(() => {
+    clock.advance(500);
+    return app.ended === 2;
+  });
+  await until(() => proxy.proxy.busy === 0);
+});
+
+test('a client that has half-closed gets its answer for as long as bytes come', async () => {
+  const { app, clock, client, got } = await events();
+  client.end('GET / HTTP/1.1\r\nHost: cart\r\n\r\n');
+  await until(() => got().includes(': open'));
+  for (let i = 1; i <= 10; i++) {
+    app.sockets[0]?.write(`${i};`);
+    await until(() => got().includes(`${i};`));
+    for (let k = 0; k < 6; k++) {
+      clock.advance(500);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+  expect(app.ended).toBe(0);
+  app.sockets[0]?.end();
+  await until(() => client.readableEnded);
+  expect(got()).toContain('10;');
+});
+
+test('a client that leaves behind more requests than are read is given up after a while', async () => {
+  const { app, clock, proxy, client, got, gone } = await events();
+  client.write('GET / HTTP/1.1\r\nHost: cart\r\n\r\n'.repeat(4000));
+  await until(() => got().includes(': open'));
+  await gone(() => client.destroy());
+  await until(() => {
+    clock.advance(10_000);
+    return app.ended === 2;
+  });
+  await until(() => proxy.proxy.busy === 0);
 });
 
 test.each([

@@ -4,7 +4,7 @@ import { createServer as createHttpServer, type RequestListener } from 'node:htt
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { realClock } from '../../../base/clock.js';
+import { type Clock, realClock } from '../../../base/clock.js';
 import { seededRandom } from '../../../base/random.js';
 import { issueToFiles } from '../../../mesh/identity/issue.js';
 import { ensurePki } from '../../../mesh/identity/pki-files.js';
@@ -90,9 +90,9 @@ export interface TestProxy {
 const listen = { host: '127.0.0.1', port: 0, mode: 'explicit' as const };
 
 export async function startProxy(
-  parts: Partial<ProxyConfig> & { sides?: ('inbound' | 'outbound')[] },
+  parts: Partial<ProxyConfig> & { sides?: ('inbound' | 'outbound')[]; clock?: Clock },
 ): Promise<TestProxy> {
-  const { sides = ['outbound'], ...config } = parts;
+  const { sides = ['outbound'], clock = realClock, ...config } = parts;
   const logs: string[] = [];
   const proxy = new Proxy({
     config: {
@@ -102,7 +102,7 @@ export async function startProxy(
       ...(sides.includes('outbound') && { outbound: listen }),
       ...config,
     },
-    clock: realClock,
+    clock,
     random: seededRandom(1),
     version: 'test',
     log: (line) => logs.push(line),
