@@ -32,8 +32,8 @@ export interface LoadedGroup {
   rules: LoadedRule[];
 }
 
-type Vector = { metric: Record<string, string>; value: [number, string] }[];
-type Matrix = { metric: Record<string, string>; values: [number, string][] }[];
+type Vector = { metric: Record<string, string>; value?: [number, string] }[];
+type Matrix = { metric: Record<string, string>; values?: [number, string][] }[];
 
 /** Maximum number of points in one answer; Prometheus refuses more than 11,000. */
 const pointsMax = 10_000;
@@ -53,26 +53,34 @@ export class PrometheusClient {
   readonly url: string;
   readonly #timeoutMs: number;
   readonly #fetch: Fetch;
+  /** For an address with a user and a password, which no message shows. */
+  readonly #headers: Record<string, string> = {};
 
   constructor(url: string, timeoutMs = 30_000, fetcher: Fetch = fetch) {
     this.#fetch = fetcher;
-    try {
-      this.url = new URL(url).href.replace(/\/$/, '');
-    } catch {
+    const parsed = URL.canParse(url) ? new URL(url) : undefined;
+    if (!parsed || !/^https?:$/.test(parsed.protocol) || parsed.search + parsed.hash !== '') {
       throw new UserError({
         message: `'${url}' is not the URL of a Prometheus`,
         expected: 'such as http://localhost:9090',
       });
     }
+    if (parsed.username !== '') {
+      const pair = [parsed.username, parsed.password].map(decodeURIComponent).join(':');
+      this.#headers.authorization = `Basic ${Buffer.from(pair).toString('base64')}`;
+      parsed.username = '';
+      parsed.password = '';
+    }
+    this.url = parsed.href.replace(/\/$/, '');
     this.#timeoutMs = timeoutMs;
   }
 
   async query(query: string, timeMs: number): Promise<Sample[]> {
-    const data = await this.#ask('query', { query, time: String(timeMs / 1000) });
-    return (data as Vector).map(({ metric, value }) => ({
-      labels: metric,
-      value: Number(value[1]),
-    }));
+    const data = await this.#list('query', { query, time: String(timeMs / 1000) });
+    // Native histograms have no value.
+    return (data as Vector).flatMap(({ metric, value }) =>
+      value ? [{ labels: metric, value: Number(value[1]) }] : [],
+    );
   }
 
   /** The value of the only series; undefined if there is none or it is not a number. */
@@ -89,7 +97,7 @@ export class PrometheusClient {
     stepMs: number,
   ): Promise<SampleSeries[]> {
     const step = Math.max(stepMs, Math.ceil((endMs - startMs) / pointsMax));
-    const data = await this.#ask('query_range', {
+    const data = await this.#list('query_range', {
       query,
       start: String(startMs / 1000),
       end: String(endMs / 1000),
@@ -97,60 +105,103 @@ export class PrometheusClient {
     });
     return (data as Matrix).map(({ metric, values }) => ({
       labels: metric,
-      points: values.map(([time, value]) => [time * 1000, Number(value)]),
+      points: (values ?? []).map(([time, value]) => [time * 1000, Number(value)]),
     }));
   }
 
   /** The rules that Prometheus evaluates, by group and in order. */
   async rules(): Promise<LoadedRule[]> {
-    const { groups } = (await this.#ask('rules', {})) as { groups?: { rules?: LoadedRule[] }[] };
-    return (groups ?? []).flatMap((g) => g.rules ?? []);
+    return (await this.ruleGroups()).flatMap((g) => g.rules);
   }
 
   /** The rules with their groups, in the order of evaluation. */
   async ruleGroups(): Promise<LoadedGroup[]> {
-    const { groups } = (await this.#ask('rules', {})) as { groups?: LoadedGroup[] };
-    return groups ?? [];
+    const groups = (await this.#list('rules', {})) as LoadedGroup[];
+    return groups.map((group) => ({ ...group, rules: group.rules ?? [] }));
   }
 
   /** Every metric name that Prometheus knows. */
   async metricNames(): Promise<string[]> {
-    return (await this.#ask('label/__name__/values', {})) as string[];
+    return (await this.#list('label/__name__/values', {})) as string[];
   }
 
   async labelValues(label: string, selector: string): Promise<string[]> {
-    return (await this.#ask(`label/${label}/values`, { 'match[]': selector })) as string[];
+    return (await this.#list(`label/${label}/values`, { 'match[]': selector })) as string[];
   }
 
-  async #ask(path: string, parameters: Record<string, string>): Promise<unknown> {
+  /** Returns the list in the answer: texts, series of a result, or groups of rules. */
+  async #list(path: string, parameters: Record<string, string>): Promise<unknown[]> {
     const get = path.startsWith('label/') || path === 'rules';
     const body = new URLSearchParams(parameters);
     let response: Response;
+    let text: string;
     try {
       response = await this.#fetch(`${this.url}/api/v1/${path}${get ? `?${body}` : ''}`, {
         method: get ? 'GET' : 'POST',
         ...(get ? {} : { body }),
+        headers: this.#headers,
         signal: AbortSignal.timeout(this.#timeoutMs),
       });
+      text = await response.text();
     } catch (error) {
       const cause = error instanceof Error && error.cause ? error.cause : error;
       throw new PrometheusGone(
-        `Prometheus at ${this.url} cannot be reached: ${messageOf(cause)}`,
+        `Prometheus at ${this.url} cannot be reached: ${reasonOf(cause)}`,
         cause instanceof Error && cause.name === 'TimeoutError',
       );
     }
-    const answer = (await response.json().catch(() => ({}))) as {
-      status?: string;
-      error?: string;
-      data?: unknown;
-    };
-    if (answer.status !== 'success') {
+    const { status, error, data } = answerIn(text);
+    if (status === 'error') {
       throw new UserError(
-        `${this.url} refused '${parameters.query ?? path}': ${answer.error ?? response.statusText}`,
+        `${this.url} refused '${parameters.query ?? path}': ${error}`,
         exitCode.environment,
       );
     }
-    const data = answer.data as { result?: unknown };
-    return get ? data : data.result;
+    const field = { rules: 'groups', query: 'result', query_range: 'result' }[path];
+    // Go writes an empty list as null.
+    const list = (field === undefined ? data : (data as Fields | undefined)?.[field]) ?? [];
+    const holds = path.startsWith('label/') ? isText : path === 'rules' ? hasRules : isSeries;
+    const isAnswer =
+      status === 'success' && (field === undefined ? data !== undefined : isFields(data));
+    if (isAnswer && Array.isArray(list) && list.every(holds)) return list;
+    const type = response.headers.get('content-type') ?? 'no content type';
+    throw new UserError(
+      {
+        message: `${this.url} answered ${response.status} (${type}), and not as a Prometheus does`,
+        expected: /^40[137]$/.test(String(response.status))
+          ? 'credentials, such as http://user:password@host'
+          : 'the address of a Prometheus',
+      },
+      exitCode.environment,
+    );
   }
+}
+
+type Fields = Record<string, unknown>;
+const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
+
+function answerIn(text: string): Fields {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isFields(value) ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+const isText = (value: unknown): boolean => typeof value === 'string';
+const isPair = (value: unknown): boolean => Array.isArray(value) && value.length === 2;
+const hasRules = (value: unknown): boolean => isFields(value) && Array.isArray(value.rules ?? []);
+const isSeries = (value: unknown): boolean =>
+  isFields(value) &&
+  isFields(value.metric) &&
+  Object.entries(value).every(
+    ([key, v]) =>
+      (key !== 'value' || isPair(v)) && (key !== 'values' || (Array.isArray(v) && v.every(isPair))),
+  );
+
+/** The reason without the text of OpenSSL. */
+function reasonOf(cause: unknown): string {
+  const text = messageOf(cause);
+  return text.includes('wrong version number') ? 'it does not speak TLS; expected http://' : text;
 }
