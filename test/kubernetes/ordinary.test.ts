@@ -150,9 +150,11 @@ test('in a state, a port that no server names is served at the address that was 
 
 test('kube-proxy’s rules: ready endpoints, or those that end and still serve while none is ready', () => {
   const ordinary = service({ ports: [{ name: 'sql', port: 80 }] });
-  const withConditions = (...conditions: EndpointSlice['endpoints']): EndpointSlice => ({
+  const withConditions = (
+    ...conditions: NonNullable<EndpointSlice['endpoints']>
+  ): EndpointSlice => ({
     ...slice(two, {}),
-    endpoints: conditions ?? [],
+    endpoints: conditions,
   });
   const ends = (address: string, serving = true) => ({
     addresses: [address],
