@@ -52,10 +52,10 @@ export class FailureAccrual {
     if (rate) {
       this.#expire(nowMs);
       if (failed) {
-        (this.#bad[this.#slot] as number)++;
+        (this.#bad[this.#slot] as number) += 1;
         this.#badSum++;
       } else {
-        (this.#good[this.#slot] as number)++;
+        (this.#good[this.#slot] as number) += 1;
         this.#goodSum++;
       }
     }

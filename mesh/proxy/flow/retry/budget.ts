@@ -32,14 +32,14 @@ export class Budget {
   /** Counts one request; retries are not counted here. */
   deposit(nowMs: number): void {
     if (nowMs >= this.#slotEndMs) this.#expire(nowMs);
-    (this.#requests[this.#slot] as number)++;
+    (this.#requests[this.#slot] as number) += 1;
     this.#requestsSum++;
   }
 
   /** Takes one retry from the budget; false when none is left. */
   withdraw(nowMs: number): boolean {
     if (this.remaining(nowMs) < 1) return false;
-    (this.#retries[this.#retrySlot] as number)++;
+    (this.#retries[this.#retrySlot] as number) += 1;
     this.#retriesSum++;
     return true;
   }
