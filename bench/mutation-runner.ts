@@ -49,14 +49,24 @@ async function loadTests(): Promise<KeptTest[]> {
   for (const file of files) {
     await import(pathToFileURL(join(outdir, file.replace(/\.ts$/, '.mjs'))).href);
   }
+  const counted = structuredClone(switches.mutantCoverage?.static ?? {});
   for (const hook of globals.keptTests?.beforeAll ?? []) await hook();
+  // An edit that only a hook reaches counts as one that no test reaches, and not as one made while a file is loaded.
+  if (switches.mutantCoverage) switches.mutantCoverage.static = counted;
   return globals.keptTests?.tests ?? [];
 }
 
+/** An error that nobody caught since the last test began; vitest fails a run that has one. */
+let uncaught: string | undefined;
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error: unknown) => (uncaught ??= String(error)));
+}
+
 async function failureOf(test: KeptTest): Promise<string | undefined> {
+  uncaught = undefined;
   try {
     await test.run();
-    return undefined;
+    return uncaught;
   } catch (error) {
     return String(error);
   }
@@ -71,9 +81,15 @@ const slowestTest = 1000;
 /** MUTATION_SAMPLE is a sample as JSON; absent: every edit is tried. */
 const sample = JSON.parse(process.env.MUTATION_SAMPLE ?? 'null') as Sample | null;
 
+const isEndless = (): boolean => (switches.hitCount ?? 0) > (switches.hitLimit ?? Infinity);
+
 class Runner {
   #tests: KeptTest[] = [];
   #times: number[] = [];
+  /** No edit was switched on in this process yet. */
+  #isFirst = true;
+  /** A test fails without an edit. */
+  #isBroken = false;
 
   capabilities() {
     return { reloadEnvironment: false };
@@ -111,23 +127,31 @@ class Runner {
     if (sample && !isSampled(sample, activeMutant.id)) {
       return { status: 'error', errorMessage: 'not in the sample' };
     }
+    // The last edit left something broken: Stryker starts another process, and tries this edit again.
+    if (this.#isBroken) process.exit(1);
     const time = (id: string): number => this.#times[Number(id)] ?? 0;
     const reaching = testFilter ?? this.#tests.map((_, i) => String(i));
     // The fastest first, because one failure is enough.
     const chosen = reaching.toSorted((a, b) => time(a) - time(b));
-    Object.assign(switches, { activeMutant: activeMutant.id, hitCount: 0, hitLimit });
-    try {
-      for (const [i, id] of chosen.entries()) {
-        const failureMessage = await failureOf(this.#tests[Number(id)] as KeptTest);
-        // Without this check, a test's own `catch` could hide an endless edit.
-        if ((switches.hitCount ?? 0) > (hitLimit ?? Infinity)) return { status: 'timeout' };
-        if (failureMessage === undefined) continue;
-        return { status: 'killed', killedBy: [id], failureMessage, nrOfTests: i + 1 };
-      }
-      return { status: 'survived', nrOfTests: chosen.length };
-    } finally {
+    const isFirst = this.#isFirst;
+    this.#isFirst = false;
+    for (const [i, id] of chosen.entries()) {
+      const test = this.#tests[Number(id)] as KeptTest;
+      Object.assign(switches, { activeMutant: activeMutant.id, hitCount: 0, hitLimit });
+      let failureMessage = await failureOf(test);
+      // A test that fails by chance passes the second time.
+      if (failureMessage !== undefined && !isEndless()) failureMessage = await failureOf(test);
+      // Without this check, a test's own `catch` could hide an endless edit.
+      const isTimeout = isEndless();
       switches.activeMutant = undefined;
+      if (isTimeout) return { status: 'timeout' };
+      if (failureMessage === undefined) continue;
+      this.#isBroken = (await failureOf(test)) !== undefined;
+      // The test may have been broken by an earlier edit.
+      if (this.#isBroken && !isFirst) process.exit(1);
+      return { status: 'killed', killedBy: [id], failureMessage, nrOfTests: i + 1 };
     }
+    return { status: 'survived', nrOfTests: chosen.length };
   }
 
   async dispose(): Promise<void> {

@@ -2,6 +2,7 @@
  * Replaces `vitest` during mutation runs (`mutation-runner.ts`): the same tests, kept in one process, so that an edit
  * costs the milliseconds of its tests and not the seconds of loading them.
  */
+import { setTimeout } from 'node:timers/promises';
 import { format } from 'node:util';
 import {
   ASYMMETRIC_MATCHERS_OBJECT,
@@ -14,6 +15,7 @@ import {
 import * as chai from 'chai';
 
 type Body = () => unknown;
+type Check = (...expected: unknown[]) => void;
 
 export interface KeptTest {
   name: string;
@@ -43,9 +45,33 @@ const kept = ((globalThis as { keptTests?: Kept }).keptTests ??= {
 chai.use(JestExtend);
 chai.use(JestChaiExpect);
 chai.use(JestAsymmetricMatchers);
+
+/** Repeats one assertion on what `read` returns, until it holds. */
+const poll = (read: Body, { timeout = 1000, interval = 50 } = {}): object =>
+  new Proxy(
+    {},
+    {
+      get:
+        (_, name) =>
+        async (...expected: unknown[]): Promise<void> => {
+          const endMs = performance.now() + timeout;
+          for (;;) {
+            try {
+              const matchers = expect(await read()) as unknown as Record<PropertyKey, Check>;
+              return (matchers[name] as Check)(...expected);
+            } catch (error) {
+              if (performance.now() > endMs) throw error;
+              await setTimeout(interval);
+            }
+          }
+        },
+    },
+  );
+
 export const expect = Object.assign(
   (value: unknown, message?: string) => chai.expect(value, message),
   chai.expect,
+  { poll },
   (globalThis as Record<symbol, object>)[ASYMMETRIC_MATCHERS_OBJECT],
 ) as unknown as Chai.ExpectStatic;
 Object.defineProperty(globalThis, GLOBAL_EXPECT, { value: expect, configurable: true });
@@ -59,7 +85,9 @@ let scope: Scope = { names: [], before: [], after: [], parent: undefined };
 const around = (from: Scope | undefined, which: 'before' | 'after'): Body[] =>
   from === undefined ? [] : [...around(from.parent, which), ...from[which]];
 
-function declare(name: string, body: Body): void {
+/** vitest takes options, such as a time limit, before the body. */
+function declare(name: string, ...given: unknown[]): void {
+  const body = given.find((one): one is Body => typeof one === 'function') as Body;
   const own = scope;
   kept.tests.push({
     name: [...own.names, name].join(' '),
@@ -96,7 +124,10 @@ const eachOf =
   };
 
 const skip = (): void => {};
-export const test = Object.assign(declare, { each: eachOf(declare), skip });
+const skipIf = (isSkipped: unknown) => (isSkipped ? skip : declare);
+/** Tests run one after the other, because one edit at a time is switched on for one test at a time. */
+const concurrent = Object.assign(declare, { each: eachOf(declare) });
+export const test = Object.assign(declare, { each: eachOf(declare), skip, skipIf, concurrent });
 export const describe = Object.assign(group, { each: eachOf(group), skip });
 export const beforeEach = (body: Body): number => scope.before.push(body);
 export const afterEach = (body: Body): number => scope.after.push(body);
