@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { keepCoverage } from '../../alerts/coverage/index.js';
 import { startExisting } from '../../alerts/watch/existing/existing.js';
 import { startWatch, type Target, type Watch, type WatchKind } from '../../alerts/watch/index.js';
-import { type Clock, realClock } from '../../base/clock.js';
+import { type Clock, realClock, sleep } from '../../base/clock.js';
 import { formatDurationMs } from '../../base/duration.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { packageVersion } from '../../base/paths.js';
@@ -32,6 +32,7 @@ import type { RunContext, Timing } from '../runner/context.js';
 import { firingsOf } from '../runner/firings.js';
 import type { LocalPoint } from '../runner/injection.js';
 import { Journal } from '../runner/journal.js';
+import { cpuStalledMs } from '../runner/lateness.js';
 import { ScenarioRun } from '../runner/run-scenario.js';
 import { readSwitch } from '../runner/stop-switch.js';
 import { startWarden } from '../runner/warden.js';
@@ -357,6 +358,8 @@ class GameDay {
     const context: RunContext = {
       ...(proving && { proof: proving.proof }),
       clock,
+      sleep,
+      cpuStalledMs,
       run: id,
       system: this.#system,
       watch,

@@ -1,5 +1,4 @@
 /** The additional claims of a scenario, each measured over the phase that the claim names. */
-import { sleep } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
 import type { CheckRecord } from '../../runbooks/record.js';
 import type { Check } from '../scenarios/schema.js';
@@ -61,6 +60,6 @@ async function rolloutRecord(run: ScenarioRun, check: Check): Promise<CheckRecor
     if (run.nowMs > end) {
       return { name, held: false, detail: `${detail}: not by ${lack.join(', ')}` };
     }
-    await sleep(100, run.context.signal);
+    await run.context.sleep(100, run.context.signal);
   }
 }

@@ -15,6 +15,10 @@ import type { Stop } from './stop-switch.js';
 
 export interface RunContext {
   clock: Clock;
+  /** Waits on that clock, and keeps the process alive; ends early when `signal` aborts. */
+  sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
+  /** The total time in which a task waited for a CPU; undefined if the kernel does not report it. */
+  cpuStalledMs(): number | undefined;
   /** Prefix of the ids of the run's leases. */
   run: string;
   system: System;

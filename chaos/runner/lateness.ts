@@ -56,7 +56,7 @@ export class LatenessMeter {
   /**
    * `stalledMs` returns the total time in which a task waited for a CPU; undefined if the kernel does not report it.
    */
-  constructor(clock: Clock, stalledMs: () => number | undefined = cpuStalledMs) {
+  constructor(clock: Clock, stalledMs: () => number | undefined) {
     this.#clock = clock;
     this.#stalled = stalledMs;
     this.#start = { stalledMs: stalledMs(), atMs: clock.monotonicMs() };

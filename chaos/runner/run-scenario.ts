@@ -2,7 +2,6 @@
  * Runs one scenario from its baseline to its verdict: measures, injects faults, waits for the alerts, rolls back, and
  * waits for recovery. Every fault is rolled back before it returns, also after Ctrl-C, the kill switch or an error.
  */
-import { sleep } from '../../base/clock.js';
 import { formatProblem, messageOf } from '../../base/errors.js';
 import type {
   ArmRecord,
@@ -111,7 +110,7 @@ export class ScenarioRun {
   async run(): Promise<ScenarioRecord> {
     const startedMs = this.nowMs;
     this.live.scenario('started');
-    const meter = new LatenessMeter(this.context.clock);
+    const meter = new LatenessMeter(this.context.clock, this.context.cpuStalledMs);
     let rollback: Stretch | undefined;
     try {
       await this.#baseline();
@@ -210,7 +209,7 @@ export class ScenarioRun {
       await this.steps.finish();
     });
     if (this.scenario.hypothesis.measures.some((m) => m.throughout)) {
-      await sleep(this.context.load.lagMs, this.context.signal);
+      await this.context.sleep(this.context.load.lagMs, this.context.signal);
     }
     this.#during = await this.#measureAll(stretch, (m) => m.throughout);
     this.#checks.push(...(await evaluateChecks(this, 'fault', stretch)));
@@ -320,7 +319,7 @@ export class ScenarioRun {
 
   /** Waits a moment; throws if the run must end. */
   async tick(): Promise<void> {
-    await sleep(tickMs, this.context.signal);
+    await this.context.sleep(tickMs, this.context.signal);
     this.#halt();
     const nowMs = this.nowMs;
     this.hints.look(nowMs, this.injectedMs);
@@ -349,7 +348,8 @@ export class ScenarioRun {
     while (this.nowMs < endMs) {
       if (withAbort) await this.tick();
       else {
-        await sleep(Math.min(tickMs, Math.max(1, endMs - this.nowMs)), this.context.signal);
+        const leftMs = Math.max(1, endMs - this.nowMs);
+        await this.context.sleep(Math.min(tickMs, leftMs), this.context.signal);
         this.#halt();
       }
     }
@@ -381,7 +381,7 @@ export class ScenarioRun {
   ): Promise<ScenarioRecord> {
     const { scenario, context } = this;
     const endedMs = this.nowMs;
-    await sleep(this.context.load.lagMs);
+    await context.sleep(context.load.lagMs);
     for (const phase of this.phases) {
       phase.client = this.sources.points.totals(phase.startMs, phase.endMs);
     }

@@ -84,7 +84,7 @@ async function watched(): Promise<Watched> {
     folder,
     events,
     file,
-    drill: (mutation) => smallDrill({ emit, stopSwitch, ...mutation }),
+    drill: (mutation) => smallDrill({ realTime: true, emit, stopSwitch, ...mutation }),
   };
 }
 
