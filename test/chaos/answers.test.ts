@@ -17,6 +17,15 @@ test.each([
   ['a series that was there once', { a: 1 }, {}, {}, false],
   ['time left, which runs on', { a: 100 }, { a: 99 }, { a: 90 }, false],
   ['time left, which jumps', { a: 100 }, { a: 99 }, { a: -5 }, true],
+  ['falls fast and evenly', { a: 10 }, { a: 5 }, { a: -40 }, false],
+  ['rises fast and evenly', { a: 5 }, { a: 10 }, { a: 55 }, false],
+  ['falls, and rises as fast', { a: 10 }, { a: 5 }, { a: 50 }, true],
+  ['rises, and falls as fast', { a: 5 }, { a: 10 }, { a: -35 }, true],
+  ['moves as far as it may', { a: 6 }, { a: 8 }, { a: 12 }, false],
+  ['moves a little further', { a: 6 }, { a: 8 }, { a: 12.1 }, true],
+  ['is as due as it may be', { a: 5 }, { a: 10 }, { a: 45 }, false],
+  ['is less due than that', { a: 5 }, { a: 10 }, { a: 44.9 }, true],
+  ['stays, and then moves a quarter', { a: -8 }, { a: -8 }, { a: -10 }, false],
   ['no number, as before', { a: NaN }, { a: NaN }, { a: NaN }, false],
   ['no number any more', { a: 1 }, { a: 1 }, { a: NaN }, true],
 ])('%s', (_, first, second, under, expected) => {
@@ -37,4 +46,20 @@ test('labels in another order are the same series', () => {
   const one = seriesOf([{ labels: { a: '1', b: '2' }, value: 1 }]);
   const two = seriesOf([{ labels: { b: '2', a: '1' }, value: 1 }]);
   expect([...one.keys()]).toEqual([...two.keys()]);
+});
+
+test.each([
+  ['5m30s 1.5 12:30', '## # #'],
+  ['  a   b\t', 'a b'],
+  ['x1 10.0.0.1:80 ready', 'x# # ready'],
+])('of %j counts %j', (line, words) => {
+  expect([...linesOf(`${line}\n\n${line}`, 'timeout')]).toEqual([
+    ['ended with timeout', 1],
+    [words, 2],
+  ]);
+});
+
+test('five hundred lines count', () => {
+  const lines = Array.from({ length: 600 }, (_, i) => 'a'.repeat(i + 1));
+  expect(linesOf(lines.join('\n'), 0).size).toBe(501);
 });

@@ -2,11 +2,12 @@
  * A process that ends by itself is reported by name, with its last words and the time; an expected end is not reported.
  */
 import { afterEach, expect, test } from 'vitest';
-import { deathsOf } from '../../chaos/runner/deaths.js';
+import { addDeaths, deathsOf } from '../../chaos/runner/deaths.js';
 import { judge } from '../../chaos/runner/judge.js';
 import { Processes } from '../../chaos/system/processes/processes.js';
 import type { Scenario } from '../../chaos/scenarios/schema.js';
 import type { ProcessEvent, WorkloadDescription } from '../../chaos/system/model.js';
+import type { DeathRecord } from '../../runbooks/record.js';
 import { deathText } from '../../runbooks/words.js';
 import { confirmedMs, fault, good, rollbackEndMs, scenario } from './evidence.js';
 
@@ -57,9 +58,63 @@ test.each<Row>([
     { ...scenario, faults: scenario.faults.map((f) => ({ ...f, kind: 'leak' as const })) },
     [],
   ],
+  [
+    'another service leaks',
+    exited('cart', 110_000),
+    {
+      ...scenario,
+      faults: scenario.faults.map((f) => ({ ...f, kind: 'leak' as const, target: 'db' })),
+    },
+    ['cart'],
+  ],
+  [
+    'another fault than a leak strikes its sidecar',
+    exited('cart-proxy', 110_000),
+    scenario,
+    ['cart-proxy'],
+  ],
+  [
+    'it has too little memory by a fault',
+    exited('cart', 110_000),
+    { ...scenario, faults: scenario.faults.map((f) => ({ ...f, kind: 'memory' as const })) },
+    [],
+  ],
+  ['it ended as the scenario began', exited('cart', 100_000), scenario, ['cart']],
+  ['it ended as the scenario ended', exited('cart', 130_000), scenario, ['cart']],
 ])('%s', (_, event, of, names) => {
   const events = [event, event];
   expect(deathsOf(events, stretch, of, [cart]).map((d) => d.name)).toEqual(names);
+});
+
+test.each([
+  ['shop-1', ['shop-2-proxy', 'db']],
+  ['shop', ['db']],
+  ['db', ['shop-1-proxy', 'shop-2-proxy']],
+])('a leak in %s foretells the ends of its own processes alone', (target, names) => {
+  const shops = ['shop-1', 'shop-2'].map((name) => {
+    return { name, service: 'shop', calls: [], proxy: `${name}-proxy`, ports: { app: 1 } };
+  });
+  const db = { name: 'db', service: 'store', calls: [], ports: { app: 1 } };
+  const events = ['shop-1-proxy', 'shop-2-proxy', 'db'].map((name) => exited(name, 110_000));
+  const faults = scenario.faults.map((f) => ({ ...f, kind: 'leak' as const, target }));
+  const found = deathsOf(events, stretch, { ...scenario, faults }, [...shops, db]);
+  expect(found.map((d) => d.name)).toEqual(names);
+});
+
+test('one entry for each name: the first end, and an exit before a lack of an answer', () => {
+  const twice = [exited('cart', 110_000), { ...exited('cart', 120_000), detail: 'later' }];
+  expect(deathsOf(twice, stretch, scenario, [])).toEqual([
+    { name: 'cart', atMs: 110_000, how: 'ended with 1: Error: read ECONNRESET' },
+  ]);
+  const silent = { process: 'db', atMs: 110_000, event: 'exited' as const };
+  expect(deathsOf([silent], stretch, scenario, [])).toEqual([{ name: 'db', atMs: 110_000 }]);
+  const known: DeathRecord[] = [{ name: 'cart' }, { name: 'db', how: 'ended with 1' }];
+  addDeaths(known, [{ name: 'cart', how: 'ended with 2' }, { name: 'db' }, { name: 'web' }]);
+  expect(known).toEqual([
+    { name: 'cart', how: 'ended with 2' },
+    { name: 'db', how: 'ended with 1' },
+    { name: 'web' },
+  ]);
 });
 
 test('the verdict fails, and names it before what followed from it', () => {

@@ -239,6 +239,26 @@ const rows: Row[] = [
     /^fired, and no receiver was notified: its route waits for 30.0 s before it notifies \(group_wait\)$/,
   ],
   [
+    'fired, and its route waits until the deadline',
+    {
+      ...none,
+      sightings: seen({ firingAtMs: 103_000, standing: { state: 'firing', waitMs: 7000 } }),
+    },
+    'not-delivered',
+    'FAIL',
+    /its route waits for 7.0 s before it notifies \(group_wait\)$/,
+  ],
+  [
+    'fired without a severity, where a page was expected',
+    {
+      ...none,
+      sightings: seen({ firingAtMs: 103_000, labels: { alertname: 'CartLatency', ...slo } }),
+    },
+    'wrong-severity',
+    'FAIL',
+    /^fired as an alert without severity, expected a page: nobody was woken$/,
+  ],
+  [
     'its rule is gone',
     { ...none, rules: [rule('CartLatencyy', 'page')] },
     'rule-missing',
@@ -433,3 +453,14 @@ test('a fault that was never put, and a target that dies by itself, have their o
     reasons: ['cart died, and no fault of this scenario took it'],
   });
 });
+
+test.each([
+  [7000, undefined],
+  [7001, true],
+])(
+  'a route that waits %d ms of 7000: it is certain that it cannot notify: %s',
+  (waitMs, certain) => {
+    const evidence = standing('firing', { waitMs });
+    expect(judge({ ...good(), ...evidence }).expectations[0]?.outcome?.certain).toBe(certain);
+  },
+);

@@ -244,8 +244,11 @@ test('kubectl stands for a cluster: pods are listed and made anew, the rest is r
 test("a page's command ends with itself, whatever it leaves in the background", async () => {
   const commands = startPageCommands(undefined);
   closing.push(() => commands.stop());
-  const away = 'process.stdout.write(String(process.pid)); setTimeout(() => undefined, 60_000)';
-  const left = `setsid "${process.execPath}" -e '${away}' & sleep 0.5; echo done; exit 3`;
+  const folder = mkdtempSync(join(tmpdir(), 'firedrill-left-'));
+  closing.push(() => rmSync(folder, { recursive: true }));
+  const said = join(folder, 'said');
+  const away = `printf %s $$; : > ${said}; exec sleep 60`;
+  const left = `setsid sh -c '${away}' & until [ -e ${said} ]; do sleep 0.02; done; echo done; exit 3`;
   const { code, output } = await commands.run(left, never);
   const pid = Number(/^\d+/.exec(output)?.[0]);
   closing.push(() => void process.kill(pid, 'SIGKILL'));

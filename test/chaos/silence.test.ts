@@ -50,6 +50,43 @@ test('callers failed for 50 s and nobody was told: the SLOs that were blind, and
   );
 });
 
+test('answers that came in another order, and an SLO that counted some of it', () => {
+  const slos = [{ slo: 'frontend-errors', bad: 120, total: 480 }];
+  const turned = facts({ slos, points: points(5000, 55_000).toReversed() });
+  const [found] = silencesIn(turned);
+  expect(found).toMatchObject({ startMs: 5000, failedMs: 49_920, errors: 500, requests: 500 });
+  expect(found?.slos).toEqual([{ slo: 'frontend-errors', badRatio: 0.25 }]);
+});
+
+test.each([
+  ['no-answer', 'connects as a client does'],
+  ['status', 'checks the status of the answer'],
+  ['timeout', 'gives up after the client’s timeout'],
+] as const)('most failures are %s: a probe that %s', (failure, does) => {
+  const failing = points(5000, 55_000, { failure });
+  for (const [i, point] of failing.entries()) if (i % 3 === 0 && !point.ok) point.failure = 'body';
+  expect(silencesIn(facts({ points: failing }))[0]?.rule?.probe).toBe(
+    `of the route dispatch that ${does}`,
+  );
+});
+
+test.each([
+  ['as long as is tolerated', 16_980, 0],
+  ['longer', 17_100, 1],
+])('a stretch %s', (_, untilMs, count) => {
+  // The last failed answer ends 20 ms after its request.
+  const toleratedMs = 11_920;
+  expect(silencesIn(facts({ points: points(5000, untilMs), toleratedMs }))).toHaveLength(count);
+});
+
+test('of two routes the longer failure comes first', () => {
+  const both = [
+    ...points(5000, 30_000),
+    ...points(5000, 50_000, {}).map((p) => ({ ...p, route: 'b' })),
+  ];
+  expect(silencesIn(facts({ points: both })).map((s) => s.route)).toEqual(['b', 'dispatch']);
+});
+
 test.each([
   ['a page came', { pagedAtMs: [30_000] }, 0],
   ['a page of before the fault does not count', { pagedAtMs: [4000] }, 1],
