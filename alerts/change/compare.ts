@@ -157,16 +157,19 @@ function countTold(rules: readonly Judged[], told: readonly Telling[]): void {
 
 type Pair = [Judged | undefined, Judged | undefined];
 
-/** Pairs rules of the same meaning first, then those of the same name and severity, then those of the same name. */
+/** Pairs rules of the same meaning first, then by name and severity, by name, and renamed ones by all but the name. */
 function pairsOf(old: readonly Judged[], now: readonly Judged[]): Pair[] {
   const left = new Set(now);
   const found = new Map<Judged, Judged>();
   const name = ({ rule }: Judged): string => (rule.read.rule as AlertingRule).alert;
+  // The meaning begins with the name.
+  const nameless = (one: Judged): string => one.rule.meaning.replace(JSON.stringify(name(one)), '');
   const severity = ({ rule }: Judged): string => rule.read.rule.labels.severity ?? '';
   const passes: ((a: Judged, b: Judged) => boolean)[] = [
     (a, b) => a.rule.meaning === b.rule.meaning,
     (a, b) => name(a) === name(b) && severity(a) === severity(b),
     (a, b) => name(a) === name(b),
+    (a, b) => nameless(a) === nameless(b),
   ];
   for (const fits of passes) {
     for (const a of old) {
@@ -202,6 +205,7 @@ function fieldsOf(a: SideRule, b: SideRule): RuleChange['fields'] {
   const plain = ({ group, read }: SideRule): Record<string, string> => {
     const rule = read.rule as AlertingRule;
     return {
+      alert: rule.alert,
       expr: plainExpr(rule.expr),
       for: `${rule.forMs / 1000}s`,
       keep_firing_for: `${rule.keepFiringForMs / 1000}s`,
@@ -227,7 +231,8 @@ function amountOf(result: RuleResult, span: Span): Amount {
 function effectOf(change: RoutingChange, old: Told, now: Told, span: Span): RoutingEffect {
   if (change.kind === 'route') {
     const taken = (told: readonly Telling[]): number =>
-      told.filter((t) => t.route === change.name).length;
+      // A route below inherits most fields.
+      told.filter((t) => t.route === change.name || t.route.startsWith(`${change.name} > `)).length;
     return { ...change, old: taken(old.told), new: taken(now.told) };
   }
   const config = now.config && without(now.config, old.config, change);

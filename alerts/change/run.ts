@@ -12,8 +12,7 @@ import {
 } from '../../slo/promql/index.js';
 import { writeAll } from '../../slo/rules/write-files.js';
 import type { BacktestFlags } from '../proof/backtest/flags.js';
-import { historyFrom } from '../proof/backtest/history.js';
-import { readStory } from '../proof/backtest/incidents.js';
+import { historyFrom, incidentsWithin } from '../proof/backtest/history.js';
 import type { AskRange } from '../proof/backtest/measure.js';
 import { recordRules } from '../proof/backtest/record.js';
 import { QueryEngine } from '../rules/engine.js';
@@ -48,10 +47,10 @@ export async function runDiff(old: string, now: string, flags: DiffFlags): Promi
   const stepMs = parseDurationMs(flags.step);
   if (!stepMs) throw new UserError({ message: `--step ${flags.step}`, expected: 'such as 1m' });
   const [before, after] = [readSide(old), readSide(now)];
-  const incidents = flags.incidents === undefined ? [] : readStory(flags.incidents).incidents;
   const progress = new Progress();
   const say = (text: string): void => progress.update(text);
-  const report = await diffOf(before, after, { ...flags, stepMs, incidents, say });
+  const note = (text: string): void => progress.line(text);
+  const report = await diffOf(before, after, { ...flags, stepMs, say, note });
   progress.clear();
   writeAll(flags.out, true, new Map([['change', write(report)]]));
   const lost = report.incidents.filter((i) => i.verdict === 'lost');
@@ -59,16 +58,18 @@ export async function runDiff(old: string, now: string, flags: DiffFlags): Promi
   if (flags.fail && lost.length > 0) process.exitCode = exitCode.failed;
 }
 
-interface DiffOptions extends Omit<DiffFlags, 'incidents'> {
+interface DiffOptions extends DiffFlags {
   stepMs: number;
-  incidents: Parameters<typeof compare>[0]['incidents'];
   say: (text: string) => void;
+  /** Prints a line that stays. */
+  note: (text: string) => void;
 }
 
 async function diffOf(before: Side, after: Side, options: DiffOptions): Promise<ChangeReport> {
-  const { stepMs, incidents, say } = options;
+  const { stepMs, say } = options;
   const history = historyFrom(historyFlags(options), stepMs, say);
   const { span, store, text } = history;
+  const incidents = incidentsWithin(options.incidents, span, options.note);
   const asks = new Map<string, AskRange>();
   const ask = async (side: 'old' | 'new'): Promise<AskRange> => {
     // A Prometheus has already recorded its own rules.

@@ -249,6 +249,45 @@ incidents:
     expect(ask('r1.yaml', 'r3.yaml').rules.map((r) => r.change)).toEqual(['same', 'same']);
   });
 
+  test('a renamed rule is one rule, and a route counts what those below it send', () => {
+    write('named/rules.yaml', rules(4).replace('alert: High', 'alert: Higher'));
+    const below = am().replace(
+      '[alertname] }',
+      '[alertname], repeat_interval: 1h, routes: [{ receiver: r }] }',
+    );
+    write('named/alertmanager.yml', below);
+    write('before/rules.yaml', rules(4));
+    write('before/alertmanager.yml', below.replace('1h', '2h'));
+    const report = ask('before', 'named');
+    expect(report.rules[0]).toMatchObject({
+      alert: 'Higher',
+      change: 'changed',
+      fields: [{ field: 'alert', old: 'High', new: 'Higher' }],
+      old: { fired: 3 },
+      new: { fired: 3 },
+    });
+    expect(report.routing).toMatchObject([
+      { name: 'root', old: report.totals.old.told, new: report.totals.new.told },
+    ]);
+    expect(report.totals.old.told).toBeGreaterThan(0);
+  });
+
+  test('incidents outside of the history are told, and are no misses', () => {
+    const other = write(
+      'other.yaml',
+      readFileSync(incidents, 'utf8').replace('at: 3h, for: 2h', 'at: 9h, for: 2h'),
+    );
+    const args = ['old', 'new', '--history', history, '--incidents'];
+    const some = cli(...args, other, '--format', 'json');
+    expect((JSON.parse(some.out) as ChangeReport).incidents.map((i) => i.name)).toEqual(['spike']);
+    expect(some.err).toMatch(/outside of the history, .*: plateau \(2026-01-05T09:00\)/);
+    const none = write('none.yaml', readFileSync(incidents, 'utf8').replace('01-05T', '02-05T'));
+    expect(cli(...args, none)).toMatchObject({
+      status: 2,
+      err: expect.stringMatching(/none.yaml: outside of the history.*another start/) as string,
+    });
+  });
+
   test('Markdown for a pull request, in which labels are not markup', () => {
     const report = cli('old', 'new', '--history', history, '--format', 'markdown', '-o', 'c.md');
     expect(report.status).toBe(0);

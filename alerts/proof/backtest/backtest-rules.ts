@@ -4,8 +4,7 @@ import { Progress } from '../../../base/terminal.js';
 import { checkExpr } from '../../rules/engine.js';
 import { readRuleFiles } from '../../rules/read.js';
 import type { BacktestFlags } from './flags.js';
-import { hasFiles, historyFrom } from './history.js';
-import { readStory } from './incidents.js';
+import { hasFiles, historyFrom, incidentsWithin } from './history.js';
 import { recordRules } from './record.js';
 import { alertRules } from './rules.js';
 import { rulesComplaints, rulesText, scoreRules } from './rules-score.js';
@@ -26,10 +25,10 @@ export async function backtestRules(
     throw new UserError({ message: 'rules need measured data', expected });
   }
   const groups = readRuleFiles(files, { checkExpr });
-  const incidents = flags.incidents === undefined ? [] : readStory(flags.incidents).incidents;
   const progress = new Progress();
   const history = historyFrom(flags, stepMs, (text) => progress.update(text));
   const { ask, span, store } = history;
+  const incidents = incidentsWithin(flags.incidents, span, (text) => progress.line(text));
   // A Prometheus has already recorded the rules itself.
   if (store) await recordRules(groups, store, ask, span);
   const results = await alertRules(groups, ask, span);

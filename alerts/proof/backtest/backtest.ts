@@ -7,7 +7,7 @@ import { readSlos, type Slo } from '../../../slo/index.js';
 import { parseStep } from '../../../slo/rules/generate.js';
 import { type Incident, readStory, type Story } from './incidents.js';
 import type { BacktestFlags } from './flags.js';
-import { hasFiles, type History, historyFrom, spanText } from './history.js';
+import { hasFiles, type History, historyFrom, incidentsWithin, spanText } from './history.js';
 import { measure } from './measure.js';
 import { backtestRules } from './backtest-rules.js';
 import { backtestPage } from './page.js';
@@ -127,7 +127,7 @@ async function sourceOf(
   }
   let slo = '';
   const history = historyFrom(flags, stepMs, (text) => progress.update(`${slo}: ${text}`));
-  const incidents = story?.incidents ?? [];
+  const incidents = incidentsWithin(flags.incidents, history.span, (text) => progress.line(text));
   const jobs = await measureAll(slos, history, incidents, (id) => (slo = id));
   return { text: history.text, jobs };
 }

@@ -8,6 +8,7 @@ import type { MemoryStore } from '../../../slo/promql/index.js';
 import { QueryEngine } from '../../rules/engine.js';
 import { DataFiles } from './data-files.js';
 import type { BacktestFlags } from './flags.js';
+import { type Incident, readStory } from './incidents.js';
 import { historyOf } from './history-api.js';
 import type { AskRange, Span } from './measure.js';
 import { readRemoteWrite } from './remote-write.js';
@@ -54,6 +55,28 @@ export function historyFrom(
     text: `${spanText(span)} of ${names.join(', ')}`,
     store: data.store,
   };
+}
+
+/**
+ * The incidents of a file that the history holds, at least in part. An incident outside would count as missed, so it is
+ * left out and told; throws a UserError if all are outside.
+ */
+export function incidentsWithin(
+  file: string | undefined,
+  { startMs, endMs }: Span,
+  say: (text: string) => void,
+): Incident[] {
+  const { incidents } = file === undefined ? { incidents: [] } : readStory(file);
+  const inside = incidents.filter((i) => i.startMs < endMs && i.endMs > startMs);
+  const outside = incidents.filter((i) => !inside.includes(i));
+  if (outside.length === 0) return inside;
+  const names = outside.map((i) => `${i.name} (${new Date(i.startMs).toISOString().slice(0, 16)})`);
+  const message = `outside of the history, ${spanText({ startMs, endMs })}: ${names.join(', ')}`;
+  if (inside.length > 0) {
+    say(message);
+    return inside;
+  }
+  throw new UserError({ message: `${file}: ${message}`, expected: 'another start or --from' });
 }
 
 /** Rounds to whole steps, so that repeated downloads ask for the same chunks. */
