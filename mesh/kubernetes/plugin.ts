@@ -47,6 +47,7 @@ export const createSource: ControllerPlugin['createSource'] = async (options, co
   const source = new KubernetesSource(api, {
     ...rest,
     trustDomain: context.trustDomain,
+    clock: context.clock,
     log: (line) => context.log(line),
   });
   writeStatuses(api, source, {

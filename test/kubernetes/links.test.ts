@@ -1,5 +1,6 @@
 /** Two clusters, two API servers: services that one exports are destinations in the other (C11). */
 import { afterAll, beforeAll, expect } from 'vitest';
+import { SimulatedClock } from '../../base/clock.js';
 import type { SourceChange } from '../../mesh/controller/discovery/source.js';
 import type { Destination } from '../../mesh/model.js';
 import { findTool } from '../../base/tools.js';
@@ -35,22 +36,19 @@ needs(
       });
     await exported('cart', { 'mesh.firedrill.dev/exported': 'true' });
     await exported('private');
-    const data = { server: west.server, 'ca.crt': west.ca, token: west.adminToken };
-    await east.admin.create({
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: { name: 'west', namespace: 'firedrill' },
-      data: Object.fromEntries(
-        Object.entries(data).map(([k, v]) => [k, Buffer.from(v).toString('base64')]),
-      ),
-    });
+    const data = { server: west.server, 'ca.crt': west.ca, token: 'wrong' };
+    const encoded = (fields: Record<string, string>) =>
+      Object.fromEntries(
+        Object.entries(fields).map(([k, v]) => [k, Buffer.from(v).toString('base64')]),
+      );
     const destinations = new Map<string, Destination>();
     const take = (change: SourceChange): void => {
       for (const d of change.destinations ?? []) destinations.set(d.name, d);
       for (const name of change.removedDestinations ?? []) destinations.delete(name);
     };
     let problems: readonly string[] = [];
-    const source = new KubernetesSource(east.admin, { trustDomain: 'test.local' });
+    const clock = new SimulatedClock();
+    const source = new KubernetesSource(east.admin, { trustDomain: 'test.local', clock });
     await source.start({ replace: take, update: take, problems: (list) => (problems = list) });
     await east.admin.create({
       apiVersion: 'mesh.firedrill.dev/v1alpha1',
@@ -63,7 +61,25 @@ needs(
         credentialsSecret: 'west',
       },
     });
-    await until(() => destinations.has('cart-west.default'), 'the mirrored service');
+    // The Secret comes after its link, and its token is mended later.
+    const isSaid = (text: RegExp) => () => {
+      clock.advance(15_000);
+      return problems.length === 1 && text.test(problems[0] as string);
+    };
+    await until(isSaid(/^link west: secrets "west" not found/), 'the missing Secret');
+    const metadata = { name: 'west', namespace: 'firedrill' };
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata, data: encoded(data) };
+    await east.admin.create(secret);
+    await until(isSaid(/^link west: services: Unauthorized/), 'the wrong token');
+    const link = { kind: 'MultiClusterLink', metadata, spec: {} };
+    expect(source.problemOfLink(link)).toMatch(/Unauthorized/);
+    const token = encoded({ token: west.adminToken });
+    await east.admin.patch(resources.Secret, 'firedrill', 'west', { data: token });
+    await until(() => {
+      clock.advance(15_000);
+      return destinations.has('cart-west.default');
+    }, 'the mirrored service');
+    expect(problems).toEqual([]);
     expect(destinations.has('private-west.default')).toBe(false);
     expect(destinations.get('cart-west.default')).toMatchObject({
       hosts: ['cart-west.default', 'cart-west.default.svc', 'cart-west.default.svc.cluster.local'],
@@ -86,6 +102,7 @@ needs(
     await until(() => !destinations.has('catalog-west.default'), 'its removal');
     await east.admin.remove(resources.MultiClusterLink, 'firedrill', 'west');
     await until(() => !destinations.has('cart-west.default'), 'the end of the link');
+    expect(problems).toEqual([]);
     await source.stop();
   },
 );

@@ -24,6 +24,7 @@ export function lookOf(objects: readonly KubeObject[]): Lookup {
     trustDomain: 'cluster.local',
     clusterDomain: 'cluster.local',
     service: (key) => byKey<Service>('Service', key),
+    server: (key) => byKey<KubeObject>('Server', key),
     namespace: () => undefined,
     slices: (key) =>
       of<EndpointSlice>(

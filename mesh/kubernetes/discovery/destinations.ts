@@ -4,6 +4,7 @@ import { identityName } from '../../identity/names.js';
 import type { Backend, BreakerPolicy, Destination, Endpoint, Route, Share } from '../../model.js';
 import { backendDefaults, breakerDefaults } from '../../schema/backend.js';
 import { annotations, defaultOpaquePorts, parsePorts, ports } from '../annotations.js';
+import type { KubeObject } from '../client/objects.js';
 import { type Attached, routesOfPort } from './attached.js';
 import type { DraftShare, Referrer, RouteDraft, ServiceRef } from './route-parts.js';
 import type { ExternalWorkloadSpec } from './specs.js';
@@ -15,6 +16,7 @@ export interface Lookup {
   trustDomain: string;
   clusterDomain: string;
   service(key: string): Service | undefined;
+  server(key: string): KubeObject | undefined;
   namespace(name: string): Namespace | undefined;
   slices(key: string): EndpointSlice[];
   pod(key: string): Pod | undefined;

@@ -1,7 +1,7 @@
 /** Converts Gateway API HTTPRoutes and GRPCRoutes to routes, ordered by the API's own precedence. */
 import type { HeaderChanges, OwnAnswer, RouteMatch } from '../../model.js';
 import { annotationName } from '../annotations.js';
-import type { ObjectMeta } from '../client/objects.js';
+import { type ObjectMeta, resources } from '../client/objects.js';
 import {
   checkRegex,
   type Drafts,
@@ -278,6 +278,11 @@ const isCoreGroup = (group: string | undefined): boolean =>
 /** Whether this parent makes a route concern the mesh; a Gateway's routes belong to the Gateway's own controller. */
 export const isServiceParent = (parent: ParentRef): boolean =>
   parent.kind === 'Service' && isCoreGroup(parent.group);
+
+/** Whether this parent makes a route one of the inbound side. The API server fills in the Gateway API's own group. */
+export const isServerParent = ({ kind, group }: ParentRef): boolean =>
+  kind === 'Server' &&
+  (!group || group === resources.HTTPRoute.group || group === resources.Server.group);
 
 function applyFilter(
   draft: RouteDraft,

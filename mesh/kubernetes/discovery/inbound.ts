@@ -12,6 +12,7 @@ import {
 } from '../annotations.js';
 import { httpRoutes } from './gateway-routes.js';
 import type { AuthorizationPolicySpec, HttpRouteSpec, RateLimitSpec, ServerSpec } from './specs.js';
+import { serverParents } from './store.js';
 import type { Namespace, Pod, SpecObject } from './types.js';
 import { explicitPort, selects } from './workload.js';
 
@@ -115,9 +116,7 @@ function routesFor(
   routes: SpecObject<HttpRouteSpec>[],
 ): InboundServer['routes'] {
   return routes
-    .filter((r) =>
-      r.spec.parentRefs?.some((p) => p.kind === 'Server' && p.name === server.metadata.name),
-    )
+    .filter((r) => serverParents(r).includes(server.metadata.name))
     .flatMap((r) => httpRoutes(r.metadata, r.spec).drafts)
     .map((d) => ({ ...d.route, split: [] }));
 }
@@ -130,7 +129,9 @@ function authorizationsFor(
   const list: Authorization[] = [];
   for (const policy of look.authorizations(namespace)) {
     const { kind, name } = policy.spec.targetRef;
-    const whole = kind === 'Namespace' || (kind === 'Server' && name === server?.metadata.name);
+    const whole =
+      (kind === 'Namespace' && name === namespace) ||
+      (kind === 'Server' && name === server?.metadata.name);
     const route =
       server &&
       kind === 'HTTPRoute' &&

@@ -1,4 +1,5 @@
 /** Discovery from the API server: only changed objects are converted again, once in each turn of the event loop. */
+import type { Clock } from '../../../base/clock.js';
 import type {
   DiscoverySink,
   DiscoverySource,
@@ -30,6 +31,7 @@ export interface SourceOptions {
   clusterDomain?: string;
   defaultPolicy?: InboundServer['defaultPolicy'];
   unknownDestinations?: MeshState['unknownDestinations'];
+  clock?: Clock | undefined;
   log?(line: string): void;
 }
 
@@ -39,6 +41,7 @@ type Caches = {
   >;
 };
 
+const linkKey = (link: KubeObject): string => `link ${keyOf(link)}`;
 const namespaceOf = (o: KubeObject): string => o.metadata.namespace ?? 'default';
 const keyOf = (o: KubeObject): string => `${namespaceOf(o)}/${o.metadata.name}`;
 const sliceService = (s: EndpointSlice): string[] => {
@@ -91,9 +94,12 @@ export class KubernetesSource implements DiscoverySource {
     this.#links = new Links(
       (link) =>
         new LinkMirror(api, link, options.clusterDomain ?? 'cluster.local', {
-          changed: (destinations, removed) =>
-            this.#sink?.update({ destinations, removedDestinations: removed }),
-          problem: (message) => this.#problem(`link ${link.metadata.name}`, message),
+          clock: options.clock,
+          sink: {
+            changed: (destinations, removed) =>
+              this.#sink?.update({ destinations, removedDestinations: removed }),
+            problem: (message) => this.#problem(linkKey(link), message),
+          },
         }),
     );
     const make = (kind: StoreKind): [StoreKind, Informer] => {
@@ -314,6 +320,11 @@ export class KubernetesSource implements DiscoverySource {
     this.#sink?.problems([...this.#problems.values()]);
   }
 
+  /** The reason why a link shows nothing new of its cluster. */
+  problemOfLink(link: KubeObject): string | undefined {
+    return this.#problems.get(linkKey(link));
+  }
+
   /** Plain maps of all listed objects. */
   get store(): Store {
     const entries = storeKinds.map((kind) => [kind, this.caches[kind].objects]);
@@ -326,6 +337,7 @@ export class KubernetesSource implements DiscoverySource {
       trustDomain: this.#options.trustDomain,
       clusterDomain: this.#options.clusterDomain ?? 'cluster.local',
       service: (key) => caches.Service.objects.get(key),
+      server: (key) => caches.Server.objects.get(key),
       namespace: (name) => caches.Namespace.get('', name),
       slices: (key) => this.#slices.get(key),
       pod: (key) => caches.Pod.objects.get(key),

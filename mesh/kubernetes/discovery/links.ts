@@ -1,4 +1,6 @@
 /** Services of other clusters as destinations here, behind the other cluster's gateway. */
+import { isDeepStrictEqual } from 'node:util';
+import { type Clock, realClock, type Timer } from '../../../base/clock.js';
 import type { Destination } from '../../model.js';
 import { backendDefaults } from '../../schema/backend.js';
 import { labels } from '../annotations.js';
@@ -18,8 +20,14 @@ export interface LinkSink {
   problem(message: string | undefined): void;
 }
 
-/** Connects to the other cluster's API server with `server`, `ca.crt` and `token` of a Secret. */
-async function credentialsOf(api: KubeApi, link: Link): Promise<KubeApi> {
+interface Credentials {
+  server: string;
+  ca: string;
+  token: string;
+}
+
+/** Reads `server`, `ca.crt` and `token` of the link's Secret, for the other cluster's API server. */
+async function credentialsOf(api: KubeApi, link: Link): Promise<Credentials> {
   const name = link.spec.credentialsSecret;
   const secret = await api.get<AnyObject>(resources.Secret, link.metadata.namespace, name);
   const part = (field: string): string => {
@@ -27,8 +35,11 @@ async function credentialsOf(api: KubeApi, link: Link): Promise<KubeApi> {
     if (!text) throw new Error(`secret ${name} lacks ${field}`);
     return Buffer.from(text, 'base64').toString('utf8');
   };
-  return new KubeApi(tokenCredentials(part('server'), part('ca.crt'), part('token')));
+  return { server: part('server'), ca: part('ca.crt'), token: part('token') };
 }
+
+/** The Secret may come after its link, and its token may be exchanged: so often it is read again. */
+const secretEveryMs = 15_000;
 
 /**
  * One link. The mirrored `cart-west.retail` has one endpoint, the gateway, which must show its identity; the host is
@@ -39,54 +50,100 @@ export class LinkMirror {
   readonly #link: Link;
   readonly #clusterDomain: string;
   readonly #sink: LinkSink;
+  readonly #clock: Clock;
+  #credentials: Credentials | undefined;
   #remote: KubeApi | undefined;
   #services: Informer<Service> | undefined;
   #given = new Set<string>();
+  #timer: Timer | undefined;
   #stopped = false;
 
-  constructor(api: KubeApi, link: Link, clusterDomain: string, sink: LinkSink) {
+  constructor(
+    api: KubeApi,
+    link: Link,
+    clusterDomain: string,
+    { sink, clock = realClock }: { sink: LinkSink; clock?: Clock | undefined },
+  ) {
     this.#api = api;
     this.#link = link;
     this.#clusterDomain = clusterDomain;
     this.#sink = sink;
+    this.#clock = clock;
   }
 
   async start(): Promise<void> {
-    const who = `link ${this.#link.metadata.name}`;
+    this.#timer = this.#clock.every(secretEveryMs, () => void this.#look());
+    await this.#look();
+  }
+
+  /** Connects as soon as there is a Secret, and anew whenever it has changed. */
+  async #look(): Promise<void> {
     try {
-      this.#remote = await credentialsOf(this.#api, this.#link);
+      const found = await credentialsOf(this.#api, this.#link);
+      if (this.#stopped || isDeepStrictEqual(found, this.#credentials)) return;
+      this.#credentials = found;
     } catch (error) {
-      this.#sink.problem(`${who}: ${messageOf(error)}`);
+      if (!this.#stopped) this.#say(messageOf(error));
       return;
     }
+    this.#say(undefined);
+    await this.#follow(this.#credentials);
+  }
+
+  #say(message: string | undefined): void {
+    this.#sink.problem(message && `link ${this.#link.metadata.name}: ${message}`);
+  }
+
+  async #follow({ server, ca, token }: Credentials): Promise<void> {
+    this.#services?.stop();
+    this.#remote?.close();
+    this.#remote = new KubeApi(tokenCredentials(server, ca, token));
     const services = new Informer<Service>(this.#remote, resources.Service, {
       trim: trimMeta,
-      onProblem: (message) => this.#sink.problem(message && `${who}: ${message}`),
+      onProblem: (message) => {
+        if (this.#services === services) this.#say(message);
+      },
     });
     this.#services = services;
     const wanted: LabelSelector = this.#link.spec.selector ?? {
       matchLabels: { [labels.exported]: 'true' },
     };
+    const exported = (service: Service): Destination[] =>
+      selects(wanted, service.metadata.labels) ? this.#destinations(service) : [];
     services.onChange((now, before) => {
-      const exported = now && selects(wanted, now.metadata.labels) ? this.#destinations(now) : [];
-      const gone = before
-        ? this.#destinations(before).filter((d) => !exported.some((e) => e.name === d.name))
-        : [];
-      const removed = gone.map((d) => d.name).filter((name) => this.#given.delete(name));
-      for (const d of exported) this.#given.add(d.name);
-      if (exported.length + removed.length > 0) this.#sink.changed(exported, removed);
+      if (this.#services !== services) return;
+      const made = now ? exported(now) : [];
+      for (const d of made) this.#given.add(d.name);
+      const gone = (before ? this.#destinations(before) : []).map((d) => d.name);
+      this.#change(
+        made,
+        gone.filter((name) => !made.some((d) => d.name === name)),
+      );
     });
-    // The mirror may have been stopped while the credentials were fetched.
-    if (!this.#stopped) await services.start();
+    await services.start();
+    if (this.#services !== services) return;
+    // Services that an earlier connection found may have gone since.
+    const left = [...services.objects.values()].flatMap(exported).map((d) => d.name);
+    this.#change(
+      [],
+      [...this.#given].filter((name) => !left.includes(name)),
+    );
+  }
+
+  #change(made: Destination[], gone: string[]): void {
+    const removed = gone.filter((name) => this.#given.delete(name));
+    if (made.length + removed.length > 0) this.#sink.changed(made, removed);
   }
 
   /** Removes the link's destinations: a deleted link differs from an unreachable cluster. */
   stop(): void {
     this.#stopped = true;
+    this.#timer?.cancel();
     this.#services?.stop();
+    this.#services = undefined;
     this.#remote?.close();
-    if (this.#given.size > 0) this.#sink.changed([], [...this.#given]);
-    this.#given = new Set();
+    this.#change([], [...this.#given]);
+    this.#say(undefined);
   }
 
   #destinations(service: Service): Destination[] {

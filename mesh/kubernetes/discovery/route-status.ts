@@ -1,9 +1,9 @@
-/** status.parents of an HTTPRoute or GRPCRoute, for the Services that are its parents: Accepted and ResolvedRefs. */
+/** status.parents of an HTTPRoute or GRPCRoute, for its Services and Servers: Accepted and ResolvedRefs. */
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyObject } from '../client/objects.js';
 import { isOfPort } from './attached.js';
 import { type Lookup, whyNotSent } from './destinations.js';
-import { grpcRoutes, httpRoutes, isServiceParent } from './gateway-routes.js';
+import { grpcRoutes, httpRoutes, isServerParent, isServiceParent } from './gateway-routes.js';
 import type { Drafts, FieldProblem } from './route-parts.js';
 import type { GrpcRouteSpec, HttpRouteSpec, ParentRef } from './specs.js';
 
@@ -24,7 +24,7 @@ export interface ParentStatus {
   conditions: Condition[];
 }
 
-type Look = Pick<Lookup, 'service' | 'isGranted'>;
+type Look = Pick<Lookup, 'service' | 'server' | 'isGranted'>;
 
 /** Returns the new status.parents, with other controllers' entries unchanged; undefined if the status is up to date. */
 export function parentStatuses(
@@ -35,9 +35,8 @@ export function parentStatuses(
   const spec = route.spec as HttpRouteSpec & GrpcRouteSpec;
   const before = (route.status as { parents?: ParentStatus[] } | undefined)?.parents ?? [];
   const others = before.filter((p) => p.controllerName !== controllerName);
-  const ours = (spec.parentRefs ?? []).filter(isServiceParent);
+  const ours = (spec.parentRefs ?? []).filter((p) => isServiceParent(p) || isServerParent(p));
   if (ours.length === 0 && others.length === before.length) return undefined;
-  const namespace = route.metadata.namespace ?? 'default';
   const read = route.kind === 'GRPCRoute' ? grpcRoutes : httpRoutes;
   const made: Drafts = read(route.metadata, spec);
   const { generation } = route.metadata;
@@ -46,7 +45,7 @@ export function parentStatuses(
       (p) => p.controllerName === controllerName && isDeepStrictEqual(p.parentRef, parentRef),
     );
     const conditions = [
-      ...accepted(parentRef, namespace, spec, made.problems, look),
+      ...accepted(parentRef, route, made.problems, look),
       resolved(made, look),
     ].map((condition): Condition => {
       const was = old?.conditions.find((c) => c.type === condition.type);
@@ -69,31 +68,39 @@ const sameParents = (a: ParentStatus[], b: ParentStatus[]): boolean =>
 
 function accepted(
   parent: ParentRef,
-  namespace: string,
-  spec: HttpRouteSpec,
+  route: AnyObject,
   problems: readonly FieldProblem[],
   look: Look,
 ): Condition[] {
   const type = 'Accepted';
+  const { namespace = 'default' } = route.metadata;
+  const { rules } = route.spec as HttpRouteSpec;
   const key = `${parent.namespace ?? namespace}/${parent.name}`;
-  const service = look.service(key);
   const reason = 'NoMatchingParent';
-  if (!service) return [{ type, status: 'False', reason, message: `there is no Service ${key}` }];
-  if (!service.spec.ports?.some((p) => isOfPort(parent, p))) {
+  const isOfServer = isServerParent(parent);
+  const isApart = !key.startsWith(`${namespace}/`);
+  if (isOfServer && (isApart || route.kind !== 'HTTPRoute')) {
+    const message = isApart ? `Server ${key} is of another namespace` : 'Servers take HTTPRoutes';
+    return [{ type, status: 'False', reason, message }];
+  }
+  const service = look.service(key);
+  const found = isOfServer ? look.server(key) : service;
+  if (!found) {
+    const message = `there is no ${parent.kind} ${key}`;
+    return [{ type, status: 'False', reason, message }];
+  }
+  if (!isOfServer && !service?.spec.ports?.some((p) => isOfPort(parent, p))) {
     const port = parent.sectionName ?? parent.port;
     return [{ type, status: 'False', reason, message: `Service ${key} has no port ${port}` }];
   }
   const unsupported = problems.filter((p) => p.reason !== 'InvalidKind');
   if (unsupported.length === 0) {
-    const message =
-      (parent.namespace ?? namespace) === namespace
-        ? 'in force'
-        : `in force for clients of namespace ${namespace}`;
+    const message = isApart ? `in force for clients of namespace ${namespace}` : 'in force';
     return [{ type, status: 'True', reason: 'Accepted', message }];
   }
   const message = said(unsupported);
   const broken = new Set(unsupported.map((p) => /^spec\.rules\[(\d+)\]/.exec(p.path)?.[1]));
-  if (broken.size >= (spec.rules?.length ?? 1)) {
+  if (broken.size >= (rules?.length ?? 1)) {
     return [{ type, status: 'False', reason: 'UnsupportedValue', message }];
   }
   return [

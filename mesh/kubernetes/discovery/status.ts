@@ -65,7 +65,9 @@ class StatusWriter {
     for (const kind of customKinds) {
       for (const object of caches[kind].objects.values()) {
         const any = object as unknown as AnyObject;
-        const wanted = conditionOf(any, this.#source.store);
+        const unlinked =
+          kind === 'MultiClusterLink' ? this.#source.problemOfLink(object) : undefined;
+        const wanted = conditionOf(any, this.#source.store, unlinked);
         if (isSaid(any, wanted)) continue;
         const conditions = [{ ...wanted, lastTransitionTime: now }];
         await this.#write(kind, any, { conditions });
@@ -98,12 +100,14 @@ class StatusWriter {
 }
 
 /** The webhook refuses most invalid objects, but objects may predate the webhook or come while it is away. */
-export function conditionOf(object: AnyObject, store: Store): Condition {
+export function conditionOf(object: AnyObject, store: Store, unlinked?: string): Condition {
   const problems = problemsOfObject(object);
   const { generation } = object.metadata;
   const found: Finding =
     problems.length === 0
-      ? targetFinding(object, store)
+      ? unlinked === undefined
+        ? targetFinding(object, store)
+        : { status: 'False', reason: 'NotConnected', message: unlinked }
       : {
           status: 'False',
           reason: 'Invalid',

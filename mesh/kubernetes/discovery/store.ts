@@ -1,6 +1,6 @@
 /** Everything that discovery watches, by name and by reference; one place for all look-ups. */
 import type { KubeObject } from '../client/objects.js';
-import { isServiceParent } from './gateway-routes.js';
+import { isServerParent, isServiceParent } from './gateway-routes.js';
 import type {
   AuthorizationPolicySpec,
   ExternalWorkloadSpec,
@@ -104,3 +104,12 @@ export function parentServices(route: SpecObject<HttpRouteSpec | GrpcRouteSpec>)
     .filter(isServiceParent)
     .map((p) => `${p.namespace ?? namespace}/${p.name}`);
 }
+
+/** The Servers that are parents of an HTTPRoute: only those of its own namespace, whose inbound side it shapes. */
+export const serverParents = (route: SpecObject<HttpRouteSpec>): string[] =>
+  (route.spec.parentRefs ?? [])
+    .filter(
+      (p) =>
+        isServerParent(p) && (p.namespace ?? route.metadata.namespace) === route.metadata.namespace,
+    )
+    .map((p) => p.name);

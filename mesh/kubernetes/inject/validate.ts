@@ -1,7 +1,13 @@
 /** Checks beyond the schemas: whether an object can work at all, with the path of each problem's field. */
 import { isIP } from 'node:net';
+import { isWorkloadName, parseIdentity } from '../../identity/names.js';
 import type { AnyObject } from '../client/objects.js';
-import { grpcRoutes, httpRoutes, isServiceParent } from '../discovery/gateway-routes.js';
+import {
+  grpcRoutes,
+  httpRoutes,
+  isServerParent,
+  isServiceParent,
+} from '../discovery/gateway-routes.js';
 import { type FieldProblem } from '../discovery/route-parts.js';
 import { profileRoutes } from '../discovery/service-profile.js';
 import { splitShares } from '../discovery/specs.js';
@@ -62,35 +68,26 @@ const checks: Record<string, Check> = {
     const fits =
       typeof port === 'number'
         ? Number.isInteger(port) && port >= 1 && port <= 65535
-        : typeof port === 'string' && /^[a-z0-9-]{1,15}$/.test(port);
+        : typeof port === 'string' && /^(?=.*[a-z])[a-z0-9-]{1,15}$/.test(port);
+    const quoted = typeof port === 'string' && /^\d+$/.test(port) ? ': a number has no quotes' : '';
     return fits
       ? []
-      : [{ path: 'spec.port', message: `'${port}' is neither a port nor a port's name` }];
+      : [{ path: 'spec.port', message: `'${port}' is neither a port nor a port's name${quoted}` }];
   },
-  AuthorizationPolicy: (spec: AuthorizationPolicySpec) =>
-    spec.from.flatMap((from, i): FieldProblem[] => {
-      const path = `spec.from[${i}]`;
-      if (Object.keys(from).length === 0)
-        return [{ path, message: 'an empty entry admits nobody' }];
-      if (from.network !== undefined && !isCidr(from.network)) {
-        return [
-          { path: `${path}.network`, message: `'${from.network}' is no CIDR such as 10.0.0.0/8` },
-        ];
-      }
-      if (
-        from.identity?.includes('*') &&
-        from.identity !== '*' &&
-        !/^\*\.[^*]+$/.test(from.identity)
-      ) {
-        return [
-          {
-            path: `${path}.identity`,
-            message: `'${from.identity}': * stands only first, before a dot`,
-          },
-        ];
-      }
-      return [];
-    }),
+  AuthorizationPolicy: (spec: AuthorizationPolicySpec, { metadata }: AnyObject) => {
+    const { kind, name } = spec.targetRef;
+    const { namespace = 'default' } = metadata;
+    const target =
+      kind === 'Namespace' && name !== namespace
+        ? [
+            {
+              path: 'spec.targetRef.name',
+              message: `'${name}' is not the policy's own namespace, ${namespace}`,
+            },
+          ]
+        : [];
+    return [...target, ...spec.from.flatMap((from, i) => clientProblems(from, `spec.from[${i}]`))];
+  },
   RateLimit: (spec: RateLimitSpec) => {
     if (!spec.total && !spec.identity) {
       return [{ path: 'spec', message: 'neither total nor identity: it limits nothing' }];
@@ -114,12 +111,45 @@ const checks: Record<string, Check> = {
     ),
 };
 
+function clientProblems(
+  from: AuthorizationPolicySpec['from'][number],
+  path: string,
+): FieldProblem[] {
+  const { identity, network, serviceAccount, namespace } = from;
+  const isOfIdentities = [identity, serviceAccount, namespace].some((name) => name !== undefined);
+  const isOfNetwork = network !== undefined && from.unauthenticated !== false;
+  if (!isOfIdentities && !isOfNetwork && !from.unauthenticated)
+    return [{ path, message: "such an entry admits nobody; any identity is identity: '*'" }];
+  if (network !== undefined && !isCidr(network)) {
+    return [{ path: `${path}.network`, message: `'${network}' is no CIDR such as 10.0.0.0/8` }];
+  }
+  if (identity === undefined) {
+    const name = { serviceAccount: serviceAccount ?? 'any', namespace: namespace ?? 'any' };
+    if (isWorkloadName({ ...name, trustDomain: 'any' })) return [];
+    const message = `'${serviceAccount ?? namespace}' is no name of a service account or namespace`;
+    return [{ path, message }];
+  }
+  if (serviceAccount !== undefined || namespace !== undefined) {
+    const message = 'identity beside serviceAccount or namespace: write two entries';
+    return [{ path, message }];
+  }
+  const suffix = identity.startsWith('*') ? identity.slice(1) : undefined;
+  if (identity === '*' || (suffix?.startsWith('.') && !suffix.includes('*'))) return [];
+  if (identity.includes('*')) {
+    const message = `'${identity}': * stands only first, before a dot`;
+    return [{ path: `${path}.identity`, message }];
+  }
+  if (parseIdentity(identity)) return [];
+  const message = `'${identity}' is no identity such as web.shop.serviceaccount.identity.cluster.local`;
+  return [{ path: `${path}.identity`, message }];
+}
+
 /**
  * The Gateway's controller validates a route of a Gateway; if the route belongs to the mesh as well, its status shows
  * the rest.
  */
 const isForMeshAlone = ({ parentRefs = [] }: { parentRefs?: ParentRef[] }): boolean =>
-  parentRefs.length > 0 && parentRefs.every((p) => isServiceParent(p) || p.kind === 'Server');
+  parentRefs.length > 0 && parentRefs.every((p) => isServiceParent(p) || isServerParent(p));
 
 /** Kinds that the validating webhook receives. */
 export const validatedKinds = Object.keys(checks);
