@@ -226,6 +226,8 @@ export interface SilenceRecord {
   told: 'nobody' | 'a ticket';
   /** Each SLO's ratio in this time; absent if it had no events. */
   slos: { slo: string; badRatio?: number }[];
+  /** Paging alerts that fired and reached nobody: then no rule is missing. */
+  fired?: string[];
   /** The smallest rule that would have fired: on the counts of callers' proxies, or on a probe. */
   rule?: { expr: string; afterMs?: number; probe?: string };
 }

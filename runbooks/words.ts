@@ -173,8 +173,11 @@ export function silenceText(s: SilenceRecord): string {
   );
 }
 
-/** The smallest rule that would have fired on a silent failure. */
-export function ruleText({ rule }: SilenceRecord): string {
+/** The smallest rule that would have fired on a silent failure, or the alert that did fire. */
+export function ruleText({ rule, fired = [] }: SilenceRecord): string {
+  if (fired.length > 0) {
+    return `No rule is missing: ${fired.join(', ')} fired, and its notification reached nobody`;
+  }
   if (!rule) return '';
   if (rule.probe !== undefined) return `A probe ${rule.probe} would have seen it: ${rule.expr}`;
   const after = rule.afterMs === undefined ? '' : ` after ${timeText(rule.afterMs)}`;

@@ -124,8 +124,10 @@ export function judge(evidence: Evidence): Judgement {
   const busy = tooBusy(evidence.lateness, evidence.scrapeIntervalMs);
   if (busy !== undefined && structural.length === 0 && timing.length + inconclusive.length > 0) {
     const why = `this machine was too busy to judge: ${busy}`;
-    // A metric or a process that does not exist is not there on a quiet machine either.
+    // A metric or a process that does not exist is not there on a quiet machine either, and a fault whose counter stood
+    // still struck nothing.
     const isBlind =
+      evidence.faults.some((f) => f.effect === 0) ||
       evidence.before.some((m) => m.source === 'promql' && m.value === undefined) ||
       evidence.notSteady.some((u) => u.certain);
     inconclusive[isBlind ? 'push' : 'unshift'](why);

@@ -23,6 +23,8 @@ export interface SilenceFacts {
   /** The times of pages, and of all notifications. */
   pagedAtMs: readonly number[];
   toldAtMs: readonly number[];
+  /** Paging alerts that fired under the fault, whether or not a receiver was notified. */
+  fired: readonly string[];
   /** Each SLO's counts over the stretch; no events mean no data. */
   slos: readonly { slo: string; bad: number; total: number }[];
   /** Failures in the counts of callers' proxies and relays, by the rule that would have fired on them. */
@@ -82,7 +84,8 @@ function longestStretch(route: string, points: readonly LoadPoint[]): Stretch | 
 function silenceRecord(stretch: Stretch, facts: SilenceFacts): SilenceRecord {
   const { route, startMs, endMs, errors, requests } = stretch;
   const told = facts.toldAtMs.some((atMs) => atMs >= startMs && atMs <= endMs);
-  const rule = smallestRule(stretch, facts);
+  const fired = [...new Set(facts.fired)];
+  const rule = fired.length > 0 ? undefined : smallestRule(stretch, facts);
   return {
     route,
     startMs,
@@ -94,6 +97,7 @@ function silenceRecord(stretch: Stretch, facts: SilenceFacts): SilenceRecord {
       slo,
       ...(total > 0 && { badRatio: bad / total }),
     })),
+    ...(fired.length > 0 && { fired }),
     ...(rule && { rule }),
   };
 }

@@ -29,6 +29,9 @@ export async function silencesOf(
     toleratedMs: toleratedNominalMs * timing.timeScale + timing.allowanceMs,
     pagedAtMs: fresh.filter((f) => wakes(f.severity)).map((f) => f.receivedAtMs),
     toldAtMs: fresh.map((f) => f.receivedAtMs),
+    fired: run.sightings.all
+      .filter((s) => wakes(s.labels.severity ?? 'none') && (s.firingAtMs ?? 0) >= fromMs)
+      .map((s) => s.labels.alertname ?? ''),
     slos: [],
     seen: [],
   };

@@ -27,9 +27,8 @@ export async function notSteady(
     ...certain(await gone(context)),
     ...certain(await withoutData(context, scenario, stretch)),
     ...certain(await blindAborts(scenario, stretch, sources)),
-    ...[...failures(scenario, stretch, sources), ...firing(context, scenario)].map((why) => ({
-      why,
-    })),
+    ...failures(scenario, stretch, sources),
+    ...firing(context, scenario).map((why) => ({ why })),
   ];
 }
 
@@ -45,7 +44,7 @@ function failures(
   { hypothesis }: Scenario,
   { startMs, endMs }: Stretch,
   { points }: Pick<Sources, 'points'>,
-): string[] {
+): Unsteady[] {
   const seen = points.between(startMs, endMs);
   const failed = seen.filter((p) => !p.ok);
   const most = Math.min(
@@ -60,7 +59,8 @@ function failures(
   }
   const told = [...kinds].sort((a, b) => b[1] - a[1]).slice(0, 3);
   const list = told.map(([kind, count]) => `${count} times ${kind}`).join(', ');
-  return [`${failed.length} of ${seen.length} requests failed: ${list}`];
+  const why = `${failed.length} of ${seen.length} requests failed: ${list}`;
+  return [{ why, ...(failed.length === seen.length && { certain: true }) }];
 }
 
 /** An abort condition without data before the fault protects nobody, or ends the drill for no reason. */

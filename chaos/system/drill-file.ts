@@ -104,6 +104,10 @@ function filesOf(list: string[], folder: string, path: Path, at: At, names?: Reg
   return list.flatMap((item, i) => {
     if (names?.test(item)) return [item];
     const full = isAbsolute(item) ? item : join(folder, item);
+    if (dirname(full).includes('*') && !existsSync(dirname(full))) {
+      at([...path, i], `${item}: only the name of a file may have *, and no folder’s`);
+      return [];
+    }
     if (!basename(full).includes('*')) {
       if (!isFile(full)) at([...path, i], `${item}: no such file`);
       return [full];

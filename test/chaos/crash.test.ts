@@ -65,6 +65,26 @@ describe('X3: in mid-fault', () => {
   );
 
   test(
+    'kill -9 of the supervisor ends the day: no further scenario waits for a system that is gone',
+    async () => {
+      const folder = drillFolder();
+      const drill = begin(folder, `${longScenario(folder)},slow-dependency`);
+      const { pids } = await inMidFault(drill);
+      const journal = readFileSync(journals(folder)[0]!, 'utf8').split('\n');
+      const line = journal.find((l) => l.includes('the supervisor of')) ?? '';
+      process.kill(Number(/"pid":(\d+)/.exec(line)?.[1]), 'SIGKILL');
+      const { code, output } = await drill.ended;
+      expect([code, output]).toEqual([4, expect.stringContaining('ended by itself')]);
+      const [first, second] = drill.record().scenarios;
+      expect(second?.reasons[0]).toBe(first?.reasons[0]);
+      // Certificates alone were awaited for a minute.
+      expect(second!.startedMs - first!.endedMs).toBeLessThan(30_000);
+      expect([allGone(pids), journals(folder)]).toEqual([true, []]);
+    },
+    limitMs,
+  );
+
+  test(
     'Ctrl-C takes the fault back, stops every process, says so, and ends with 130',
     async () => {
       const folder = drillFolder();

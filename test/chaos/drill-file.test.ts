@@ -109,6 +109,7 @@ test.each([
   ['replicas: 2', 'replicas: 2\n      ports: { http: 80 }', ':17:', 'cannot share a port'],
   ['127.0.0.1:6379', '127.0.0.1', ':18:', 'expected host:port'],
   ['rules/*.yaml', 'rules/*.yml', ':19:', 'no file fits'],
+  ['rules/*.yaml', 'r*/c.yaml', ':19:', 'only the name of a file may have *, and no folder’s'],
   ['rules/*.yaml', 'rules/c.yaml', ':19:', 'no such file'],
   ['    back:\n', '    Back:\n', ':14:5:', 'expected lower case letters, digits and dashes'],
   [

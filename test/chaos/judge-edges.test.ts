@@ -379,6 +379,11 @@ test('a busy machine excuses what is late, and not what is wrong as it is writte
     'not steady before the injection: errors is without data, expected <= 0.01',
     expect.stringContaining('too busy to judge'),
   ]);
+  const idle = judge({ ...good(), lateness, faults: [{ ...fault, effect: 0 }] });
+  expect(idle.reasons).toEqual([
+    expect.stringContaining('had no effect on'),
+    expect.stringContaining('too busy to judge'),
+  ]);
   const gone = { why: 'cart does not run', certain: true as const };
   const dead = judge({ ...good(), lateness, notSteady: [gone, { why: 'a page fires' }] });
   expect(dead.reasons.slice(0, 3)).toEqual([

@@ -56,8 +56,16 @@ async function start(firstMs: number, left: number[]) {
     expect(asked.at(-1)).toBe(lifetimeMs);
     return renewals - before;
   };
-  return { scenario };
+  return { scenario, lifetimes, watch };
 }
+
+test('a run that is over waits for no certificate', async () => {
+  const { lifetimes, watch } = await start(10_000, [300]);
+  await lifetimes.want(10_000);
+  let looks = 0;
+  await lifetimes.settle(watch, new AbortController().signal, () => ++looks > 0);
+  expect(looks).toBe(1);
+});
 
 test('the same lifetime again, or a longer one that is there already, begins nothing anew', async () => {
   const { scenario } = await start(10_000, [9, 8]);

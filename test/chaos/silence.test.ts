@@ -34,6 +34,7 @@ const facts = (change: Partial<SilenceFacts> = {}): SilenceFacts => ({
     { slo: 'frontend-errors', bad: 0, total: 480 },
     { slo: 'route-errors', bad: 0, total: 0 },
   ],
+  fired: [],
   seen: [],
   ...change,
 });
@@ -118,6 +119,16 @@ test('a ticket is said, and what callers’ proxies counted makes the smallest r
   const [found] = silencesIn(facts({ toldAtMs: [9000], seen }));
   expect(found?.told).toBe('a ticket');
   expect(ruleText(found!)).toBe('This rule would have seen it after 1.5 s: soon > 0.05');
+});
+
+test('where an alert fired and reached nobody, no other rule is named', () => {
+  const seen = [{ expr: 'soon > 0.05', firstTrueMs: 6500 }];
+  const [found] = silencesIn(facts({ seen, fired: ['CartErrors', 'CartErrors'] }));
+  expect(found).toMatchObject({ told: 'nobody', fired: ['CartErrors'] });
+  expect(found).not.toHaveProperty('rule');
+  expect(ruleText(found!)).toBe(
+    'No rule is missing: CartErrors fired, and its notification reached nobody',
+  );
 });
 
 test('it fails the scenario, unless the scenario says why it may be silent', () => {

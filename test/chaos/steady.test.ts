@@ -21,7 +21,7 @@ async function said(points: readonly Partial<LoadPoint>[], pid = 1): Promise<str
   } as unknown as RunContext;
   const sources = { points: all } as unknown as Sources;
   const found = await notSteady(context, { ...scenario, abort: [] }, stretch, sources);
-  return found.map(({ why }) => why);
+  return found.map(({ why, certain }) => `${why}${certain ? ', on any machine' : ''}`);
 }
 
 const failed = { ok: false, failure: 'status', status: 404 } as const;
@@ -37,10 +37,16 @@ test('requests that fail are told by how they fail and where', async () => {
   ]);
 });
 
+test('where every request failed, a quiet machine would see the same', async () => {
+  expect(await said([failed, failed])).toEqual([
+    '2 of 2 requests failed: 2 times status 404 at home, on any machine',
+  ]);
+});
+
 test('so few failures as the scenario allows are not told', async () => {
   expect(await said([failed, ...Array.from({ length: 99 }, () => ({}))])).toEqual([]);
 });
 
 test('a process that does not run is told by name', async () => {
-  expect(await said([{}], 0)).toEqual(['cart does not run']);
+  expect(await said([{}], 0)).toEqual(['cart does not run, on any machine']);
 });
