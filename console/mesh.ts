@@ -54,7 +54,7 @@ export interface Services {
   edges: Edge[];
   routes: RouteRow[];
   /** One for each state in which proxies see it, with their workloads. */
-  endpoints: (EndpointReport & { seenBy: string[] })[];
+  endpoints: (EndpointReport & { workload?: string; seenBy: string[] })[];
   /** Proxies that did not answer, each with its reason. */
   silent: string[];
 }
@@ -142,7 +142,7 @@ async function services(targets: readonly Target[]): Promise<Services> {
     }),
     edges: edges(proxies),
     routes: await routeRows(proxies),
-    endpoints: await endpointRows(targets, new Map(proxies.map((p) => [p.address, workloadOf(p)]))),
+    endpoints: await endpointRows(targets, proxies),
     silent,
   };
 }
@@ -188,8 +188,10 @@ async function routeRows(proxies: readonly Observed[]): Promise<RouteRow[]> {
 
 async function endpointRows(
   targets: readonly Target[],
-  workloads: ReadonlyMap<string, string>,
+  proxies: readonly Observed[],
 ): Promise<Services['endpoints']> {
+  const workloads = new Map(proxies.map((p) => [p.address, workloadOf(p)]));
+  const listening = new Map(proxies.map((p) => [inboundOf(p), workloadOf(p)]));
   const rows = new Map<string, Services['endpoints'][number]>();
   await Promise.all(
     targets.map(async (target) => {
@@ -197,7 +199,8 @@ async function endpointRows(
       // A proxy that does not answer is listed in `silent`.
       for (const e of await endpointsAt(target).catch(() => [])) {
         const key = JSON.stringify([e.destination, e.backend, e.address, e.state, e.reason]);
-        const row = rows.get(key) ?? { ...e, seenBy: [] };
+        const workload = listening.get(e.address);
+        const row = rows.get(key) ?? { ...e, ...(workload && { workload }), seenBy: [] };
         row.seenBy.push(by);
         rows.set(key, row);
       }
@@ -206,6 +209,9 @@ async function endpointRows(
   const bad = (state: string): number => (state === 'ready' ? 1 : 0);
   return [...rows.values()].sort((a, b) => bad(a.state) - bad(b.state)).slice(0, maxEndpoints);
 }
+
+const inboundOf = ({ config: { inbound } }: Observed): string =>
+  inbound ? `${inbound.host}:${inbound.port}` : '';
 
 async function whyOf(targets: readonly Target[], id: string | undefined): Promise<unknown> {
   const found = await recorded(targets, id);

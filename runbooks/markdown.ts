@@ -122,7 +122,7 @@ function table(lines: readonly string[]): string {
       .map((c, i) => `<${tag}${right[i] ? ' class="number"' : ''}>${inlineHtml(c)}</${tag}>`)
       .join('')}</tr>`;
   return (
-    `<div class="scroll"><table><thead>${row(head, 'th')}</thead>` +
+    `<div class="scroll" tabindex="0"><table><thead>${row(head, 'th')}</thead>` +
     `<tbody>${rest.map((l) => row(l, 'td')).join('')}</tbody></table></div>`
   );
 }

@@ -114,6 +114,8 @@ export const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : 
 export const labelsText = (labels: Readonly<Record<string, string>>): string =>
   Object.entries(labels)
     .filter(([name]) => !['alertname', 'severity', 'owner', 'time_scale'].includes(name))
+    // The port of a workload says nothing beside its name.
+    .filter(([name]) => name !== 'instance' || labels.workload === undefined)
     .map(([name, value]) => `${name}=${value}`)
     .join(' ');
 

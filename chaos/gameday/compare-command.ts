@@ -1,5 +1,6 @@
 /** `firedrill gameday compare`: reports side by side. */
 import type { Command } from 'commander';
+import type { ComparedAlert } from './compare.js';
 import { formatOption } from '../../base/format-option.js';
 
 interface CompareFlags {
@@ -59,11 +60,11 @@ async function compare(folders: readonly string[], flags: CompareFlags): Promise
     process.stdout.write(`${formatTable(heads, rows)}\n`);
   } else {
     const heads = ['', ...found.days.map((d) => `${day(d.startedAt)} (${d.timeScale})`)];
-    const seconds = (x: number | undefined): string =>
-      x === undefined ? '-' : `${x.toFixed(1)} s`;
+    const cells = ({ seconds, hidden }: ComparedAlert): string[] =>
+      seconds.map((x, i) => (x === undefined ? (hidden[i] ?? '-') : `${x.toFixed(1)} s`));
     const rows = found.scenarios.flatMap((s) => [
       [s.id, ...s.verdicts.map((v) => v ?? 'not run')],
-      ...s.alerts.map((a) => [`  ${a.alert} (${a.severity})`, ...a.seconds.map(seconds)]),
+      ...s.alerts.map((a) => [`  ${a.alert} (${a.severity})`, ...cells(a)]),
     ]);
     process.stdout.write(`${formatTable(heads, rows)}\n`);
   }

@@ -21,6 +21,8 @@ export interface ComparedAlert {
   /** Seconds after the fault's confirmation, in the order of the days; undefined if it did not fire. */
   seconds: (number | undefined)[];
   inTime: (boolean | undefined)[];
+  /** `inhibited` or `silenced` where the alert fired and was hidden, as the scenario expects. */
+  hidden: (string | undefined)[];
 }
 
 export interface Comparison {
@@ -44,6 +46,8 @@ export function compareDays(given: readonly GameDayResult[]): Comparison {
   };
 }
 
+const hiding = new Set(['inhibited', 'silenced']);
+
 function compared(id: string, days: readonly GameDayResult[]): ComparedScenario {
   const own = days.map((day) => day.scenarios.find((s) => s.id === id));
   const last = own.findLast((s) => s !== undefined) as ScenarioResult;
@@ -57,9 +61,11 @@ function compared(id: string, days: readonly GameDayResult[]): ComparedScenario 
         severity,
         seconds: blank(),
         inTime: blank(),
+        hidden: blank(),
       };
       row.seconds[i] = e.firedAfterSeconds ?? undefined;
       row.inTime[i] = e.inTime;
+      if (e.inTime && hiding.has(e.outcome ?? '')) row.hidden[i] = e.outcome;
       alerts.set(`${alert} ${severity}`, row);
     }
   });

@@ -442,7 +442,12 @@ class GameDay {
     const acks = acknowledgements(options.stateFolder, fromMs, endedMs);
     const answers = acknowledgementEvents(acks, alerts, options.drill.roles);
     const ofSystem = await this.#system.events();
-    const events = [...this.#events, ...ofSystem, ...alertEvents(alerts), ...answers];
+    const events = [
+      ...this.#events,
+      ...ofSystem,
+      ...alertEvents(alerts, this.#targets()),
+      ...answers,
+    ];
     const verdict = worst(this.#scenarios.map((s) => s.verdict));
     const coverage = await coverageRunOf({
       id,

@@ -1,12 +1,19 @@
 /** Merges one timeline from many sources: the runner, processes, certificates, alerts. */
-import type { Notification } from '../../alerts/watch/index.js';
+import type { Notification, Target } from '../../alerts/watch/index.js';
+import { instanceOf } from '../../alerts/watch/model.js';
 import type { DrillEvent } from '../../runbooks/events.js';
 import { wakes } from '../../runbooks/pager.js';
 import type { AlertRecord, ScenarioRecord, TimelineEvent } from '../../runbooks/record.js';
 
-export function alertEvents(alerts: readonly AlertRecord[]): TimelineEvent[] {
+export function alertEvents(
+  alerts: readonly AlertRecord[],
+  targets: readonly Target[],
+): TimelineEvent[] {
+  // People know a workload, and not the port that it has in this drill.
+  const names = new Map(targets.map((t) => [instanceOf(t), t.labels?.workload ?? t.job]));
   return alerts.flatMap((a) => {
-    const about = a.labels.workload ?? a.labels.dst ?? a.labels.slo ?? a.labels.instance;
+    const { workload, dst, slo, instance } = a.labels;
+    const about = workload ?? dst ?? slo ?? names.get(instance ?? '') ?? instance;
     const subject = about === undefined ? a.name : `${a.name} (${about})`;
     const fired: TimelineEvent = {
       atMs: a.firedAtMs,

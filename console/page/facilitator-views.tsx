@@ -223,7 +223,7 @@ function Compared({ report }: { report: ReportView }) {
                     {s.verdicts[i] &&
                       s.alerts.map((a) => (
                         <p class="soft" key={`${a.alert} ${a.severity}`}>
-                          {a.alert}: {secondsText(a.seconds[i])}
+                          {a.alert}: {a.hidden[i] ?? secondsText(a.seconds[i])}
                           {a.inTime[i] === false && ', not in time'}
                         </p>
                       ))}

@@ -1,6 +1,6 @@
 /** On call, now: the firing alerts as receivers get them, the burning budgets, and recent changes. */
 import { wakes } from '../../runbooks/pager.js';
-import { percentText, timesText } from '../../runbooks/words.js';
+import { labelsText, percentText, timesText } from '../../runbooks/words.js';
 import type { AlertGroup, FiringAlert, Now, SloRow } from '../on-call.js';
 import { day, ended, lastMs, nowMs } from './drill-state.js';
 import { From } from './source.js';
@@ -108,16 +108,9 @@ function Drilling() {
 const pages = ({ alerts }: AlertGroup): boolean =>
   alerts.some((a) => wakes(a.severity) && a.withheld === undefined);
 
-const hidden = new Set(['alertname', 'severity', 'owner', 'time_scale']);
-const labelsOf = (labels: Record<string, string>): string =>
-  Object.entries(labels)
-    .filter(([name]) => !hidden.has(name))
-    .map(([name, value]) => `${name}=${value}`)
-    .join('  ');
-
 function Group({ group }: { group: AlertGroup }) {
   const { alertname = '', ...others } = group.labels;
-  const name = `${alertname} ${labelsOf(others)}`.trim() || 'without labels';
+  const name = `${alertname} ${labelsText(others)}`.trim() || 'without labels';
   return (
     <section>
       <h2>
@@ -147,7 +140,7 @@ function Alert({ alert }: { alert: FiringAlert }) {
         </span>
       </p>
       {summary !== undefined && <p>{summary}</p>}
-      <p class="soft labels">{labelsOf(labels)}</p>
+      <p class="soft labels">{labelsText(labels)}</p>
       <p>
         <a href={`#/runbook?${query.toString()}`}>Runbook</a>
         {labels.slo !== undefined && (

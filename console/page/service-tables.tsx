@@ -5,7 +5,7 @@ import { Table } from './table.js';
 import { span } from './words.js';
 
 export const share = (value: number | null): string =>
-  value === null ? 'no requests' : percentText(value);
+  value === null ? 'idle' : percentText(value);
 export const ms = (value: number | null): string =>
   value === null ? 'no data' : `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ms`;
 export const rate = (value: number): string => `${value.toFixed(1)}/s`;
@@ -43,11 +43,17 @@ export function Endpoints({ rows, empty }: { rows: Services['endpoints']; empty:
       label="endpoints"
       rows={rows}
       keyOf={(e) => `${e.destination} ${e.backend} ${e.address} ${e.state} ${e.reason}`}
-      textOf={(e) => `${e.destination} ${e.address} ${e.state} ${e.seenBy.join(' ')}`}
+      textOf={(e) =>
+        `${e.destination} ${e.workload ?? ''} ${e.address} ${e.state} ${e.seenBy.join(' ')}`
+      }
       empty={empty}
       columns={[
         { title: 'of', share: 1.5, cell: (e) => e.destination },
-        { title: 'endpoint', share: 1.4, cell: (e) => e.address },
+        {
+          title: 'endpoint',
+          share: 1.4,
+          cell: (e) => <span title={e.address}>{e.workload ?? e.address}</span>,
+        },
         {
           title: 'state',
           share: 1.8,
@@ -83,9 +89,7 @@ export function Edges({ rows, empty }: { rows: Services['edges']; empty: string 
         {
           title: 'secured',
           cell: (e) => (
-            <span class={e.secured ? 'held' : 'late'}>
-              {e.secured ? '✓ both named' : '✗ not by both'}
-            </span>
+            <span class={e.secured ? 'held' : 'late'}>{e.secured ? '✓ mTLS' : '✗ plain'}</span>
           ),
         },
         { title: 'requests', number: true, cell: (e) => e.requests.toLocaleString('en') },

@@ -326,7 +326,8 @@ const alertOf = (e: ExpectationRecord) => ({
   labels: e.labels,
   severity: e.severity,
   deadlineSeconds: inSeconds(e.deadlineMs),
-  firedAfterSeconds: secondsOrNull(e.receivedAfterMs),
+  // One that was hidden as it must be may be notified after the rollback: that is no detection.
+  firedAfterSeconds: secondsOrNull(e.withheld && e.inTime ? undefined : e.receivedAfterMs),
   theoreticalSeconds: secondsOrNull(e.theory?.exactMs),
   inTime: e.inTime,
   ...(e.outcome && { outcome: e.outcome.kind, outcomeText: e.outcome.text }),

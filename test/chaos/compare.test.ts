@@ -45,6 +45,19 @@ test.each<[string, (day: GameDayResult) => void, string[]]>([
   expect(compareDays([later(change), good()]).regressions).toEqual(expected);
 });
 
+test('an alert that was hidden as it must be has no time, and says so', () => {
+  const record = goodGameDay();
+  const [expected] = record.scenarios[0]!.expectations;
+  Object.assign(expected!, {
+    inTime: true,
+    receivedAfterMs: 7000,
+    withheld: { how: 'inhibited', by: 'Other' },
+    outcome: { kind: 'inhibited', text: 'it fired and was inhibited' },
+  });
+  const [row] = compareDays([resultOf(record)]).scenarios[0]!.alerts;
+  expect([row?.seconds, row?.hidden]).toEqual([[undefined], ['inhibited']]);
+});
+
 test('a report that became worse: exit code 1, and when each mode last passed', async () => {
   const folder = drillFolder();
   const bad = badGameDay();

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { exitCode, UserError } from '../../base/errors.js';
+import { alertEvents } from '../../chaos/gameday/timeline.js';
+import { labelsText } from '../../runbooks/words.js';
 import { EventFile, eventFileName } from '../../chaos/gameday/event-file.js';
 import { eventsIn, replayCommand } from '../../chaos/gameday/replay.js';
 import {
@@ -141,6 +143,23 @@ test.each([goodGameDay, badGameDay])('a record of any age says the same events',
   expect(events.map((e) => e.atMs)).toEqual(events.map((e) => e.atMs).toSorted((a, b) => a - b));
   expect(told(events).filter((k) => k === 'scenario ended')).toHaveLength(record.scenarios.length);
   expect(told(events).filter((k) => k === 'alert notified')).toHaveLength(record.alerts.length);
+});
+
+test('an alert that names only a port is told by the workload that has it', () => {
+  const alerts = goodGameDay().alerts.slice(0, 1);
+  const subject = (labels: Record<string, string>): string | undefined =>
+    alertEvents(
+      alerts.map((a) => ({ ...a, name: 'Misrouting', labels })),
+      [
+        { job: 'app', url: 'http://127.0.0.1:4711/metrics', labels: { workload: 'cart' } },
+        { job: 'db', url: 'http://127.0.0.1:5432/metrics' },
+      ],
+    )[0]?.subject;
+  expect(subject({ instance: '127.0.0.1:4711' })).toBe('Misrouting (cart)');
+  expect(subject({ instance: '127.0.0.1:5432' })).toBe('Misrouting (db)');
+  expect(subject({ instance: '127.0.0.1:80' })).toBe('Misrouting (127.0.0.1:80)');
+  expect(labelsText({ instance: '127.0.0.1:4711', workload: 'cart' })).toBe('workload=cart');
+  expect(labelsText({ instance: '127.0.0.1:4711' })).toBe('instance=127.0.0.1:4711');
 });
 
 test('an SLO without events has no budget event: nothing was measured of it', () => {

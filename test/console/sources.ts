@@ -81,7 +81,8 @@ export const workloads = 1000;
 function proxy(path: string): unknown {
   if (path.startsWith('/config')) {
     const workload = { name: 'cart', namespace: 'retail', service: 'cart' };
-    return { workload, identity: { name: 'cart.retail' }, state: { destinations: [] } };
+    const inbound = { host: '10.0.0.9', port: 80, mode: 'explicit' };
+    return { workload, inbound, identity: { name: 'cart.retail' }, state: { destinations: [] } };
   }
   if (path.startsWith('/metrics')) {
     return (

@@ -35,7 +35,13 @@ beforeAll(async () => {
       .map((e) => `${JSON.stringify(e)}\n`)
       .join(''),
   );
-  writeFileSync(join(folder, 'postmortem.md'), `# ${hostile}\n\n## Impact\n\nTO FILL ${hostile}\n`);
+  // A phone is narrower than the table.
+  const row = (cell: string): string =>
+    `| ${Array.from({ length: 8 }, () => cell).join(' | ')} |\n`;
+  writeFileSync(
+    join(folder, 'postmortem.md'),
+    `# ${hostile}\n\n## Impact\n\nTO FILL ${hostile}\n\n${row('alert')}${row('---')}${row('MeshProxyDown')}`,
+  );
   writeFileSync(join(folder, 'index.html'), '<title>the report</title>');
   const alerts = [{ alert: hostile, severity: 'page', state: 'never' }];
   const run = { run: '1', atMs: Date.now(), system: hostile, timeScale: 1, scenarios: [hostile] };
@@ -176,6 +182,10 @@ testWith('chromium')(
       `✗ open: ${hostile}`,
       'cart.retail',
     ]);
+    // The address at which a known proxy listens is a workload's.
+    await page.getByRole('searchbox', { name: 'search in endpoints' }).fill('pay-9.retail');
+    const own = page.getByRole('table', { name: 'endpoints' }).getByTitle('10.0.0.9:80');
+    expect(await own.textContent()).toBe('cart.retail');
     await page.close();
   },
   60_000,
