@@ -216,7 +216,6 @@ export interface RunbookProofRecord {
 
 /** Callers failed for a while, and nobody was paged. */
 export interface SilenceRecord {
-  /** The route in the client's profile. */
   route: string;
   startMs: number;
   failedMs: number;
@@ -226,9 +225,8 @@ export interface SilenceRecord {
   told: 'nobody' | 'a ticket';
   /** Each SLO's ratio in this time; absent if it had no events. */
   slos: { slo: string; badRatio?: number }[];
-  /** Paging alerts that fired and reached nobody: then no rule is missing. */
+  /** Paging alerts that fired and reached nobody, or else the smallest rule that would have fired. */
   fired?: string[];
-  /** The smallest rule that would have fired: on the counts of callers' proxies, or on a probe. */
   rule?: { expr: string; afterMs?: number; probe?: string };
 }
 

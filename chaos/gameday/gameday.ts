@@ -3,7 +3,7 @@
  * collects all measurements in one record. However it ends, every process and every fault is gone when it returns.
  */
 import { randomBytes } from 'node:crypto';
-import { keepCoverage } from '../../alerts/coverage/index.js';
+import { type CoverageRun, keepCoverage } from '../../alerts/coverage/index.js';
 import { startExisting } from '../../alerts/watch/existing/existing.js';
 import { startWatch, type Target, type Watch, type WatchKind } from '../../alerts/watch/index.js';
 import { type Clock, realClock, sleep } from '../../base/clock.js';
@@ -449,18 +449,7 @@ class GameDay {
       ...answers,
     ];
     const verdict = worst(this.#scenarios.map((s) => s.verdict));
-    const coverage = await coverageRunOf({
-      id,
-      startedMs,
-      endedMs,
-      alerts,
-      watch,
-      system: description.name,
-      timeScale: timing.timeScale,
-      groups: this.#parts.groups,
-      scenarios: this.#scenarios,
-    }).catch((error: unknown) => view.line(`no alert coverage: ${messageOf(error)}`));
-    if (coverage && coverage.scenarios.length > 0) keepCoverage(options.stateFolder, coverage);
+    const coverage = await this.#coverage({ id, startedMs, endedMs, alerts });
     const record: GameDayRecord = {
       version: 1,
       id,
@@ -502,6 +491,28 @@ class GameDay {
         window: this.#window(),
       },
     };
+  }
+
+  /** Which alerts the day proved. Where it cannot be kept for later days, this day's report still has it. */
+  async #coverage(
+    own: Pick<GameDayRecord, 'id' | 'startedMs' | 'endedMs' | 'alerts'>,
+  ): Promise<CoverageRun | undefined> {
+    const { options, timing, groups, view } = this.#parts;
+    let coverage: CoverageRun | undefined;
+    try {
+      coverage = await coverageRunOf({
+        ...own,
+        watch: this.#watch as Watch,
+        system: this.#system.description.name,
+        timeScale: timing.timeScale,
+        groups,
+        scenarios: this.#scenarios,
+      });
+      if (coverage.scenarios.length > 0) keepCoverage(options.stateFolder, coverage);
+    } catch (error) {
+      view.line(`the alert coverage is not kept in ${options.stateFolder}: ${messageOf(error)}`);
+    }
+    return coverage;
   }
 
   /** The alerts of the run; alerts that fired and resolved during the start are left out. */

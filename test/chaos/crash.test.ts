@@ -1,5 +1,5 @@
 /** However a drill ends, no process, no fault and no folder is left. Uses real processes. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
@@ -148,6 +148,23 @@ describe('a folder that cannot be written is found out before anything is starte
     expect(existsSync(join(folder, 'gameday-report'))).toBe(false);
   });
 });
+
+test(
+  'coverage that cannot be kept is told, and the report of the day is there all the same',
+  async () => {
+    const folder = drillFolder();
+    const kept = join(folder, '.firedrill', 'coverage.json');
+    mkdirSync(kept, { recursive: true });
+    const drill = begin(folder);
+    const { output } = await drill.ended;
+    expect(output).toMatch(
+      /the alert coverage is not kept in \.firedrill: .*(EISDIR|coverage\.json)/,
+    );
+    expect(drill.record().coverage?.length).toBeGreaterThan(0);
+    expect(existsSync(join(folder, 'gameday-report', 'index.html'))).toBe(true);
+  },
+  limitMs,
+);
 
 describe('bad input ends with 2 before anything is started', () => {
   test.each([
