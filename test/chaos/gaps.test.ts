@@ -86,6 +86,8 @@ test.each([
   ['a unless b', ['b'], 'no series a'],
   ['absent(a) or absent_over_time(b[5m])', [], undefined],
   ['absent(a) and b', [], 'no series b'],
+  ['absent_over_time(a[5m]) and b', [], 'no series b'],
+  ['sum(a) and b', ['b'], 'no series a'],
   ['-(sum(rate(a[5m]))) > 1', [], 'no series a'],
   ['max_over_time(a[5m:1m]) > vector(1)', [], 'no series a'],
   ['label_replace(a, "b", "c", "d", "e") > 1', [], 'no series a'],

@@ -91,6 +91,18 @@ describe('the journal', () => {
     expect(existsSync(journal.file)).toBe(true);
   });
 
+  test('journals are found by their names, in their order, and other files are none', () => {
+    const state = stateFolder();
+    expect(journalFiles(state)).toEqual([]);
+    const folder = join(state, 'journal');
+    mkdirSync(folder);
+    for (const name of ['b.jsonl', 'a.jsonl', 'aa.json', 'c.jsonl']) {
+      writeFileSync(join(folder, name), '');
+    }
+    const names = journalFiles(state).map((file) => file.slice(state.length));
+    expect(names).toEqual(['/journal/a.jsonl', '/journal/b.jsonl', '/journal/c.jsonl']);
+  });
+
   test('a run that undid everything leaves no file', () => {
     const state = stateFolder();
     const journal = new Journal(state, 'run-1', () => 5);

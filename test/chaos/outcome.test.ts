@@ -97,6 +97,34 @@ const rows: Row[] = [
     /^was pending for 8.0 s and never fired: its rule waits for 12.5 s \(for\), and its deadline is 7.0 s$/,
   ],
   [
+    'for: of just its deadline',
+    { ...none, sightings: seen(), rules: [{ ...rules[0]!, forMs: 7000 }] },
+    'pending',
+    'FAIL',
+    /its rule waits for 7.0 s \(for\), and its deadline is 7.0 s$/,
+  ],
+  [
+    'seen by its rule, neither pending nor firing',
+    { ...none, sightings: [{ labels, lastSeenMs: 110_000 }] },
+    'inactive',
+    'FAIL',
+    /^did not fire: its condition never held$/,
+  ],
+  [
+    'fired before the fault, and resolved under it',
+    { firings: firingsOf(page(99_000, 101_500)) },
+    'already-firing',
+    'INCONCLUSIVE',
+    /^fired 1.0 s before the fault, so that it proves nothing$/,
+  ],
+  [
+    'fired and resolved before the fault',
+    { firings: firingsOf(page(99_000, 99_999)) },
+    'inactive',
+    'FAIL',
+    /^did not fire: its condition never held$/,
+  ],
+  [
     'a ticket where a page was expected',
     { firings: firingsOf(fires('CartLatency', 'ticket', 103_000, { labels: slo })) },
     'wrong-severity',
@@ -464,3 +492,11 @@ test.each([
     expect(judge({ ...good(), ...evidence }).expectations[0]?.outcome?.certain).toBe(certain);
   },
 );
+
+test.each([
+  [7000, undefined],
+  [7001, true],
+])('a rule that waits %d ms of 7000: it is certain that it cannot fire: %s', (forMs, certain) => {
+  const evidence = { ...none, sightings: seen(), rules: [{ ...rules[0]!, forMs }] };
+  expect(judge({ ...good(), ...evidence }).expectations[0]?.outcome?.certain).toBe(certain);
+});

@@ -44,6 +44,11 @@ test.each([
   ['up >= 3', undefined],
   ['up > bool 9', undefined],
   ['up + 1', undefined],
+  ['nothing > 1 and gone > 2', undefined],
+  [
+    '(up) > 9 and (load > 9)',
+    'the highest value was 3, and it fires > 9 ((up)); the highest value was 6, and it fires > 9 (load)',
+  ],
   [
     'up > on (job) load',
     'its left side less its right side was -1 at the nearest, and it fires > 0',

@@ -80,6 +80,59 @@ test.each([
   expect(silencesIn(facts({ points: points(5000, untilMs), toleratedMs }))).toHaveLength(count);
 });
 
+/** Failures of a route at these times, 20 ms each, among `good` answers a second before them. */
+const failing = (good: number, ...times: number[]): LoadPoint[] => [
+  ...Array.from({ length: good }, (_, i) => {
+    return { route: 'dispatch', atMs: times[0]! + 1 + i, ms: 1, ok: true };
+  }),
+  ...times.map((atMs) => ({ route: 'dispatch', atMs, ms: 20, ok: false })),
+];
+const spread = (count: number, everyMs: number): number[] =>
+  Array.from({ length: count }, (_, i) => 10_000 + i * everyMs);
+
+test.each([
+  ['five failures', failing(0, ...spread(5, 1000)), 1],
+  ['four failures', failing(0, ...spread(4, 1000)), 0],
+  ['as far apart as one stretch may be', failing(0, ...spread(5, 2020)), 1],
+  ['further apart', failing(0, ...spread(5, 2021)), 0],
+  ['one in twenty', failing(95, ...spread(5, 1000)), 1],
+  ['fewer than one in twenty', failing(96, ...spread(5, 1000)), 0],
+  ['few, and half of the requests', failing(4, ...spread(4, 1000)), 0],
+])('%s', (_, all, count) => {
+  const found = silencesIn(facts({ points: all, toleratedMs: 100 }));
+  expect(found).toHaveLength(count);
+  // A failure without a kind is none of the kinds.
+  if (count > 0) expect(found[0]?.rule?.probe).toContain('checks the body');
+});
+
+test.each([
+  ['ended as the fault began', 5000, [4980, 6000, 7000, 8000, 9000], 1],
+  ['ended before the fault', 5001, [4980, 6000, 7000, 8000, 9000], 0],
+  ['began before the phase ended', 5000, [54_000, 55_000, 56_000, 57_000, 57_999], 1],
+  ['began as the phase ended', 5000, [54_000, 55_000, 56_000, 57_000, 58_000], 0],
+])('of five failures one %s', (_, fromMs, times, count) => {
+  const change = { points: failing(0, ...times), fromMs, toleratedMs: 100 };
+  expect(silencesIn(facts(change))).toHaveLength(count);
+});
+
+test.each([
+  ['as the fault began', 5000, 0],
+  ['before', 4999, 1],
+  ['as late as is tolerated', 66_920, 0],
+  ['later', 66_921, 1],
+])('a page %s', (_, pagedAtMs, count) => {
+  expect(silencesIn(facts({ pagedAtMs: [pagedAtMs] }))).toHaveLength(count);
+});
+
+test.each([
+  [4999, 'nobody'],
+  [5000, 'a ticket'],
+  [54_920, 'a ticket'],
+  [54_921, 'nobody'],
+])('a ticket at %d', (atMs, told) => {
+  expect(silencesIn(facts({ toldAtMs: [atMs] }))[0]?.told).toBe(told);
+});
+
 test('of two routes the longer failure comes first', () => {
   const both = [
     ...points(5000, 30_000),

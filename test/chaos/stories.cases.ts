@@ -123,15 +123,41 @@ export const stories: Record<string, () => Mutation> = {
         name === 'cart' ? Promise.resolve() : Promise.reject(new Error(`no process ${name}`)),
       counters: (service) => Promise.resolve(service === 'cart' ? { sold: 7 } : {}),
     },
-    context: (clock) => ({
-      local: { 'local:scrape': { put: () => Promise.resolve(3), remove: () => Promise.resolve() } },
-      hints: {
-        asked: (nowMs) => (nowMs >= 103_000 && nowMs < 103_200 ? ['sre'] : []),
-        tell: () => undefined,
-      },
-      watchedSinceMs: clock.nowMs() - 1000,
-    }),
+    context: (clock) => {
+      let puts = 0;
+      const put = () => Promise.resolve(3 * ++puts);
+      return {
+        local: { 'local:scrape': { put, remove: () => Promise.resolve() } },
+        hints: {
+          asked: (nowMs) => (nowMs >= 103_000 && nowMs < 103_200 ? ['sre'] : []),
+          tell: () => undefined,
+        },
+        watchedSinceMs: clock.nowMs() - 1000,
+      };
+    },
   }),
+
+  // A step that takes long, and one that fails, are waited for; a part leaves its holder by itself.
+  steps: () => {
+    let sleep: (ms: number) => Promise<void> = () => Promise.resolve();
+    return {
+      text: rich.replace(
+        'blind, kind: scrape-loss, target: prometheus, start: 800ms',
+        'late, kind: kill, target: cart, start: 6s',
+      ),
+      system: {
+        restart: async (name) => {
+          await sleep(name === 'cart' ? 1700 : 100);
+          if (name !== 'cart') throw new Error(`no process ${name}`);
+        },
+        publish: () => Promise.reject(new Error('the registry is closed')),
+      },
+      context: (_, usual) => {
+        sleep = (ms) => usual.sleep(ms);
+        return {};
+      },
+    };
+  },
 
   'no-effect': () => ({ harmless: true }),
   'late-effect': () => ({ lateEffect: true }),
