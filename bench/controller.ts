@@ -1,7 +1,8 @@
 /**
  * Measures how the controller scales: N connected proxies, 2,000 services, 10,000 endpoints. From an endpoint's
- * change in the registry file to every subscriber's acknowledgement, the controller's memory, and a storm of
- * reconnections.
+ * change in the registry to every subscriber's acknowledgement, the controller's memory, and a storm of
+ * reconnections. `[N…] [--changes N] [--kubeconfig FILE]`: the sizes, the changes of each kind, and an empty cluster
+ * whose objects are the registry instead of a file.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,8 +11,7 @@ import { makeFolder } from '../base/make-folder.js';
 import { type Child, startNode } from '../base/child.js';
 import { realClock, sleep } from '../base/clock.js';
 import { packageRoot, program } from '../base/paths.js';
-import { seededRandom } from '../base/random.js';
-import { writeFileWhole } from '../base/write-file.js';
+import { seededRandom, systemRandom } from '../base/random.js';
 import { ControllerClient } from '../mesh/controller/client/client.js';
 import { controllerIdentity } from '../mesh/controller/controller.js';
 import { controllerEnvironment, controllerNodeFlags } from '../mesh/controller/node-flags.js';
@@ -19,13 +19,21 @@ import { splitPem } from '../mesh/identity/csr.js';
 import { createJoinToken } from '../mesh/identity/join-tokens.js';
 import { identityName } from '../mesh/identity/names.js';
 import { growthPlot } from './controller-plot.js';
+import {
+  clusterRegistry,
+  endpointsEach,
+  fileRegistry,
+  nameOf,
+  type Registry,
+  services,
+} from './controller-registry.js';
+import { option } from './option.js';
 
 const trustDomain = 'bench.local';
-const services = 2000;
-const endpointsEach = 5;
 /** Each proxy subscribes to this many services of its own; all subscribe to `shared`. */
 const subscriptionsEach = 20;
-const changes = 30;
+const changes = Number(option('changes', '30'));
+const kubeconfig = option('kubeconfig', '');
 const seed = 7;
 
 export interface ControllerRow {
@@ -47,24 +55,19 @@ const quantile = (values: readonly number[], q: number): number => {
 };
 
 class Bench {
-  readonly folder = mkdtempSync(join(tmpdir(), 'firedrill-bench-controller-'));
+  readonly folder: string;
   readonly #random = seededRandom(seed);
-  readonly #endpoints = Array.from({ length: services }, (_, i) =>
-    Array.from({ length: endpointsEach }, (_e, k) => `10.${i >> 8}.${i & 255}.${k + 1}:8080`),
-  );
   /** Services with at least one subscriber. */
   readonly subscribed: number[] = [];
   #controller: Child | undefined;
   #port = 0;
   #admin = 0;
 
-  writeRegistry(): void {
-    const list = this.#endpoints.map((endpoints, i) => ({
-      name: i === 0 ? 'shared' : `s${i}`,
-      namespace: 'retail',
-      endpoints: endpoints.map((address) => ({ address })),
-    }));
-    writeFileWhole(join(this.folder, 'registry.yaml'), JSON.stringify({ services: list }));
+  readonly #registry: Registry;
+
+  constructor(folder: string, registry: Registry) {
+    this.folder = folder;
+    this.#registry = registry;
   }
 
   async startController(): Promise<void> {
@@ -78,7 +81,7 @@ class Bench {
           issuer: { kind: 'files', folder: 'pki', create: true },
           joinTokens: { folder: 'tokens' },
         },
-        discovery: [{ kind: 'file', path: 'registry.yaml' }],
+        discovery: [this.#registry.discovery],
       }),
     );
     this.#controller = startNode(
@@ -139,16 +142,16 @@ class Bench {
   #someService(): string {
     const service = 1 + this.#random.below(services - 1);
     this.subscribed.push(service);
-    return `s${service}.retail`;
+    return `${nameOf(service)}.retail`;
   }
 
   /** Moves one endpoint of a service. Resolves to the milliseconds until every subscriber had acknowledged. */
   async change(service: number): Promise<number> {
     const before = await this.#completed();
-    const list = this.#endpoints[service] as string[];
-    list[0] = `10.99.${this.#random.below(256)}.${this.#random.below(256)}:8080`;
+    // Not seeded: a cluster keeps the addresses of an earlier run, and a change to the same one would be none.
+    const ip = `10.99.${systemRandom.below(256)}.${systemRandom.below(256)}`;
     const startMs = realClock.monotonicMs();
-    this.writeRegistry();
+    await this.#registry.move(service, ip);
     await until(async () => (await this.#completed()).count > before.count, 30_000);
     // The controller's own measure begins when it sees the change; this one begins before the write.
     const seenMs = ((await this.#completed()).sum - before.sum) * 1000;
@@ -183,18 +186,21 @@ async function until(what: () => boolean | Promise<boolean>, limitMs: number): P
   }
 }
 
-async function measure(proxies: number): Promise<ControllerRow> {
-  const bench = new Bench();
+async function measure(
+  proxies: number,
+  registry: Registry,
+  folder: string,
+): Promise<ControllerRow> {
+  const bench = new Bench(folder, registry);
   let clients: ControllerClient[] = [];
   try {
-    bench.writeRegistry();
     await bench.startController();
     clients = await bench.connect(proxies);
     const shared: number[] = [];
     const own: number[] = [];
     for (let i = 0; i < changes; i++) {
       shared.push(await bench.change(0));
-      own.push(await bench.change(bench.subscribed[i] as number));
+      own.push(await bench.change(bench.subscribed[i % bench.subscribed.length] as number));
     }
     const { rss, peak } = bench.memoryMb();
     await bench.killController();
@@ -217,22 +223,34 @@ async function measure(proxies: number): Promise<ControllerRow> {
   }
 }
 
-const sizes = process.argv.slice(2).map(Number);
+const named = process.argv.slice(2);
+const firstOption = named.findIndex((word) => word.startsWith('--'));
+const sizes = (firstOption < 0 ? named : named.slice(0, firstOption)).map(Number);
 const rows: ControllerRow[] = [];
+const inCluster = kubeconfig === '' ? undefined : await clusterRegistry(kubeconfig);
+await inCluster?.fill();
 for (const n of sizes.length > 0 ? sizes : [100, 300, 1000, 3000]) {
-  const row = await measure(n);
+  const folder = mkdtempSync(join(tmpdir(), 'firedrill-bench-controller-'));
+  const registry = inCluster ?? fileRegistry(folder);
+  if (!inCluster) await registry.fill();
+  const row = await measure(n, registry, folder);
   rows.push(row);
   process.stderr.write(`${JSON.stringify(row)}\n`);
 }
+inCluster?.close();
 const cells = (r: ControllerRow): string =>
   [r.proxies, r.sharedP50Ms, r.sharedP99Ms, r.ownP99Ms, r.rssMb, r.peakMb, r.stormMs / 1000]
     .map((v, i) => (i === 6 ? v.toFixed(1) : v.toFixed(0)))
     .join(' | ');
+const place = inCluster ? 'a cluster, each with its pod' : 'one registry file';
+const measured = inCluster
+  ? 'from the request to the API server to the last acknowledgement'
+  : 'from the write of the file to the last acknowledgement, with the reading of the whole file';
 const text = `# How the controller grows
 
-${services} services, ${services * endpointsEach} endpoints in one registry file, each proxy subscribed to
+${services} services, ${services * endpointsEach} endpoints in ${place}, each proxy subscribed to
 ${subscriptionsEach + 1} services. One endpoint moves, ${changes} times each for the service that all subscribe to
-and for one that few do; from the write of the file to the last acknowledgement, with the reading of the whole file. All
+and for one that few do; ${measured}. All
 proxies are light clients in one process on the same machine. The storm: the controller is killed
 and started again; from
 its start to the last proxy connected, with the proxies' backoff of up to 10 s.
@@ -249,9 +267,11 @@ alone).
 
 Repeat with \`npm run bench:controller\`.
 `;
-const results = join(packageRoot, 'bench/results');
-makeFolder(results);
-writeFileSync(join(results, 'controller.md'), text);
-writeFileSync(join(results, 'controller.json'), `${JSON.stringify(rows, undefined, 2)}\n`);
-writeFileSync(join(results, 'controller.svg'), growthPlot(rows));
 process.stdout.write(text);
+if (!inCluster) {
+  const results = join(packageRoot, 'bench/results');
+  makeFolder(results);
+  writeFileSync(join(results, 'controller.md'), text);
+  writeFileSync(join(results, 'controller.json'), `${JSON.stringify(rows, undefined, 2)}\n`);
+  writeFileSync(join(results, 'controller.svg'), growthPlot(rows));
+}

@@ -1,9 +1,11 @@
 /** The controller as a process: `node dist/mesh/controller/main.js --config controller.yaml`. */
+import { realClock } from '../../base/clock.js';
 import { dieWithParent, outliveReaders } from '../../base/child.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { program } from '../../base/paths.js';
 import { readControllerConfig } from './config.js';
 import { startController } from './controller.js';
+import { controllerLimits, startHeapTrim } from '../proxy/heap-trim.js';
 import { holdings } from '../proxy/listen/holdings.js';
 
 /** Starts a controller, prints its ports as one JSON line, and stops it on SIGTERM or SIGINT. */
@@ -21,6 +23,7 @@ export async function runController(file: string): Promise<void> {
   };
   process.on('SIGTERM', stop).on('SIGINT', stop);
   dieWithParent(stop);
+  startHeapTrim(realClock, controllerLimits);
   const { grpcPort: grpc, adminPort: admin } = controller;
   process.stdout.write(`${JSON.stringify({ ready: true, grpc, admin, pid: process.pid })}\n`);
 }

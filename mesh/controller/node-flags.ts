@@ -7,6 +7,8 @@
 export const controllerNodeFlags: readonly string[] = [
   '--optimize-for-size',
   '--max-semi-space-size=1',
+  // For heap-trim.ts: a list of 10,000 pods leaves 10 MB of garbage.
+  '--expose-gc',
 ];
 
 /**

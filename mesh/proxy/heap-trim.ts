@@ -6,21 +6,52 @@
 import { getHeapStatistics } from 'node:v8';
 import type { Clock, Timer } from '../../base/clock.js';
 
-const lookMs = 2000;
-/**
- * Garbage that triggers a collection, which takes some 10 ms: at full load this much takes some seconds to
- * accumulate.
- */
-const slackBytes = 1.5 * 1024 * 1024;
+const mebi = 1024 * 1024;
 
-export function startHeapTrim(clock: Clock): Timer | undefined {
-  const { gc } = globalThis as { gc?: () => void };
-  if (!gc) return undefined;
+export interface TrimLimits {
+  lookMs: number;
+  /** Garbage that triggers a collection. */
+  slackBytes: number;
+  /** A heap that has grown by more since the last look is at work, and left alone. */
+  quietBytes: number;
+}
+
+/** A collection takes some 10 ms; at full load this much garbage takes some seconds to accumulate. */
+const proxyLimits: TrimLimits = {
+  lookMs: 2000,
+  slackBytes: 1.5 * mebi,
+  quietBytes: Number.POSITIVE_INFINITY,
+};
+
+/** A collection takes 50 ms and more, by which a change would reach the proxies later. */
+export const controllerLimits: TrimLimits = {
+  lookMs: 2000,
+  slackBytes: 4 * mebi,
+  quietBytes: 0.5 * mebi,
+};
+
+const heap = {
+  collect: (globalThis as { gc?: () => void }).gc,
+  usedBytes: () => getHeapStatistics().used_heap_size,
+};
+
+export function startHeapTrim(
+  clock: Clock,
+  limits = proxyLimits,
+  { collect, usedBytes } = heap,
+): Timer | undefined {
+  const { lookMs, slackBytes, quietBytes } = limits;
+  if (!collect) return undefined;
   // The first collection removes garbage from the start.
   let liveBytes = 0;
+  let lastBytes = 0;
   return clock.every(lookMs, () => {
-    if (getHeapStatistics().used_heap_size < liveBytes + slackBytes) return;
-    gc();
-    liveBytes = getHeapStatistics().used_heap_size;
+    const used = usedBytes();
+    const grownBytes = used - lastBytes;
+    lastBytes = used;
+    if (used < liveBytes + slackBytes || grownBytes > quietBytes) return;
+    collect();
+    liveBytes = usedBytes();
+    lastBytes = liveBytes;
   });
 }

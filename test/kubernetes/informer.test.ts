@@ -104,6 +104,37 @@ describe('against a scripted server', () => {
     server.close();
   });
 
+  test('objects of a long list are trimmed page by page, so that few whole ones are held at a time', async () => {
+    const pages = [['a', 'b'], ['c']];
+    const events: string[] = [];
+    const server = createServer((request, response) => {
+      response.setHeader('content-type', 'application/json');
+      if (request.url?.includes('watch=true')) return response.flushHeaders();
+      events.push('page');
+      const items = (pages.shift() ?? []).map((name) => ({
+        metadata: { name, namespace: 'x', resourceVersion: '1', managedFields: [] },
+      }));
+      const next = pages.length > 0 ? { continue: 'more' } : {};
+      response.end(JSON.stringify({ items, metadata: { resourceVersion: '1', ...next } }));
+    }).listen(0, '127.0.0.1');
+    await until(() => server.listening);
+    const port = (server.address() as { port: number }).port;
+    const api = new KubeApi(tokenCredentials(`http://127.0.0.1:${port}`, '', 't'));
+    const trim = ({ metadata }: { metadata: { name: string } }): unknown => {
+      events.push(`trim ${metadata.name}`);
+      return { metadata: { name: metadata.name, namespace: 'x', resourceVersion: '1' } };
+    };
+    const informer = new Informer(api, resources.Service, { trim });
+    await informer.start();
+    expect(events).toEqual(['page', 'trim a', 'trim b', 'page', 'trim c']);
+    expect([...informer.objects.values()].filter((o) => 'managedFields' in o.metadata)).toEqual([]);
+    expect([...informer.objects.keys()]).toEqual(['x/a', 'x/b', 'x/c']);
+    informer.stop();
+    api.close();
+    server.closeAllConnections();
+    server.close();
+  });
+
   test.each([resources.Service, resources.HTTPRoute])(
     'a 404 for everything, as from a load balancer, takes away nothing that is known: $kind',
     async (resource) => {

@@ -10,7 +10,7 @@ export interface InformerOptions {
   namespace?: string | undefined;
   labelSelector?: string | undefined;
   fieldSelector?: string | undefined;
-  /** Removes unneeded parts of each object before it is cached, to save memory. */
+  /** Removes unneeded parts of each object before it is cached, to save memory; name and version must remain. */
   trim?: (object: never) => unknown;
   /** Called with each problem, and with undefined after a recovery. */
   onProblem?: (message: string | undefined) => void;
@@ -131,7 +131,8 @@ export class Informer<T extends KubeObject = KubeObject> {
         limit: pageSize,
         next,
       });
-      all.push(...page.items);
+      // Trimmed page by page: whole pods of a large cluster would take hundreds of megabytes.
+      all.push(...page.items.map((item) => this.#trim(item)));
       // Every page of one list has the version of the first page.
       version = page.resourceVersion;
       next = page.next;
@@ -174,6 +175,7 @@ export class Informer<T extends KubeObject = KubeObject> {
     this.#tell(kept, before);
   }
 
+  /** The objects are trimmed already. */
   #replace(all: readonly T[]): void {
     const seen = new Set<string>();
     for (const object of all) {
@@ -181,9 +183,8 @@ export class Informer<T extends KubeObject = KubeObject> {
       seen.add(key);
       const before = this.objects.get(key);
       if (before && before.metadata.resourceVersion === object.metadata.resourceVersion) continue;
-      const kept = this.#trim(object);
-      this.objects.set(key, kept);
-      this.#tell(kept, before);
+      this.objects.set(key, object);
+      this.#tell(object, before);
     }
     for (const [key, before] of this.objects) {
       if (seen.has(key)) continue;

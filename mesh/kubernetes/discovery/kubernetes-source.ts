@@ -23,7 +23,7 @@ import {
 } from './store.js';
 import type { Referrer, ServiceRef } from './route-parts.js';
 import type { ReferenceGrantSpec } from './specs.js';
-import { type EndpointSlice, type Pod, trimMeta, trimPod } from './types.js';
+import { type EndpointSlice, type Pod, trimMeta, trimPod, trimSlice } from './types.js';
 import { isMeshed, podIdentity, selects, workloadOf } from './workload.js';
 
 export interface SourceOptions {
@@ -53,6 +53,8 @@ const podsOf = (s: EndpointSlice): string[] =>
   (s.endpoints ?? []).flatMap((e) =>
     e.targetRef?.kind === 'Pod' ? [`${namespaceOf(s)}/${e.targetRef.name}`] : [],
   );
+
+const trims: { [K in StoreKind]?: unknown } = { Pod: trimPod, EndpointSlice: trimSlice };
 
 export class KubernetesSource implements DiscoverySource {
   readonly name = 'kubernetes';
@@ -103,7 +105,7 @@ export class KubernetesSource implements DiscoverySource {
         }),
     );
     const make = (kind: StoreKind): [StoreKind, Informer] => {
-      const trim = (kind === 'Pod' ? trimPod : trimMeta) as (object: never) => unknown;
+      const trim = (trims[kind] ?? trimMeta) as (object: never) => unknown;
       const onProblem = (message: string | undefined): void => this.#problem(kind, message);
       const informer = new Informer(api, resources[kind], { trim, onProblem });
       informer.onChange((now, before) => this.#changed(kind, now, before));

@@ -1,5 +1,5 @@
 /** The fields of Kubernetes objects that discovery reads, and the parts of the objects that it keeps in memory. */
-import type { AnyObject, KubeObject, ObjectMeta } from '../client/objects.js';
+import { type AnyObject, type KubeObject, meshGroup, type ObjectMeta } from '../client/objects.js';
 
 export interface Service extends KubeObject {
   spec: {
@@ -20,14 +20,16 @@ export interface Service extends KubeObject {
   };
 }
 
+export interface SliceEndpoint {
+  addresses: string[];
+  conditions?: { ready?: boolean; serving?: boolean; terminating?: boolean };
+  targetRef?: { kind: string; name: string; namespace?: string };
+  zone?: string;
+}
+
 export interface EndpointSlice extends KubeObject {
   addressType: string;
-  endpoints?: {
-    addresses: string[];
-    conditions?: { ready?: boolean; serving?: boolean; terminating?: boolean };
-    targetRef?: { kind: string; name: string; namespace?: string };
-    zone?: string;
-  }[];
+  endpoints?: SliceEndpoint[];
   ports?: { name?: string; port?: number; protocol?: string }[];
 }
 
@@ -83,16 +85,35 @@ export interface SpecObject<S> extends KubeObject {
 }
 
 const keptMeta = ({ metadata }: KubeObject): ObjectMeta => {
-  const kept: ObjectMeta = { ...metadata };
-  delete (kept as { managedFields?: unknown }).managedFields;
+  const { managedFields: _managed, ...kept } = metadata as ObjectMeta & { managedFields?: unknown };
   // A proxy's configuration and kubectl's copy of the whole object are long and never needed.
-  if (kept.annotations) {
-    kept.annotations = Object.fromEntries(
-      Object.entries(kept.annotations).filter(([, value]) => value.length <= 512),
-    );
-  }
+  if (kept.annotations) kept.annotations = shortOnes(kept.annotations);
   return kept;
 };
+
+const shortOnes = (annotations: Record<string, string>, prefix = ''): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(annotations).filter(([k, value]) => k.startsWith(prefix) && value.length <= 512),
+  );
+
+/** Pods are by far the most objects of a cluster: only the fields that discovery reads are kept. */
+function podMeta({ metadata }: Pod): ObjectMeta {
+  const { name, namespace, resourceVersion, generateName, labels, annotations } = metadata;
+  const owner = metadata.ownerReferences?.find((o) => o.controller !== false);
+  const own = annotations ? shortOnes(annotations, `${meshGroup}/`) : {};
+  return {
+    name,
+    ...(namespace !== undefined && { namespace }),
+    ...(resourceVersion !== undefined && { resourceVersion }),
+    ...(generateName !== undefined && !owner && { generateName }),
+    ...(labels && { labels }),
+    ...(Object.keys(own).length > 0 && { annotations: own }),
+    ...(owner && { ownerReferences: [ownerOf(owner)] }),
+  };
+}
+
+type Owner = NonNullable<ObjectMeta['ownerReferences']>[number];
+const ownerOf = ({ apiVersion, kind, name }: Owner): Owner => ({ apiVersion, kind, name });
 
 /** Returns a pod without the parts that discovery never reads: probes, environments, volumes. */
 export function trimPod(pod: Pod): Pod {
@@ -108,7 +129,58 @@ export function trimPod(pod: Pod): Pod {
     ...(pod.status?.podIP ? { podIP: pod.status.podIP } : {}),
     ...(pod.status?.phase ? { phase: pod.status.phase } : {}),
   };
-  return { apiVersion: 'v1', kind: 'Pod', metadata: keptMeta(pod), spec, status };
+  return { apiVersion: 'v1', kind: 'Pod', metadata: podMeta(pod), spec, status };
+}
+
+/** Returns a slice without nodes, hints and uids. */
+export function trimSlice(slice: EndpointSlice): EndpointSlice {
+  const { apiVersion, kind, metadata, addressType, ports } = slice;
+  const { name, namespace, resourceVersion, labels } = metadata;
+  return {
+    apiVersion,
+    kind,
+    metadata: {
+      name,
+      ...(namespace !== undefined && { namespace }),
+      ...(resourceVersion !== undefined && { resourceVersion }),
+      ...(labels && { labels }),
+    },
+    addressType,
+    ...(slice.endpoints && { endpoints: slice.endpoints.map(trimEndpoint) }),
+    ...(ports && { ports }),
+  };
+}
+
+function trimEndpoint({ addresses, conditions, targetRef, zone }: SliceEndpoint): SliceEndpoint {
+  return {
+    addresses,
+    ...(conditions && { conditions: shared(conditions) }),
+    ...(targetRef && {
+      targetRef: {
+        kind: targetRef.kind,
+        name: targetRef.name,
+        ...(targetRef.namespace !== undefined && { namespace: targetRef.namespace }),
+      },
+    }),
+    ...(zone !== undefined && { zone }),
+  };
+}
+
+type Conditions = NonNullable<SliceEndpoint['conditions']>;
+const conditionsSeen = new Map<string, Conditions>();
+/** Nearly all endpoints have the same few values. */
+function shared({ ready, serving, terminating }: Conditions): Conditions {
+  const key = `${ready} ${serving} ${terminating}`;
+  let found = conditionsSeen.get(key);
+  if (!found) {
+    found = {
+      ...(typeof ready === 'boolean' && { ready }),
+      ...(typeof serving === 'boolean' && { serving }),
+      ...(typeof terminating === 'boolean' && { terminating }),
+    };
+    conditionsSeen.set(key, found);
+  }
+  return found;
 }
 
 export function trimMeta<T extends KubeObject>(object: T): T {

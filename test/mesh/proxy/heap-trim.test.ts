@@ -1,0 +1,34 @@
+/** A small heap is collected when it has garbage; a controller's only when nothing else happens. */
+import { expect, test } from 'vitest';
+import { SimulatedClock } from '../../../base/clock.js';
+import { controllerLimits, startHeapTrim } from '../../../mesh/proxy/heap-trim.js';
+
+const mebi = 1024 * 1024;
+
+/** The sizes that the heap had at its collections. `sizes`: at each look, in MiB; a collection leaves 10. */
+function collected(sizes: readonly number[], limits?: typeof controllerLimits): number[] {
+  const clock = new SimulatedClock();
+  const found: number[] = [];
+  let size = 0;
+  const collect = (): void => {
+    found.push(size);
+    size = 10;
+  };
+  startHeapTrim(clock, limits, { collect, usedBytes: () => size * mebi });
+  for (size of sizes) clock.advance(2000);
+  return found;
+}
+
+test("a proxy's heap is collected as soon as it has garbage", () => {
+  expect(collected([12, 11, 11.4, 12, 11, 11])).toEqual([12, 12]);
+});
+
+test("a controller's heap is left alone while it grows, and collected when it rests", () => {
+  expect(collected([20, 40, 60, 60.1, 60.2], controllerLimits)).toEqual([60.1]);
+  expect(collected([60, 60, 13, 13.9, 13.9], controllerLimits)).toEqual([60]);
+});
+
+test('without the flag that allows it, nothing is collected', () => {
+  const heap = { collect: undefined, usedBytes: () => 0 };
+  expect(startHeapTrim(new SimulatedClock(), controllerLimits, heap)).toBeUndefined();
+});
