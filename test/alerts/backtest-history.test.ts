@@ -306,6 +306,33 @@ test('rules without measured data, and neither SLOs nor rules', () => {
   expect(cli('--csv', csv).err).toContain('either --input or --rules');
 });
 
+test('an alert whose condition never holds has data, if its metrics have', () => {
+  const cases: [string, boolean][] = [
+    ['up == 0', true],
+    ['up offset 1m == 0', true],
+    ['none == 0', false],
+    ['up == 0 or none == 0', true],
+    ['none == 0 or none > 1', false],
+    ['up == 0 unless none', true],
+    ['up == 0 and none', false],
+    ['none / up > 2', false],
+    ['absent(up)', true],
+    ['sum(rate(up[1m])) > 5', true],
+  ];
+  const rules = write(
+    'quiet.yaml',
+    stringify({
+      groups: [{ name: 'g', rules: cases.map(([expr], i) => ({ alert: `A${i}`, expr })) }],
+    }),
+  );
+  const csv = write('quiet.csv', 'time,up\n0,1\n60,1\n120,1\n180,1\n');
+  const { results } = JSON.parse(cli('--rules', rules, '--csv', csv, '--format', 'json').out) as {
+    results: { found: boolean; firings: [] }[];
+  };
+  expect(results.map((r, i) => [cases[i]![0], r.found])).toEqual(cases);
+  expect(results.flatMap((r) => r.firings)).toEqual([]);
+});
+
 const firingsOf = (...args: string[]): Firing[][] => {
   const { results } = JSON.parse(cli(...args, '--format', 'json').out) as {
     results: { firings: Firing[] }[];

@@ -2,6 +2,7 @@
 import { Labels, metricNameLabel } from '../../../slo/promql/index.js';
 import type { AlertingRule } from '../../../slo/index.js';
 import type { ReadGroup } from '../../rules/read.js';
+import { hasData } from './has-data.js';
 import { type Interval, intervalsOf } from './firings.js';
 import type { AskRange, RangeSeries, Span } from './measure.js';
 
@@ -17,7 +18,7 @@ export interface RuleResult {
   file: string;
   line: number;
   severity: 'page' | 'ticket' | undefined;
-  /** Whether the expression ever had a result; if not, the alert's silence proves nothing. */
+  /** Whether the metrics of the expression have data; if not, the alert's silence proves nothing. */
   found: boolean;
   firings: RuleFiring[];
 }
@@ -47,7 +48,7 @@ export async function alertRules(
         file: place.file,
         line: place.line,
         severity: severityOf(rule.labels),
-        found: series.length > 0,
+        found: series.length > 0 || (await hasData(rule.expr, ask, span)),
         firings: instancesOf(rule, series)
           .flatMap((one) => firingsOf(rule, one, span, everyMs))
           .sort((a, b) => a.firedMs - b.firedMs),
