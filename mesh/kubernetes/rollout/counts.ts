@@ -21,6 +21,8 @@ export interface Versions {
 export interface CountSource {
   /** Returns the counts since the first call. */
   counts(): Promise<CountsOfBoth>;
+  /** The queries that never had a series: nothing happened, or a name is wrong. */
+  unseen?(): string[];
 }
 
 const limitMs = 8000;
@@ -143,6 +145,7 @@ export class PrometheusCounts implements CountSource {
   readonly #access: Access;
   readonly #versions: Versions;
   readonly #queries: CounterQueries;
+  readonly #seen = new Set<string>();
 
   constructor(access: Access, versions: Versions, queries: CounterQueries) {
     this.#access = access;
@@ -167,6 +170,11 @@ export class PrometheusCounts implements CountSource {
     return { stable, canary };
   }
 
+  unseen(): string[] {
+    const { total, bad, slow } = this.#queries;
+    return [total, bad, slow].filter((q) => q !== undefined).filter((q) => !this.#seen.has(q));
+  }
+
   /** Adds up all series of the answer; none counts as 0: an unused counter has no series. */
   async #ask(template: string, version: string): Promise<number> {
     const query = template.replaceAll('{{version}}', version);
@@ -180,7 +188,10 @@ export class PrometheusCounts implements CountSource {
       const answer = (await response.json()) as Answer;
       if (answer.status !== 'success') throw new Error(answer.error ?? `${response.status}`);
       const result = answer.data?.result ?? [];
-      return result.reduce((sum, { value }) => sum + Number(value?.[1] ?? 0), 0);
+      if (result.length > 0) this.#seen.add(template);
+      const sum = result.reduce((all, { value }) => all + Number(value?.[1]), 0);
+      if (Number.isFinite(sum) && sum >= 0) return sum;
+      throw new Error(`${result.map(({ value }) => value?.[1]).join(', ')} is no count`);
     } catch (error) {
       throw new UserError(`${url}: ${query}: ${messageOf(error)}`, exitCode.environment);
     }

@@ -8,7 +8,6 @@ import { realClock, sleep } from '../../../base/clock.js';
 import type { KubeApi } from '../client/api.js';
 import type { CountSource, Versions } from './counts.js';
 import { budgetSpent, rollOut, type RolloutRecord, type Stage } from './rollout.js';
-import type { Weights } from './weights.js';
 import { formatOption } from '../../../base/format-option.js';
 
 interface Flags extends AccessFlags {
@@ -72,10 +71,10 @@ export function registerRollout(canary: Command): void {
       `
 Failures and slow answers of both versions are compared by a sequential test, however often it is looked at: a version
 that is no worse goes back with a probability of at most --error-rate. Ctrl-C sends all traffic to the old version; so
-does a process beside this one, should this one be killed.
+does a process beside this one, should this one be killed. A change of the weights by somebody else ends it, too.
 
-Exit codes: 0 the new version has all of the traffic, 1 it was worse and all went back, 3 too few requests to say
-(back), 130 interrupted (back).
+Exit codes: 0 the new version has all of the traffic, 1 it was worse and all went back, 3 too few requests to
+say, or weights that somebody else changed (back), 130 interrupted (back).
 
 Examples:
   firedrill canary service web -n shop --steps 5,25,50,100 --every 5m --slower-than 300ms --objective 99.9
@@ -97,32 +96,34 @@ async function run(service: string, flags: Flags): Promise<void> {
   const plan = planOf(flags);
   const { KubeApi } = await import('../client/api.js');
   const { findCredentials } = await import('../client/credentials.js');
-  const { applyPatch, backToStable } = await import('./weights.js');
+  const { checkedWeightsOf, whyDisturbed } = await import('./weights.js');
   const { startRolloutWarden } = await import('./warden.js');
   const access = { kubeconfig, context };
   const api = new KubeApi(await findCredentials(access));
   const source = await sourceOf(api, flags, versions, plan.slowerThanMs);
-  const weights = await weightsOf(api, service, flags, versions);
+  const of = { service, versions, httpRoute: flags.httpRoute };
+  const weights = await checkedWeightsOf(api, of);
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => stop.abort());
   }
-  const warden = startRolloutWarden({ access, patch: backToStable(weights) });
+  const warden = startRolloutWarden({ access, of });
   const say = (line: string): void => {
     if (format === 'text') process.stdout.write(`${line}\n`);
   };
   try {
     const record = await rollOut({
       ...plan,
-      apply: async (stage) => void (await applyPatch(api, weights.patchOf(stage))),
+      apply: (stage) => weights.set(stage),
       counts: () => source.counts(),
+      disturbed: () => whyDisturbed(weights),
       nowMs: () => realClock.monotonicMs(),
       sleep: (ms) => sleep(ms, stop.signal),
       signal: stop.signal,
       say,
     });
     warden.dismiss();
-    show(record, flags, versions);
+    show(record, flags, { ...versions, unseen: source.unseen?.() ?? [] });
   } finally {
     // After a failed rollback the warden is not dismissed: it tries again.
     api.close();
@@ -139,7 +140,7 @@ const codes: Record<RolloutRecord['verdict'], number> = {
 function show(
   record: RolloutRecord,
   { objective, period, format }: Flags,
-  versions: Versions,
+  { unseen, ...versions }: Versions & { unseen: string[] },
 ): void {
   process.exitCode = codes[record.verdict];
   const spent =
@@ -151,7 +152,12 @@ function show(
           durationOf('--period', period) / 1000,
         );
   if (format === 'json') {
-    const value = { ...record, ...versions, ...(spent !== undefined && { budgetSpent: spent }) };
+    const value = {
+      ...record,
+      ...versions,
+      unseen,
+      ...(spent !== undefined && { budgetSpent: spent }),
+    };
     process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
     return;
   }
@@ -166,6 +172,7 @@ function show(
     ...(spent === undefined
       ? []
       : [`error budget spent by its failures: ${(100 * spent).toPrecision(2)}% of ${period}`]),
+    ...unseen.map((query) => `no series ever: ${query} (nothing to count, or a wrong name)`),
     `all traffic goes to ${where}`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
@@ -259,16 +266,4 @@ async function sourceOf(
       slow,
     },
   );
-}
-
-async function weightsOf(
-  api: KubeApi,
-  service: string,
-  { httpRoute }: Flags,
-  versions: Versions,
-): Promise<Weights> {
-  const { routeWeights, splitWeights } = await import('./weights.js');
-  return httpRoute === undefined
-    ? splitWeights(api, service, versions)
-    : routeWeights(api, httpRoute, versions);
 }

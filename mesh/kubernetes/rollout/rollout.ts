@@ -33,6 +33,8 @@ export interface RolloutParts {
   /** Applies a stage's weights. */
   apply(stage: Stage): Promise<void>;
   counts(): Promise<CountsOfBoth>;
+  /** The reason why the weights are no more those that were applied: then nothing could be compared. */
+  disturbed(): Promise<string | undefined>;
   nowMs(): number;
   sleep(ms: number): Promise<void>;
   signal: AbortSignal;
@@ -123,7 +125,8 @@ async function oneStage(
   for (;;) {
     await parts.sleep(parts.pollMs);
     if (parts.signal.aborted) return { verdict: 'interrupted', why: 'it was stopped' };
-    const now = await parts.counts();
+    const [now, disturbed] = await Promise.all([parts.counts(), parts.disturbed()]);
+    if (disturbed !== undefined) return { verdict: 'inconclusive', why: disturbed };
     const fresh = {
       stable: since(before.stable, now.stable),
       canary: since(before.canary, now.canary),
@@ -171,9 +174,9 @@ const only = ({ stable: was, canary: is }: CountsOfBoth, what: 'failed' | 'slow'
   return { stable: of(was), canary: of(is) };
 };
 
-/** A counter that fell has restarted: its whole value came since then. */
+/** A sum that fell lost the counter of a pod that went: how much came since is not known, and none of it counts. */
 function since(before: Counts, now: Counts): Counts {
-  if (now.requests < before.requests) return now;
+  if (now.requests < before.requests) return none();
   const more = (what: keyof Counts): number => Math.max(0, now[what] - before[what]);
   return { requests: more('requests'), failed: more('failed'), slow: more('slow') };
 }

@@ -1,7 +1,7 @@
 /**
  * A program beside a roll-out, whose standard input is a pipe from the roll-out. If the pipe ends without a message,
  * the roll-out was killed, and the warden sends all traffic back to the old version. The warden has a session of its
- * own, so it survives a kill of the roll-out's process group. Its argument is the patch to apply, as JSON.
+ * own, so it survives a kill of the roll-out's process group. Its argument names the weights, as JSON.
  */
 import { spawn } from 'node:child_process';
 import { outliveReaders } from '../../../base/child.js';
@@ -9,11 +9,12 @@ import { sleep } from '../../../base/clock.js';
 import { program } from '../../../base/paths.js';
 import { KubeApi } from '../client/api.js';
 import { type CredentialOptions, findCredentials } from '../client/credentials.js';
-import { applyPatch, type WeightPatch } from './weights.js';
+import { stable } from './rollout.js';
+import { weightsOf, type WeightsOf } from './weights.js';
 
 interface Order {
   access: CredentialOptions;
-  patch: WeightPatch;
+  of: WeightsOf;
 }
 
 const done = 'done\n';
@@ -34,14 +35,15 @@ export function startRolloutWarden(order: Order): { dismiss(): void } {
   return { dismiss: () => void child.stdin.end(done) };
 }
 
-async function watch({ access, patch }: Order): Promise<void> {
+async function watch({ access, of }: Order): Promise<void> {
   outliveReaders();
   let said = '';
   for await (const chunk of process.stdin) said = (said + String(chunk)).slice(-100);
   if (said.endsWith(done)) return;
   for (let left = attempts; left > 0; left--) {
     try {
-      await applyPatch(new KubeApi(await findCredentials(access)), patch);
+      const weights = await weightsOf(new KubeApi(await findCredentials(access)), of);
+      await weights.set(stable);
       return;
     } catch {
       await sleep(retryMs);

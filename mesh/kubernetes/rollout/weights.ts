@@ -1,40 +1,84 @@
 /** The shares of a service's traffic, in an object: a TrafficSplit of ours, or an HTTPRoute of the user's. */
 import { UserError } from '../../../base/errors.js';
-import type { KubeApi } from '../client/api.js';
-import { apiVersionOf, type KubeObject, resources } from '../client/objects.js';
+import { isStatus, type KubeApi } from '../client/api.js';
+import { apiVersionOf, type KubeObject, type Resource, resources } from '../client/objects.js';
 import { servedAs } from '../client/served.js';
 import type { TrafficSplitSpec } from '../discovery/specs.js';
 import type { Versions } from './counts.js';
 import { type Stage, stable } from './rollout.js';
 
-/** A merge patch of one object. */
-export interface WeightPatch {
-  kind: 'TrafficSplit' | 'HTTPRoute';
-  /** The API version, if it is not the newest. */
-  version?: string;
-  namespace: string;
-  name: string;
-  body: unknown;
-}
-
 export interface Weights {
-  patchOf(stage: Stage): WeightPatch;
+  /** The object, for messages. */
+  readonly name: string;
+  set(stage: Stage): Promise<void>;
+  /** The Services to which its weights send. */
+  backends(): Promise<string[]>;
+  /** Whether somebody else has changed the object since it was set last. */
+  isForeign(): Promise<boolean>;
 }
 
-export const applyPatch = (
-  api: KubeApi,
-  { kind, version = resources[kind].version, namespace, name, body }: WeightPatch,
-): Promise<unknown> => api.patch({ ...resources[kind], version }, namespace, name, body);
+/** Names the object: enough for another process to send all traffic back. */
+export interface WeightsOf {
+  service: string;
+  versions: Versions;
+  httpRoute?: string | undefined;
+}
 
-/** The patch that sends all traffic to the old version, whichever process dies. */
-export const backToStable = (weights: Weights): WeightPatch => weights.patchOf(stable);
+/** As at the begin, but throws a UserError for a Service that is not there, and for weights of other Services too. */
+export async function checkedWeightsOf(api: KubeApi, of: WeightsOf): Promise<Weights> {
+  const { namespace, stable: old, canary } = of.versions;
+  for (const name of [of.service, old, canary]) {
+    if (await api.find(resources.Service, namespace, name)) continue;
+    throw new UserError(`there is no Service ${name} in namespace ${namespace}`);
+  }
+  const weights = await weightsOf(api, of);
+  const others = (await weights.backends()).filter((name) => name !== old && name !== canary);
+  if (others.length === 0) return weights;
+  throw new UserError({
+    message: `${weights.name} sends to ${others.join(', ')} too`,
+    expected: `backends ${old} and ${canary} alone`,
+  });
+}
+
+export const weightsOf = (api: KubeApi, of: WeightsOf): Promise<Weights> =>
+  of.httpRoute === undefined
+    ? splitWeights(api, of.service, of.versions)
+    : routeWeights(api, of.httpRoute, of.versions);
+
+/** Makes the merge patch of a stage from the object as it is now, so that others' changes of it stay. */
+function patched<T extends KubeObject>(
+  api: KubeApi,
+  { resource, namespace, name }: { resource: Resource; namespace: string; name: string },
+  parts: { bodyOf: (stage: Stage, now: T) => object; backendsOf: (now: T) => string[] },
+): Weights {
+  // The API server counts changes of the spec, whoever makes them, and does not count those of the status.
+  let generation: number | undefined;
+  const set = async (stage: Stage, attempts = 5): Promise<void> => {
+    const now = await api.get<T>(resource, namespace, name);
+    const { resourceVersion } = now.metadata;
+    const body = { metadata: { resourceVersion }, ...parts.bodyOf(stage, now) };
+    try {
+      generation = (await api.patch(resource, namespace, name, body)).metadata.generation;
+    } catch (error) {
+      if (attempts <= 1 || !isStatus(error, 409)) throw error;
+      await set(stage, attempts - 1);
+    }
+  };
+  return {
+    name: `${resource.kind} ${name}`,
+    set: (stage) => set(stage),
+    backends: async () => parts.backendsOf(await api.get<T>(resource, namespace, name)),
+    isForeign: async () =>
+      (await api.find(resource, namespace, name))?.metadata.generation !== generation,
+  };
+}
 
 interface Split extends KubeObject {
   spec: TrafficSplitSpec;
 }
 
 /** Uses the existing TrafficSplit, or makes one with all traffic at the old version. */
-export async function splitWeights(
+async function splitWeights(
   api: KubeApi,
   service: string,
   { namespace, stable: old, canary }: Versions,
@@ -44,48 +88,40 @@ export async function splitWeights(
   const { items } = await api.list<Split>(resource, { namespace });
   const [own] = items.filter((split) => split.spec.service === service);
   const name = own?.metadata.name ?? `firedrill-canary-${service}`;
-  const strangers = (own?.spec.backends ?? [])
-    .map((b) => b.service)
-    .filter((b) => b !== old && b !== canary);
-  if (strangers.length > 0) {
-    throw new UserError({
-      message: `TrafficSplit ${name} of ${service} sends to ${strangers.join(', ')} too`,
-      expected: `backends ${old} and ${canary} alone`,
-    });
-  }
-  const weights: Weights = {
-    patchOf: (stage) => {
-      if (stage.kind === 'mirror') {
-        const message = 'a TrafficSplit cannot mirror';
-        throw new UserError({ message, expected: '--http-route NAME' });
-      }
-      const backends = [
-        { service: old, weight: 100 - stage.percent },
-        { service: canary, weight: stage.percent },
-      ];
-      const { version } = resource;
-      return {
-        kind: 'TrafficSplit',
-        version,
-        namespace,
-        name,
-        body: { spec: { service, backends } },
-      };
-    },
+  const bodyOf = (stage: Stage): object => {
+    if (stage.kind === 'mirror') {
+      const message = 'a TrafficSplit cannot mirror';
+      throw new UserError({ message, expected: '--http-route NAME' });
+    }
+    const backends = [
+      { service: old, weight: 100 - stage.percent },
+      { service: canary, weight: stage.percent },
+    ];
+    return { spec: { service, backends } };
   };
   if (!own) {
     await api.create({
       apiVersion: apiVersionOf(resource),
       kind: 'TrafficSplit',
       metadata: { name, namespace },
-      ...(backToStable(weights).body as object),
+      ...bodyOf(stable),
     });
   }
-  return weights;
+  return patched<Split>(
+    api,
+    { resource, namespace, name },
+    { bodyOf, backendsOf: ({ spec }) => spec.backends.map((b) => b.service) },
+  );
 }
 
+interface BackendRef {
+  name: string;
+  port?: number;
+  weight?: number;
+  [field: string]: unknown;
+}
 interface RouteRule {
-  backendRefs?: { name: string; port?: number; weight?: number; [field: string]: unknown }[];
+  backendRefs?: BackendRef[];
   filters?: { type: string; requestMirror?: { backendRef?: { name?: string } } }[];
   [field: string]: unknown;
 }
@@ -94,54 +130,64 @@ interface Route extends KubeObject {
 }
 
 /** Changes the route's rules that send to one of the two versions; their matches, filters and timeouts stay. */
-export async function routeWeights(
+async function routeWeights(
   api: KubeApi,
   name: string,
   { namespace, stable: old, canary }: Versions,
 ): Promise<Weights> {
-  const route = await api.get<Route>(resources.HTTPRoute, namespace, name);
-  const rules = route.spec.rules ?? [];
-  const isOurs = (rule: RouteRule): boolean =>
-    (rule.backendRefs ?? []).some((ref) => ref.name === old || ref.name === canary);
-  if (!rules.some(isOurs)) {
+  const resource = resources.HTTPRoute;
+  const route = await api.get<Route>(resource, namespace, name);
+  const isVersion = (ref: BackendRef): boolean => ref.name === old || ref.name === canary;
+  const isOurs = (rule: RouteRule): boolean => (rule.backendRefs ?? []).some(isVersion);
+  if (!(route.spec.rules ?? []).some(isOurs)) {
     const message = `HTTPRoute ${name} sends to neither ${old} nor ${canary}`;
     throw new UserError({ message, expected: 'a rule with one of them among its backendRefs' });
   }
   const ruleAt = (rule: RouteRule, stage: Stage): RouteRule => {
     if (!isOurs(rule)) return rule;
-    const others = (rule.backendRefs ?? []).filter((r) => r.name !== old && r.name !== canary);
-    if (others.length > 0) {
-      const message = `HTTPRoute ${name} sends to ${others.map((r) => r.name).join(', ')} too`;
-      throw new UserError({ message, expected: `${old} and ${canary} alone` });
-    }
-    const port = rule.backendRefs?.find((ref) => ref.port !== undefined)?.port;
-    const ref = (to: string, weight: number) => ({
-      name: to,
-      ...(port !== undefined && { port }),
+    const refs = rule.backendRefs ?? [];
+    const port = refs.find((ref) => ref.port !== undefined)?.port;
+    const to = { ...(port !== undefined && { port }) };
+    const ref = (service: string, weight: number): BackendRef => ({
+      ...to,
+      ...refs.find((r) => r.name === service),
+      name: service,
       weight,
     });
     const percent = stage.kind === 'weight' ? stage.percent : 0;
     const filters = (rule.filters ?? []).filter(
       (f) => f.requestMirror?.backendRef?.name !== canary,
     );
-    const mirror = {
-      type: 'RequestMirror',
-      requestMirror: { backendRef: { name: canary, ...(port !== undefined && { port }) } },
-    };
+    const requestMirror = { backendRef: { name: canary, ...to } };
+    const mirror = stage.kind === 'mirror' ? [{ type: 'RequestMirror', requestMirror }] : [];
     return {
       ...rule,
-      filters: stage.kind === 'mirror' ? [...filters, mirror] : filters,
-      backendRefs: [ref(old, 100 - percent), ref(canary, percent)],
+      filters: [...filters, ...mirror],
+      // A backend that somebody added meanwhile is theirs.
+      backendRefs: [
+        ref(old, 100 - percent),
+        ref(canary, percent),
+        ...refs.filter((r) => !isVersion(r)),
+      ],
     };
   };
-  const weights: Weights = {
-    patchOf: (stage) => ({
-      kind: 'HTTPRoute',
-      namespace,
-      name,
-      body: { spec: { rules: rules.map((rule) => ruleAt(rule, stage)) } },
-    }),
-  };
-  weights.patchOf(stable);
-  return weights;
+  return patched<Route>(
+    api,
+    { resource, namespace, name },
+    {
+      bodyOf: (stage, now) => ({
+        spec: { rules: (now.spec.rules ?? []).map((rule) => ruleAt(rule, stage)) },
+      }),
+      backendsOf: ({ spec }) =>
+        (spec.rules ?? [])
+          .filter(isOurs)
+          .flatMap((rule) => (rule.backendRefs ?? []).map((ref) => ref.name)),
+    },
+  );
+}
+
+/** The reason for which a roll-out must end; undefined while the object is as it set it. */
+export async function whyDisturbed(weights: Weights): Promise<string | undefined> {
+  if (!(await weights.isForeign())) return undefined;
+  return `somebody else changed ${weights.name}: a second roll-out, or a person`;
 }

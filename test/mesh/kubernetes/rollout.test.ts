@@ -12,8 +12,8 @@ import { type Random, seededRandom } from '../../../base/random.js';
 import { findTool } from '../../../base/tools.js';
 import { type AnyObject, resources } from '../../../mesh/kubernetes/client/objects.js';
 import { customResources } from '../../../mesh/kubernetes/crds/definitions.js';
-import { parseExposition } from '../../../mesh/kubernetes/observe/exposition.js';
-import { inboundCounts } from '../../../mesh/kubernetes/rollout/counts.js';
+import { checkedWeightsOf } from '../../../mesh/kubernetes/rollout/weights.js';
+import { gatewayCrds } from '../../kubernetes/gateway-crds.js';
 import {
   budgetSpent,
   type Counts,
@@ -119,6 +119,7 @@ function service(options: {
   slow?: number;
   stages?: Stage[];
   stopAfterMs?: number;
+  disturbed?: (nowMs: number) => string | undefined;
 }): { parts: RolloutParts; applied: string[] } {
   const applied: string[] = [];
   const random = seededRandom(1);
@@ -146,6 +147,7 @@ function service(options: {
       return Promise.resolve();
     },
     counts: () => Promise.resolve(structuredClone(sums)),
+    disturbed: () => Promise.resolve(options.disturbed?.(nowMs)),
     nowMs: () => nowMs,
     sleep: (ms) => {
       nowMs += ms;
@@ -209,6 +211,9 @@ test('too few requests, an interruption and lost counts all lead back', async ()
   const stopped = service({ stopAfterMs: 40_000 });
   expect((await rollOut(stopped.parts)).verdict).toBe('interrupted');
   expect(stopped.applied).toEqual(['5%', '25%', '0%']);
+  const changed = service({ disturbed: (ms) => (ms > 40_000 ? 'changed' : undefined) });
+  expect((await rollOut(changed.parts)).verdict).toBe('inconclusive');
+  expect(changed.applied).toEqual(['5%', '25%', '0%']);
   const blind = service({});
   let asked = 0;
   const { counts } = blind.parts;
@@ -217,18 +222,21 @@ test('too few requests, an interruption and lost counts all lead back', async ()
   expect(blind.applied).toEqual(['5%', '0%']);
 });
 
-test('a sidecar tells what came in, what failed, and what took longer than the bound', () => {
-  const text = `
-response_total{direction="inbound",classification="success",status_code="200"} 90
-response_total{direction="inbound",classification="failure",status_code="500"} 10
-response_total{direction="outbound",classification="failure",status_code="500"} 77
-response_latency_ms_bucket{direction="inbound",le="100"} 60
-response_latency_ms_bucket{direction="inbound",le="300"} 85
-response_latency_ms_bucket{direction="inbound",le="+Inf"} 100
-`;
-  const samples = parseExposition(text);
-  expect(inboundCounts(samples, 250)).toEqual({ requests: 100, failed: 10, slow: 15 });
-  expect(inboundCounts(samples, undefined).slow).toBe(0);
+test('a sum of counters that falls with a pod is not counted anew', async () => {
+  const { parts } = service({ failing: () => 0 });
+  const { counts } = parts;
+  let asked = 0;
+  parts.counts = async () => {
+    const all = await counts();
+    // A pod with most of the requests, and with all failures, has gone.
+    return ++asked < 20
+      ? all
+      : { ...all, stable: { ...all.stable, requests: all.stable.requests - 1500 } };
+  };
+  const { stable } = await rollOut(parts);
+  const whole = 30 * (95 + 75 + 50);
+  expect(stable.requests).toBeLessThan(whole);
+  expect(stable.requests).toBeGreaterThan(whole - 200);
 });
 
 const needs = testWith('kube-apiserver', 'etcd');
@@ -292,6 +300,21 @@ const weightsOf = async (service: string): Promise<string | undefined> => {
   return split?.spec.backends.map((b) => `${b.service} ${b.weight}`).join(', ');
 };
 
+/** Creates the Services of both versions, and the one that callers know. */
+async function services(service: string): Promise<void> {
+  for (const name of [service, `${service}-stable`, `${service}-canary`]) {
+    await cluster.admin.apply(
+      {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name, namespace: 'shop' },
+        spec: { ports: [{ port: 80 }] },
+      },
+      { manager: 'test' },
+    );
+  }
+}
+
 function start(service: string, prometheus: string, ...more: string[]): ChildProcess {
   const args = ['canary', 'service', service, '-n', 'shop', '--kubeconfig', cluster.kubeconfig];
   const pace = ['--poll', '100ms', '--min-requests', '50', '--objective', '99.9'];
@@ -317,6 +340,7 @@ async function ended(child: ChildProcess): Promise<{ code: number | null; said: 
 }
 
 needs('weights move at the API server, and a worse version gets none', async () => {
+  for (const name of ['web', 'cart']) await services(name);
   const good = await ended(start('web', await counters({ canary: 0.01 }), '--every', '400ms'));
   expect([good.code, good.said]).toEqual([0, expect.stringContaining('promoted: it was no worse')]);
   expect(good.said).toContain('error budget spent by its failures: ');
@@ -332,6 +356,7 @@ needs('Ctrl-C and kill -9 send all traffic back', { timeout: 60_000 }, async () 
     ['asked', 'SIGINT'],
     ['killed', 'SIGKILL'],
   ] as const) {
+    await services(service);
     const child = start(service, prometheus, '--every', '60s', '--steps', '30,100');
     const end = ended(child);
     await until(
@@ -344,6 +369,81 @@ needs('Ctrl-C and kill -9 send all traffic back', { timeout: 60_000 }, async () 
       async () => (await weightsOf(service)) === `${service}-stable 100, ${service}-canary 0`,
     );
   }
+});
+
+needs(
+  'two roll-outs of one service, and a change by hand, lead back',
+  { timeout: 60_000 },
+  async () => {
+    await services('twice');
+    const prometheus = await counters({ canary: 0.01 });
+    const begin = (): ReturnType<typeof ended> =>
+      ended(start('twice', prometheus, '--every', '60s', '--steps', '30,100'));
+    const share = (canary: number) => async (): Promise<boolean> =>
+      (await weightsOf('twice')) === `twice-stable ${100 - canary}, twice-canary ${canary}`;
+    const first = begin();
+    await until(share(30));
+    const name = 'firedrill-canary-twice';
+    const backends = [
+      { service: 'twice-stable', weight: 10 },
+      { service: 'twice-canary', weight: 90 },
+    ];
+    await cluster.admin.patch(resources.TrafficSplit, 'shop', name, { spec: { backends } });
+    const said = /inconclusive: somebody else changed TrafficSplit firedrill-canary-twice/;
+    expect(await first).toEqual({ code: 3, said: expect.stringMatching(said) });
+    expect(await share(0)()).toBe(true);
+    const again = begin();
+    await until(share(30));
+    const rival = ended(start('twice', prometheus, '--every', '60s', '--steps', '40,100'));
+    expect((await Promise.all([again, rival])).map((e) => [e.code, said.test(e.said)])).toEqual([
+      [3, true],
+      [3, true],
+    ]);
+    expect(await share(0)()).toBe(true);
+  },
+);
+
+needs('a route keeps the changes that others made meanwhile', async () => {
+  for (const crd of gatewayCrds()) await cluster.admin.apply(crd, { manager: 'test' });
+  await services('paid');
+  const ref = (name: string, more: object = {}) => ({ name, port: 80, ...more });
+  const filters = [{ type: 'RequestHeaderModifier', requestHeaderModifier: { remove: ['x'] } }];
+  const rules = [{ backendRefs: [ref('paid-stable', { filters })] }];
+  const route = {
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'HTTPRoute',
+    metadata: { name: 'paid', namespace: 'shop' },
+    spec: { rules },
+  };
+  await until(() => cluster.admin.create(route).then(Boolean, () => false), 'HTTPRoutes');
+  const of = {
+    service: 'paid',
+    versions: { namespace: 'shop', stable: 'paid-stable', canary: 'paid-canary' },
+    httpRoute: 'paid',
+  };
+  const weights = await checkedWeightsOf(cluster.admin, of);
+  await weights.set({ kind: 'mirror' });
+  await weights.set({ kind: 'weight', percent: 20 });
+  expect(await weights.isForeign()).toBe(false);
+  const specOf = async (): Promise<{ rules: { name?: string; backendRefs: unknown[] }[] }> =>
+    (await cluster.admin.get<AnyObject>(resources.HTTPRoute, 'shop', 'paid')).spec as never;
+  const own = [...(await specOf()).rules, { name: 'theirs', backendRefs: [ref('other')] }];
+  await cluster.admin.patch(resources.HTTPRoute, 'shop', 'paid', { spec: { rules: own } });
+  expect(await weights.isForeign()).toBe(true);
+  await weights.set({ kind: 'weight', percent: 0 });
+  expect((await specOf()).rules).toMatchObject([
+    {
+      filters: [],
+      backendRefs: [
+        ref('paid-stable', { filters, weight: 100 }),
+        ref('paid-canary', { weight: 0 }),
+      ],
+    },
+    { name: 'theirs', backendRefs: [ref('other')] },
+  ]);
+  await expect(
+    checkedWeightsOf(cluster.admin, { ...of, versions: { ...of.versions, canary: 'paid-cnry' } }),
+  ).rejects.toThrow('there is no Service paid-cnry in namespace shop');
 });
 
 needs.each([
