@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { type Problem, UserError } from '../../base/errors.js';
 import { checkYaml, type Path, parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
+import { readTimeMs } from '../../base/time-text.js';
 import { type AmSilence, toSilenceMatcher } from './alertmanager-api.js';
 import { type AlertMatcher, parseMatcher } from './matchers.js';
 import { localTime, minuteOf, momentOf } from './time-intervals.js';
@@ -97,7 +98,7 @@ function check(file: string, documents: YamlDocument[]): Calendar {
     if (once === (window.every !== undefined)) {
       say(path, `${window.name} needs either from and to, or every`, 'one of the two');
     } else if (once) {
-      const lengthMs = Date.parse(window.to ?? '') - Date.parse(window.from ?? '');
+      const lengthMs = readTimeMs(window.to ?? '') - readTimeMs(window.from ?? '');
       if (!(lengthMs > 0))
         say([...path, 'to'], 'the window ends before it begins', 'from, then to');
       else if (lengthMs > maxWindowMs)
@@ -155,10 +156,10 @@ export function plannedWindows(
       fromMs,
       toMs,
     });
-    if (!window.every) return [of(Date.parse(window.from ?? ''), Date.parse(window.to ?? ''))];
+    if (!window.every) return [of(readTimeMs(window.from ?? ''), readTimeMs(window.to ?? ''))];
     const { every } = window;
     const lengthMs = parseDurationMs(every.for) as number;
-    const untilMs = every.until === undefined ? Infinity : Date.parse(every.until);
+    const untilMs = every.until === undefined ? Infinity : readTimeMs(every.until);
     const wanted = new Set(every.days ?? days);
     const found: PlannedWindow[] = [];
     // Starts a day earlier, for a window that began yesterday; days are those of the window's time zone.

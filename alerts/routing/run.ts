@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { exitCode, formatProblem, UserError } from '../../base/errors.js';
 import { requireTool } from '../../base/tools.js';
+import { readTimeMs } from '../../base/time-text.js';
 import { readSlos, type Slo } from '../../slo/index.js';
 import { writeAll } from '../../slo/rules/write-files.js';
 import { groupsText } from '../../slo/rules/write.js';
@@ -74,7 +75,7 @@ export function routeTests(
 ): RouteTestResult[] {
   const config = compileRouting(routing, slos);
   return routing.tests.map((test) => {
-    const atMs = test.at === undefined ? nowMs : Date.parse(test.at);
+    const atMs = test.at === undefined ? nowMs : readTimeMs(test.at);
     const decision = decide(config, test.labels, { atMs, firing: test.firing, silences: [] });
     const told = [...decision.told].sort();
     const expected = [...test.expect].sort();
@@ -125,7 +126,7 @@ export async function explainRoute(flags: RouteFlags): Promise<void> {
     flags.file === undefined
       ? readAmConfig(flags.config ?? '')
       : compileRouting(readRouting(flags.file).routing);
-  const atMs = flags.at === undefined ? Date.now() : Date.parse(flags.at);
+  const atMs = flags.at === undefined ? Date.now() : readTimeMs(flags.at);
   if (Number.isNaN(atMs)) {
     throw new UserError({ message: `--at ${flags.at}`, expected: 'such as 2026-12-01T22:00:00Z' });
   }

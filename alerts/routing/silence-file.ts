@@ -5,11 +5,12 @@
 import * as z from 'zod';
 import { messageOf, type Problem, UserError } from '../../base/errors.js';
 import { checkYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
+import { readTimeMs } from '../../base/time-text.js';
 import { type AmSilence, matchersOfSilence, toSilenceMatcher } from './alertmanager-api.js';
 import { parseMatcher } from './matchers.js';
 
 const text = z.string({ error: 'expected a text' }).min(1, { error: 'expected some text' });
-const time = text.refine((value) => !Number.isNaN(Date.parse(value)), {
+const time = text.refine((value) => !Number.isNaN(readTimeMs(value)), {
   error: 'expected a time such as 2026-12-01T22:00:00Z',
 });
 

@@ -2,6 +2,7 @@
 import { parseDurationMs } from '../../base/duration.js';
 import { UserError } from '../../base/errors.js';
 import { counted, formatTable } from '../../base/terminal.js';
+import { readTimeMs } from '../../base/time-text.js';
 import {
   AlertmanagerApi,
   type AmSilence,
@@ -34,7 +35,7 @@ export async function create(flags: SilenceFlags): Promise<void> {
   if (durationMs <= 0 || durationMs > maxSilenceMs) {
     throw new UserError({ message: `--duration ${flags.duration}`, expected: 'at most 7d' });
   }
-  const startMs = flags.from === undefined ? Date.now() : Date.parse(flags.from);
+  const startMs = flags.from === undefined ? Date.now() : readTimeMs(flags.from);
   if (Number.isNaN(startMs)) {
     throw new UserError({
       message: `--from ${flags.from}`,

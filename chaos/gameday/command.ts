@@ -29,6 +29,7 @@ import type { Timing } from '../runner/context.js';
 import type { Roles } from './roles.js';
 import { guardOf, refuseImpossible, worldOf } from './world.js';
 import { parseDurationMs } from '../../base/duration.js';
+import { readTimeMs } from '../../base/time-text.js';
 
 export interface CommandOptions extends ExistingFlags {
   drill?: string;
@@ -289,7 +290,7 @@ function scaleOf(
 }
 
 function momentOf(text: string): number {
-  const ms = /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) : Number.NaN;
+  const ms = /^\d{4}-\d\d-\d\dT/.test(text) ? readTimeMs(text) : Number.NaN;
   if (!Number.isNaN(ms)) return ms;
   const expected = 'a time such as 2026-12-01T22:00:00Z';
   throw new UserError({ message: `bad --routing-time '${text}'`, expected });

@@ -2,6 +2,7 @@
 import { clockOn } from '../../runbooks/words.js';
 import type { TimelineEvent } from '../../runbooks/record.js';
 import type { ProcessEvent } from './model.js';
+import { readTimeMs } from '../../base/time-text.js';
 
 export interface CertificateLine {
   time: string;
@@ -29,7 +30,7 @@ export function certificateEvents(lines: readonly CertificateLine[]): TimelineEv
   const refusals = new Map<string, { event: TimelineEvent; count: number }>();
   for (const line of lines) {
     const subject = (line.identity ?? 'issuer').split('.')[0] as string;
-    const atMs = Date.parse(line.time);
+    const atMs = readTimeMs(line.time);
     if (line.event === 'refused') {
       const known = refusals.get(subject);
       if (known) {

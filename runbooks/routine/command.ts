@@ -1,6 +1,7 @@
 /** `firedrill routine`: the page of a weekly, monthly or quarterly review. */
 import type { Command } from 'commander';
 import { UserError } from '../../base/errors.js';
+import { readTimeMs } from '../../base/time-text.js';
 import type { Routine, RoutineFacts } from './model.js';
 
 interface Flags {
@@ -45,7 +46,7 @@ async function run(name: string, flags: Flags): Promise<void> {
   }
   const routine = name as Routine;
   const { realClock } = await import('../../base/clock.js');
-  const atMs = flags.at === undefined ? realClock.nowMs() : Date.parse(flags.at);
+  const atMs = flags.at === undefined ? realClock.nowMs() : readTimeMs(flags.at);
   if (Number.isNaN(atMs)) {
     throw new UserError({ message: `--at ${flags.at}`, expected: 'such as 2026-05-01T12:00:00Z' });
   }

@@ -5,6 +5,7 @@ import { sayRefused } from '../spec/refused.js';
 import type { BudgetState } from './state.js';
 import { formatOption } from '../../base/format-option.js';
 import { choiceOption, eachOf } from '../../base/choice-option.js';
+import { readTimeMs } from '../../base/time-text.js';
 
 interface Flags {
   input: string[];
@@ -136,7 +137,7 @@ async function statesOf(flags: Flags): Promise<States> {
       expected: all.map((s) => s.id).join(', '),
     });
   }
-  const atMs = flags.at === undefined ? realClock.nowMs() : Date.parse(flags.at);
+  const atMs = flags.at === undefined ? realClock.nowMs() : readTimeMs(flags.at);
   if (Number.isNaN(atMs)) {
     throw new UserError({ message: `--at ${flags.at}`, expected: 'such as 2026-05-01T12:00:00Z' });
   }

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { UserError } from '../../base/errors.js';
 import { checkYaml, readYaml } from '../../base/yaml.js';
+import { readTimeMs } from '../../base/time-text.js';
 
 export interface Correction {
   startMs: number;
@@ -19,9 +20,9 @@ export interface Corrected extends Correction {
 const instant = z
   .string()
   .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/)
-  .refine((text) => !Number.isNaN(Date.parse(text)));
+  .refine((text) => !Number.isNaN(readTimeMs(text)));
 const time = z.unknown().transform((value, context) => {
-  if (instant.safeParse(value).success) return Date.parse(value as string);
+  if (instant.safeParse(value).success) return readTimeMs(value as string);
   const message = 'expected a time with its zone, such as 2026-05-01T12:00:00Z';
   context.addIssue({ code: 'custom', message });
   return NaN;

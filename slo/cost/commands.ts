@@ -4,6 +4,7 @@ import { parseDurationMs } from '../../base/duration.js';
 import { exitCode, UserError } from '../../base/errors.js';
 import { asset } from '../../base/paths.js';
 import { formatOption } from '../../base/format-option.js';
+import { readTimeMs } from '../../base/time-text.js';
 
 interface Flags {
   prices?: string;
@@ -123,7 +124,7 @@ async function brokenBudgets(
 }
 
 function timeOf(option: string, text: string): number {
-  const ms = Date.parse(text);
+  const ms = readTimeMs(text);
   if (!Number.isNaN(ms)) return ms;
   throw new UserError({ message: `${option} ${text}`, expected: 'such as 2026-05-01T12:00:00Z' });
 }

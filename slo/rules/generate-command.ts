@@ -5,6 +5,7 @@ import { counted } from '../../base/terminal.js';
 import type { Period } from '../spec/model.js';
 import { parsePeriodText, periodsExpected } from '../spec/period.js';
 import { formatOption } from '../../base/format-option.js';
+import { readTimeMs } from '../../base/time-text.js';
 import { reachNotes } from './reach.js';
 import { sayRefused } from '../spec/refused.js';
 
@@ -125,7 +126,7 @@ export function registerBackfill(slo: Command): void {
       const { PrometheusClient } = await import('../budget/prometheus.js');
       const { writePiecesWhole } = await import('../../base/write-file.js');
       const { pipeline } = await import('node:stream/promises');
-      const [from, to] = [flags.from, flags.to].map((text) => Date.parse(text)) as [number, number];
+      const [from, to] = [flags.from, flags.to].map((text) => readTimeMs(text)) as [number, number];
       if (!(from < to && to <= Date.now())) {
         throw new UserError({
           message: `--from ${flags.from} --to ${flags.to}`,

@@ -1,6 +1,7 @@
 /** Reads series from OpenMetrics files with timestamps, and from CSV files with one series in each column. */
 import { messageOf, UserError } from '../../../base/errors.js';
 import { readInput } from '../../../base/input.js';
+import { readTimeMs } from '../../../base/time-text.js';
 import { Labels, MemoryStore, type StoredSeries } from '../../../slo/promql/index.js';
 import { eachSample, ExpositionError, labelsOf, numberOf } from '../../watch/exposition.js';
 
@@ -172,6 +173,6 @@ function* csvRows(file: string, text: string): Generator<CsvRow> {
 function timeOf(text: string): number | undefined {
   const number = numberOf(text.trim());
   if (number !== undefined) return Math.round(Math.abs(number) > 1e11 ? number : number * 1000);
-  const ms = Date.parse(text);
+  const ms = readTimeMs(text);
   return Number.isNaN(ms) ? undefined : ms;
 }

@@ -4,6 +4,7 @@ import { realClock } from '../../../base/clock.js';
 import { parseDurationMs } from '../../../base/duration.js';
 import { UserError } from '../../../base/errors.js';
 import { cacheFolder } from '../../../base/paths.js';
+import { readTimeMs } from '../../../base/time-text.js';
 import type { MemoryStore } from '../../../slo/promql/index.js';
 import { QueryEngine } from '../../rules/engine.js';
 import { DataFiles } from './data-files.js';
@@ -99,7 +100,7 @@ export const spanText = (span: { startMs: number; endMs: number }): string =>
 export function timeOf(flag: string, text: string, endMs: number): number {
   const before = parseDurationMs(text);
   if (before !== undefined) return endMs - before;
-  const ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text);
+  const ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : readTimeMs(text);
   if (!Number.isNaN(ms)) return ms;
   throw new UserError({
     message: `${flag} ${text}`,

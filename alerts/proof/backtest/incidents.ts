@@ -4,6 +4,7 @@ import { parseDurationMs } from '../../../base/duration.js';
 import { inputName } from '../../../base/input.js';
 import { type Problem, UserError } from '../../../base/errors.js';
 import { checkYaml, readYaml, type YamlDocument } from '../../../base/yaml.js';
+import { readTimeMs } from '../../../base/time-text.js';
 
 export const incidentKinds = [
   'outage',
@@ -209,7 +210,7 @@ export function readStory(file: string): Story {
 }
 
 const dateOf = (value: string | Date): number =>
-  value instanceof Date ? value.getTime() : Date.parse(value);
+  value instanceof Date ? value.getTime() : readTimeMs(value);
 
 class IncidentReader {
   readonly problems: Problem[] = [];

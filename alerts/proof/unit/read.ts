@@ -8,6 +8,7 @@ import { type Place, UserError } from '../../../base/errors.js';
 import { checkYaml, readYaml, type YamlDocument } from '../../../base/yaml.js';
 import { numberOf } from '../../watch/exposition.js';
 import { glob } from '../../../base/glob.js';
+import { readTimeMs } from '../../../base/time-text.js';
 
 export interface InputSeries {
   series: string;
@@ -100,7 +101,7 @@ const time = z
 
 function timeOf(text: string): number | undefined {
   const seconds = numberOf(text);
-  const ms = seconds === undefined ? Date.parse(text) : Math.round(seconds * 1000);
+  const ms = seconds === undefined ? readTimeMs(text) : Math.round(seconds * 1000);
   return Number.isNaN(ms) ? undefined : ms;
 }
 

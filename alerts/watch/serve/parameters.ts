@@ -1,5 +1,6 @@
 /** Reads parameters of Prometheus's HTTP API as Prometheus does; each mistake has its own error message. */
 import { parseDurationMs } from '../../../base/duration.js';
+import { readTimeMs } from '../../../base/time-text.js';
 import {
   lineColumn,
   type Matcher,
@@ -37,7 +38,7 @@ export function timeOf(query: URLSearchParams, name: string, otherwise?: number)
   const ms = numeric.test(text)
     ? Math.round(Number(text) * 1000)
     : rfc3339.test(text)
-      ? Date.parse(text)
+      ? readTimeMs(text)
       : NaN;
   if (Math.abs(ms) <= timeMaxMs) return ms;
   throw badData(name, `cannot parse ${JSON.stringify(text)} to a valid timestamp`);

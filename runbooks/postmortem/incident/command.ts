@@ -5,6 +5,7 @@ import { realClock } from '../../../base/clock.js';
 import { parseDurationMs } from '../../../base/duration.js';
 import { UserError } from '../../../base/errors.js';
 import { type Html, markup } from '../../../base/drawing/html.js';
+import { readTimeMs } from '../../../base/time-text.js';
 import { markdownPage } from '../../report/document.js';
 import { instantText } from '../../words.js';
 import { type Postmortem, postmortemText, prompts, toFill } from '../draft.js';
@@ -109,7 +110,7 @@ function formatOf({ out, format }: Pick<IncidentFlags, 'out' | 'format'>): strin
 function momentOf(option: string, text: string, nowMs: number): number {
   const ago = parseDurationMs(text);
   if (ago !== undefined) return nowMs - ago;
-  const ms = /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
+  const ms = /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text) ? readTimeMs(text) : Number.NaN;
   if (!Number.isNaN(ms)) return ms;
   const expected = '2026-12-01T22:00:00Z, or how long ago: 3h';
   throw new UserError({ message: `bad ${option} '${text}'`, expected });

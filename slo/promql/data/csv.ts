@@ -1,5 +1,6 @@
 /** Reads samples from a table: columns of time, value and labels, or a column of times and one for each series. */
 import { UserError } from '../../../base/errors.js';
+import { readTimeMs } from '../../../base/time-text.js';
 import type { MemoryStore } from '../store/store.js';
 import { parseGoFloat } from '../syntax/literals.js';
 import { parseMetric } from '../testing/series-values.js';
@@ -27,7 +28,7 @@ export function parseTimeMs(text: string): number | undefined {
   if (number !== undefined && Number.isFinite(number)) {
     return Math.round(Math.abs(number) >= 1e11 ? number : number * 1000);
   }
-  const date = Date.parse(text);
+  const date = readTimeMs(text);
   return Number.isNaN(date) ? undefined : date;
 }
 
