@@ -74,12 +74,17 @@ function differences(was: Slo, is: Slo, o: CompileOptions): string[] {
   const key = (a: AlertingRule): string => `${a.alert} (${a.labels.severity})`;
   say('alerts', old.map(key), now.map(key));
   for (const alert of now) {
+    const eachOf = (what: string, a: AlertingRule['labels'], b: AlertingRule['labels']): void => {
+      for (const name of Object.keys({ ...a, ...b }).sort()) {
+        say(`${what} ${name} of ${key(alert)}`, a[name], b[name]);
+      }
+    };
     const same = old.find((a) => key(a) === key(alert));
     if (!same) continue;
-    say(`labels of ${key(alert)}`, same.labels, alert.labels);
+    eachOf('label', same.labels, alert.labels);
     say(`for of ${key(alert)}`, same.forMs, alert.forMs);
     say(`keep_firing_for of ${key(alert)}`, same.keepFiringForMs, alert.keepFiringForMs);
-    say(`annotations of ${key(alert)}`, same.annotations, alert.annotations);
+    eachOf('annotation', same.annotations, alert.annotations);
   }
   return details;
 }
