@@ -5,6 +5,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Command } from 'commander';
 import { expect, test } from 'vitest';
 import { formatProblem } from '../../base/errors.js';
 import { packageRoot } from '../../base/paths.js';
@@ -20,8 +21,13 @@ import {
 import { backfillLines } from '../../slo/rules/backfill.js';
 import { deadPages } from '../../slo/rules/dead-pages.js';
 import { diffSlos } from '../../slo/rules/diff.js';
-import { explain, explanationText } from '../../slo/rules/explain.js';
-import { compileFlags, parsePeriod } from '../../slo/rules/generate-command.js';
+import { explain, explanationText, roughly } from '../../slo/rules/explain.js';
+import {
+  compileFlags,
+  parsePeriod,
+  registerBackfill,
+  registerGenerate,
+} from '../../slo/rules/generate-command.js';
 import {
   checkLinks,
   generate,
@@ -30,10 +36,13 @@ import {
   parseStep,
   parseTimeScale,
 } from '../../slo/rules/generate.js';
-import { outputFiles, outputFormats } from '../../slo/rules/outputs.js';
+import { splitHistogram } from '../../slo/rules/increments.js';
+import { outputFiles, outputFormats, prometheusRules } from '../../slo/rules/outputs.js';
 import { ownQueries } from '../../slo/rules/own-queries.js';
+import { outagePagedAfterMs } from '../../slo/rules/false-pages.js';
+import { stepExprsOf } from '../../slo/rules/step-exprs.js';
 import { planOf } from '../../slo/rules/plan.js';
-import { reachNotes } from '../../slo/rules/reach.js';
+import { reachNotes, reachOf } from '../../slo/rules/reach.js';
 import { readWindowTable, standardPeriods, standardWindows } from '../../slo/rules/windows.js';
 import { groupsText, yamlScalar } from '../../slo/rules/write.js';
 
@@ -69,15 +78,46 @@ const options: Record<string, CompileOptions> = {
   },
 };
 
-test.each(inputs)('explained: %s', (name) => {
+const ways = inputs.flatMap((name) => Object.keys(options).map((how) => [name, how] as const));
+
+test.each(ways)('explained: %s, %s', (name, how) => {
   const slos = read(name);
-  const texts = slos.flatMap((slo) =>
-    Object.entries(options).flatMap(([how, given]) => {
-      const rate = how === 'plain' ? undefined : how === 'quick' ? 50 : 7200;
-      return [`== ${slo.id}, ${how}`, explanationText(explain(slo, given, rate, slos))];
+  const rate = { plain: undefined, quick: 50, odd: 7200 }[how];
+  const texts = slos.flatMap((slo) => {
+    return [`== ${slo.id}`, explanationText(explain(slo, options[how], rate, slos))];
+  });
+  matchesGolden(`explained-${name}-${how}`, texts);
+});
+
+test('explanations of one SLO by itself, and of its alerts that are switched off', () => {
+  const kinds = read('kinds');
+  const [events] = kinds as [Slo];
+  const one = kinds.find((slo) => slo.id === 'shop-composite')!;
+  const off = { ...events, alerting: { ...events.alerting, page: false, ticket: false } } as Slo;
+  const few = { ...events, objective: 80 };
+  const grouped = kinds.find((slo) => slo.id === 'shop-threshold')!;
+  const by = compileSlos([{ ...grouped, groupBy: ['job', 'pod'] }]);
+  const times = [1, 999, 1000, 1499, 3_599_499, 3_599_500, 3_600_000, 3_629_999, 3_630_000];
+  const outages = [0, 0.01, 1, 20, 5000].map((rate) => {
+    const ms = [events, off, { ...events, alerting: { ...events.alerting, minEvents: 50 } }];
+    return ms.map((slo) => `${rate} an hour: ${outagePagedAfterMs(slo as Slo, rate)}`).join('; ');
+  });
+  const all = new Map(kinds.map((slo) => [slo.id, slo]));
+  const lines = [
+    explanationText(explain(one)),
+    explanationText(explain(off)),
+    explanationText(explain(few)),
+    ruleFileText(by),
+    ...times.map((ms) => `${ms} ms is ${roughly(ms)}`),
+    ...outages,
+    said('a part is missing', () => reachOf(one, new Map([[events.id, events]])) ?? 'nothing'),
+    said('of itself', () => {
+      const sli = { kind: 'composite', by: 'chain', parts: [{ slo: 'shop-either', weight: 1 }] };
+      const either = { ...all.get('shop-either')!, sli } as Slo;
+      return stepExprsOf(either, new Map([['shop-either', either]]), {});
     }),
-  );
-  matchesGolden(`explained-${name}`, texts);
+  ];
+  matchesGolden('explained-alone', lines);
 });
 
 test.each(['kinds', 'guards'])('in theory: %s', (name) => {
@@ -142,6 +182,12 @@ test('outputs in every format', () => {
   const lines = outputFormats.flatMap((format) =>
     [...outputFiles(parts, format, '1st')].map(([name, text]) => `== ${format} ${name}\n${text}`),
   );
+  const big = {
+    name: 'g',
+    rules: [{ kind: 'record' as const, record: 'a', expr: 'x'.repeat(240_000), labels: {} }],
+  };
+  const sizes = prometheusRules({ name: 'Big', groups: [big, big, big, big, big, big, big] }, 'm');
+  lines.push(...sizes.map((text) => `${text.length} ${/name: .*/.exec(text)?.[0]}`));
   const scalars = ['a', 'Yes', 'null', 'y', 'yes-1', '1a', 'a b', '_x.y/z-1', '', '-a', 'on:', 'ä'];
   const quoted = scalars.map((text) => `${text} is ${yamlScalar(text)}`);
   const record = { kind: 'record' as const, record: 'a:b', expr: 'x\n+ y', labels: {} };
@@ -191,6 +237,87 @@ test('files that are generated, and what is refused', () => {
     });
   rmSync(out, { recursive: true });
   matchesGolden('generated', [...lines, ...texts]);
+});
+
+/** A command run in this process: the error or the exit code, and its output. */
+async function ran(...args: string[]): Promise<string> {
+  const written: string[] = [];
+  const streams = [process.stdout, process.stderr];
+  const before = streams.map((stream) => stream.write);
+  for (const stream of streams) {
+    stream.write = ((text: string) => written.push(String(text)) > 0) as typeof stream.write;
+  }
+  const exitBefore = process.exitCode;
+  process.exitCode = undefined;
+  let end = 'done';
+  try {
+    const slo = new Command('slo').exitOverride();
+    registerGenerate(slo);
+    registerBackfill(slo);
+    for (const command of slo.commands) command.exitOverride();
+    await slo.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    end = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  } finally {
+    streams.forEach((stream, i) => (stream.write = before[i]!));
+  }
+  const code = process.exitCode ?? 0;
+  process.exitCode = exitBefore;
+  return [`== ${args.join(' ')}`, `${end}, ${code}`, ...written].join('\n');
+}
+
+test('the commands, in this process', async () => {
+  const out = mkdtempSync(join(tmpdir(), 'firedrill-commands-'));
+  const file = golden('guards');
+  const bad = join(out, 'bad.yaml');
+  writeFileSync(bad, 'apiVersion: firedrill.dev/v1\nservice: a\nslos: [{ name: b }]\n');
+  const half = join(out, 'half.yaml');
+  // A second SLO of another source than Prometheus: valid, and not supported.
+  const source = '{ metricSource: { type: Datadog, spec: { query: q } } }';
+  const ratio = `{ counter: true, bad: ${source}, total: ${source} }`;
+  const foreign = readFileSync(golden('openslo'), 'utf8')
+    .replace('metadata: { name: pay-availability', 'metadata: { name: pay-other')
+    .replace(
+      'indicatorRef: pay-errors',
+      `indicator: { metadata: { name: i }, spec: { ratioMetric: ${ratio} } }`,
+    )
+    .split('---\n')
+    .find((text) => text.includes('pay-other'));
+  writeFileSync(half, `${readFileSync(golden('openslo'), 'utf8')}\n---\n${foreign}`);
+  const rules = (more: string[], to = 'r.yaml') =>
+    ran('generate', '-i', file, '-o', to === '-' ? to : join(out, to), ...more);
+  const back = (from: string, to: string) =>
+    ran('backfill', '-i', file, '-o', join(out, 'x'), '--from', from, '--to', to);
+  const texts = [
+    await ran('generate', '--help'),
+    await ran('validate', '--help'),
+    await ran('backfill', '--help'),
+    await ran('generate', '-i', file),
+    await rules([]),
+    await rules(['--format', 'mimir', '--label', 'cluster=eu', '--query-offset', '1m'], 'folder'),
+    (await rules(['--time-scale', '1/120', '--period', '7d'], '-')).slice(0, 3000),
+    (
+      await ran('generate', '-i', golden('retail'), file, '-o', '-', '--format', 'prometheusrule')
+    ).slice(0, 1500),
+    await rules(['--format', 'xml']),
+    await rules(['--step', '7s']),
+    await ran('generate', '-i', half, '-o', join(out, 'half-out.yaml')),
+    await ran('validate', file),
+    await ran('validate', file, '--format', 'json'),
+    await ran('validate', bad),
+    await ran('validate', bad, '--format', 'json'),
+    await ran('validate', half),
+    await ran('validate', half, '--format', 'json'),
+    await ran('validate', golden('kinds')),
+    await back('2026-05-02', '2026-05-01'),
+    await back('2026-05-01', 'x'),
+    await back('2026-05-01', '2999-01-01'),
+  ];
+  rmSync(out, { recursive: true });
+  matchesGolden(
+    'commands',
+    texts.map((text) => text.replaceAll(out, 'OUT')),
+  );
 });
 
 test('options that are read, or refused', async () => {
@@ -334,8 +461,22 @@ test('queries of an SLO’s own events', () => {
     `${counter('x', 'total')} or ${counter('x{ok="1"}', 'good')}`,
     `${counter('x', 'total')} or ${counter('rate(x[5m])', 'bad1')} or ${counter('z', 'bad2')}`,
     'label_replace(x, "a", "b", "", "") or label_join(y, "a", "b")',
+    counter('rate(\n   x[5m]\n)', 'total'),
+    `${counter('{"a.b"}', 'total')} or ${counter('{"a.b", x="1"}', 'good')}`,
   ]) {
     lines.push(said(expr, () => ownQueries(expr)));
+  }
+  for (const selector of [
+    'a_bucket',
+    'a_count{x="1",}',
+    '{"h.d", job="a" } ',
+    '{"h.d"}',
+    ' {"h.d",} ',
+    '{"h',
+    'a b',
+    '{x="1"}',
+  ]) {
+    lines.push(said(`histogram ${selector}`, () => splitHistogram(selector) ?? 'none'));
   }
   matchesGolden('own-queries', lines);
 });
@@ -371,6 +512,7 @@ test('steps of the time before the rules ran', async () => {
 test('each golden file has its test', () => {
   const own = ['backfill', 'differences', 'generated', 'options', 'outputs', 'own-queries'];
   own.push('unreachable', 'windows', 'theory-kinds', 'theory-guards');
-  own.push('compiled-kinds', 'compiled-guards', ...inputs.map((name) => `explained-${name}`));
+  own.push('compiled-kinds', 'compiled-guards', 'explained-alone', 'commands');
+  own.push(...ways.map(([name, how]) => `explained-${name}-${how}`));
   expect(readdirSync(folder).sort()).toEqual(own.map((name) => `${name}.txt`).sort());
 });
