@@ -102,13 +102,20 @@ const withoutUnused: Plugin = {
 };
 const asked = Symbol('asked already');
 
-/** Two packages of the client in place of which something is there already: a third of the client's bundle. */
+/**
+ * Two packages of the client in place of which something is there already: a third of the client's bundle. And what
+ * commander loads at each start to run commands that are programs of their own, of which we have none.
+ */
 const already: Plugin = {
   name: 'what is there already',
   setup(build) {
     // node-fetch asks for it only where the runtime has no URL of its own.
     build.onResolve({ filter: /^whatwg-url$/ }, () => ({ path: 'node:url', external: true }));
     build.onResolve({ filter: /^js-yaml$/ }, () => ({ path: 'js-yaml', namespace: 'already' }));
+    build.onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      /[\\/]commander[\\/]/.test(importer) ? { path: 'nothing', namespace: 'already' } : undefined,
+    );
+    build.onLoad({ filter: /^nothing$/, namespace: 'already' }, () => ({ contents: '' }));
     build.onLoad({ filter: /^js-yaml$/, namespace: 'already' }, () => ({
       contents: `import { parse } from 'yaml'; export default { load: (text) => parse(text, { merge: true }) };`,
       resolveDir: packageRoot,

@@ -2,7 +2,8 @@
  * Queries that break down an SLO's events. They are derived from the rule that records the SLO's counters, so they can
  * be made from a rule file, from a Prometheus that evaluates the rule, or from a compiled SLO.
  */
-import { type Expr, parse, walk } from '../promql/index.js';
+import { type Expr, walk } from '../promql/syntax/ast.js';
+import { parse } from '../promql/syntax/parse.js';
 import { counterLabel } from './names.js';
 
 export interface OwnQueries {

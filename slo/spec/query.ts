@@ -1,7 +1,9 @@
 /** PromQL in specs: checked with places, and rewritten from rates over a window into exact increments. */
 import type { SyntaxNode, Tree } from '@lezer/common';
 import { parser } from '@prometheus-io/lezer-promql';
-import { parse as parsePromql, PromqlError, typeOf } from '../promql/index.js';
+import { PromqlError } from '../promql/syntax/error.js';
+import { parse as parsePromql } from '../promql/syntax/parse.js';
+import { typeOf } from '../promql/syntax/types.js';
 
 const windowPattern = /\{\{\s*\.window\s*\}\}/g;
 
