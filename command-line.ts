@@ -30,6 +30,7 @@ const meshVerbs: readonly Part[] = [
       'inject',
       'uninject',
       'proxy-init',
+      'redirector',
       'check',
       'stat',
       'routes',
