@@ -73,11 +73,19 @@ export interface Candidate {
   latency?: InitAnswers['latency'];
 }
 
-/** Labels that hold a status, with a matcher for failures. */
-const failures: [RegExp, string][] = [
-  [/^(code|status|status_code|http_status)$/, '=~"5.."'],
-  [/^(classification)$/, '="failure"'],
-  [/^(result|outcome)$/, '=~"error|failure"'],
+/** Labels that hold a status: the values by which it is known as one, and those of failures. */
+const statuses: { label: string; values: string; bad: string }[] = [
+  ...['code', 'status', 'status_code', 'http_status'].map((label) => ({
+    label,
+    values: '[1-5]..',
+    bad: '5..',
+  })),
+  { label: 'classification', values: 'success|failure', bad: 'failure' },
+  ...['result', 'outcome'].map((label) => ({
+    label,
+    values: 'success|ok|error|failure',
+    bad: 'error|failure',
+  })),
 ];
 
 /** Further services are left out, because a list of thousands offers no choice. */
@@ -112,25 +120,18 @@ export async function discover(prometheus: PrometheusClient, nowMs: number): Pro
   const known = knownCounters.filter((k) => names.includes(k.metric));
   for (const counter of known) candidates.push(...(await servicesOf(counter, prometheus)));
   const taken = new Set(known.map((k) => k.metric));
-  const counters = names.filter(
-    (n) => /(_requests?_total|_duration_seconds_count)$/.test(n) && !taken.has(n),
-  );
-  for (const name of counters.slice(0, 50)) {
-    const labels = new Set<string>();
-    for (const sample of await prometheus.query(`topk(20, ${name})`, nowMs)) {
-      for (const label of Object.keys(sample.labels)) labels.add(label);
-    }
-    for (const label of labels) {
-      const failure = failures.find(([pattern]) => pattern.test(label));
-      if (!failure) continue;
-      for (const job of await prometheus.labelValues('job', name)) {
-        const total = `${name}{job="${job}"}`;
-        candidates.push({
-          service: job,
-          total,
-          bad: `${name}{job="${job}",${label}${failure[1]}}`,
-        });
-      }
+  const seen = new Set<string>();
+  for (const { label, values, bad } of statuses) {
+    const counters = `__name__=~".+(_total|_duration_seconds_count)",job!="",${label}=~"${values}"`;
+    const found = await prometheus.query(`count by (__name__, job) ({${counters}})`, nowMs);
+    for (const { labels } of found.slice(0, servicesMax)) {
+      const { __name__: name = '', job = '' } = labels;
+      const total = selectorOf(name, `job=${JSON.stringify(job)}`);
+      if (taken.has(name) || seen.has(total)) continue;
+      seen.add(total);
+      const own = `${label}=~${JSON.stringify(bad)}`;
+      const ofBad = selectorOf(name, `job=${JSON.stringify(job)}`, own);
+      candidates.push({ service: job, total, bad: ofBad });
     }
   }
   return candidates;
