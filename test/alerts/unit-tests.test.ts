@@ -499,3 +499,23 @@ test('what needs a feature of Prometheus is refused until the feature is enabled
     expect(cli(file, ...feature)).toEqual([0, expect.stringContaining('SUCCESS')]);
   }
 });
+
+test('silence before the metrics begin is proof where the alert fires in another case', () => {
+  write('late-rules.yaml', {
+    groups: [{ name: 'g', rules: [{ alert: 'Late', expr: 'late > 1' }] }],
+  });
+  const quiet = { alertname: 'Late', eval_time: '1m', exp_alerts: [] };
+  const fires = { alertname: 'Late', eval_time: '5m', exp_alerts: [{}] };
+  const file = (cases: object[]) =>
+    write('late.yaml', {
+      rule_files: ['late-rules.yaml'],
+      tests: [{ input_series: [{ series: 'late', values: '_x3 2x5' }], alert_rule_test: cases }],
+    });
+  expect(run(file([quiet, fires])).files[0]).toMatchObject({ passed: true });
+  expect(run(file([fires, quiet])).files[0]).toMatchObject({ passed: true });
+  expect(
+    run(file([quiet]))
+      .files.map(fileText)
+      .join(''),
+  ).toContain('silence proves nothing');
+});

@@ -119,14 +119,17 @@ async function writeAll(
   const { writeFileWhole } = await import('../../../base/write-file.js');
   const { formatDurationMs } = await import('../../../base/duration.js');
   const { documents } = written;
-  documents.forEach(({ text, evaluationIntervalMs }, i) => {
+  const paths = documents.map(({ text, evaluationIntervalMs }, i) => {
     const suffix = i === 0 ? '' : `-${formatDurationMs(evaluationIntervalMs)}`;
     const path = file.replace(/(\.ya?ml)?$/, (ending) => `${suffix}${ending}`);
     writeFileWhole(path, text);
-    process.stderr.write(
-      `${path}: tests for ${written.mutants} edits; read them before you keep them\n`,
-    );
+    return path;
   });
+  if (paths.length > 0) {
+    process.stderr.write(
+      `${paths.join(', ')}: tests for ${written.mutants} edits; read them before you keep them\n`,
+    );
+  }
   if (documents.length === 0) process.stderr.write('no test is missing that could be written\n');
   if (written.left > 0) {
     process.stderr.write(
