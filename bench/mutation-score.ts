@@ -236,10 +236,14 @@ if (sampled && !(sampled.share > 0 && sampled.share <= 1)) {
   throw new Error(`--sample ${values.sample}; expected per cent of the edits`);
 }
 makeFolder(folder);
+const result = join(root, 'bench/results/mutation.md');
+/** An area that is not measured now keeps its section. */
+const before = readFileSync(result, 'utf8').split(/^(?=## )/m);
 const sections = Object.entries(areas).flatMap(([name, area]) => {
-  const isAsked = asked.length === 0 || asked.includes(name);
-  if (!isAsked && !existsSync(reportOf(name))) return [];
-  return [section(name, area, isAsked ? measure(name, area, sampled) : measuredOf(name))];
+  if (asked.length === 0 || asked.includes(name)) {
+    return [section(name, area, measure(name, area, sampled))];
+  }
+  return before.filter((text) => text.startsWith(`## ${name}\n`)).map((t) => `${t.trimEnd()}\n`);
 });
 const head = `# Edits of our own code that its tests notice
 
@@ -249,4 +253,4 @@ never ends counts as noticed. Left out are edits of what runs once while a file 
 than a second, so that each score is a lower bound.
 
 `;
-writeFileSync(join(root, 'bench/results/mutation.md'), `${head}${sections.join('\n')}`);
+writeFileSync(result, `${head}${sections.join('\n')}`);
