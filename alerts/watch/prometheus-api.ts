@@ -35,8 +35,15 @@ export async function versionsOf(prometheusUrl: string, alertmanagerUrl: string)
   const status = (await getJson(`${alertmanagerUrl}/api/v2/status`)) as {
     versionInfo: { version: string };
   };
-  return `Prometheus ${info.data.version}, Alertmanager ${status.versionInfo.version}`;
+  return [
+    `Prometheus ${versionText(info.data.version)}`,
+    `Alertmanager ${versionText(status.versionInfo.version)}`,
+  ].join(', ');
 }
+
+/** A program that was built by `go install` does not know its version. */
+export const versionText = (version: string | undefined): string =>
+  version === undefined || version === '' ? 'of an unknown version' : version;
 
 export async function activeAlerts(url: string, fetcher: Fetch = fetch): Promise<ActiveAlert[]> {
   let answer: unknown;

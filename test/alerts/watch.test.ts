@@ -1,10 +1,11 @@
 /** The real watch: a fault at a target becomes a notification at the receiver, and resolves. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sleep } from '../../base/clock.js';
 import { findTool } from '../../base/tools.js';
 import { startWatch, type Watch, type WatchKind } from '../../alerts/watch/index.js';
+import { versionText } from '../../alerts/watch/prometheus-api.js';
 import type { RuleGroup } from '../../slo/index.js';
 import { testWith } from '../tools.js';
 
@@ -126,4 +127,12 @@ describe.each(kinds)('%s', (kind, test) => {
       instance: 'one',
     });
   });
+});
+
+test('a program that does not know its version is said to be of an unknown one', () => {
+  expect(['3.16.0', '', undefined].map(versionText)).toEqual([
+    '3.16.0',
+    'of an unknown version',
+    'of an unknown version',
+  ]);
 });

@@ -9,7 +9,7 @@ import { PrometheusClient } from '../../../slo/budget/prometheus.js';
 import { type AmAlert, AlertmanagerApi } from '../../routing/alertmanager-api.js';
 import { AlertmanagerSightings } from '../alertmanager-sightings.js';
 import type { ActiveAlert, Watch } from '../model.js';
-import { activeAlerts, getJson, isReady, knownRules } from '../prometheus-api.js';
+import { activeAlerts, getJson, isReady, knownRules, versionText } from '../prometheus-api.js';
 import { endsEveryMs, endsGraceMs, Receiver } from '../receiver.js';
 import { Sightings, standingOf, type StandingSource } from '../standing.js';
 import { drillReceiver } from './drill-route.js';
@@ -149,8 +149,8 @@ async function versionOf(prometheus: Access, api: AlertmanagerApi | undefined): 
     const text = `no Prometheus answers at ${prometheus.url}: ${messageOf(cause)}`;
     throw new UserError(text, exitCode.environment);
   }
-  const own = `Prometheus ${info.data?.version ?? 'of an unknown version'}`;
-  return api ? `${own}, Alertmanager ${(await api.status()).version}` : own;
+  const own = `Prometheus ${versionText(info.data?.version)}`;
+  return api ? `${own}, Alertmanager ${versionText((await api.status()).version)}` : own;
 }
 
 /** The most exact place that is available. */
