@@ -120,7 +120,7 @@ export class Exchange implements UpstreamUser, Front<Flow> {
       client.refuse(400, 'bad-request', 'request target');
     } else if (!this.#parts.openTunnel) {
       client.refuse(501, 'connect', 'CONNECT is not served');
-    } else if (!this.body.done) {
+    } else if (!this.body.isNone || this.#head.chunked) {
       client.refuse(400, 'bad-request', 'CONNECT with a body');
     } else client.handsOver(this.#head.target);
   }

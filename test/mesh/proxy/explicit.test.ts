@@ -47,8 +47,20 @@ test.each([
   ['a name that nobody knows', 'CONNECT else.where:443 HTTP/1.1\r\n', /^HTTP\/1\.1 502 /],
   ['an endpoint that refuses', 'CONNECT gone:443 HTTP/1.1\r\n', /^HTTP\/1\.1 502 /],
   ['a body', 'CONNECT cart:443 HTTP/1.1\r\nContent-Length: 3\r\n', /^HTTP\/1\.1 400 /],
+  [
+    'a body at once',
+    'CONNECT cart:443 HTTP/1.1\r\nContent-Length: 3\r\n',
+    /^HTTP\/1\.1 400 /,
+    'abc',
+  ],
+  [
+    'chunks',
+    'CONNECT cart:443 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n',
+    /\.1 400 /,
+    '0\r\n\r\n',
+  ],
   ['no port', 'CONNECT cart HTTP/1.1\r\n', /^HTTP\/1\.1 400 /],
-])('CONNECT with %s is told so', async (_what, head, answer) => {
+])('CONNECT with %s is told so', async (_what, head, answer, body = '') => {
   const app = keep(await hello('one'));
   const gone = await hello('');
   await gone.close();
@@ -56,7 +68,7 @@ test.each([
     destination('cart', [`127.0.0.1:${app.port}`]),
     destination('gone', [`127.0.0.1:${gone.port}`]),
   );
-  expect(await say(proxy.outbound, `${head}Host: x\r\n\r\n`)).toMatch(answer);
+  expect(await say(proxy.outbound, `${head}Host: x\r\n\r\n${body}`)).toMatch(answer);
   await until(() => proxy.proxy.busy === 0);
 });
 
