@@ -10,6 +10,27 @@ const listen = z.strictObject({
   port: z.int().min(0).max(65535).default(0),
 });
 
+/** Vault's own token in a file, or a pod's service account by Vault's auth method `kubernetes`. */
+const vault = {
+  address: z.url(),
+  tokenFile: z.string().optional(),
+  login: z
+    .strictObject({
+      mount: z.string().default('kubernetes'),
+      role: z.string().min(1),
+      jwtFile: z.string().default('/var/run/secrets/kubernetes.io/serviceaccount/token'),
+    })
+    .optional(),
+  caFile: z.string().optional(),
+  /** A ConfigMap that gets the trust anchors, for pods. */
+  bundle: z
+    .strictObject({ namespace: label, configMap: dottedName, kubeconfig: z.string().optional() })
+    .optional(),
+};
+const oneProof = (issuer: { tokenFile?: unknown; login?: unknown }): boolean =>
+  (issuer.tokenFile === undefined) !== (issuer.login === undefined);
+const proofNeeded = { error: 'expected either tokenFile or login', path: ['tokenFile'] };
+
 const issuer = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('files'),
@@ -20,26 +41,26 @@ const issuer = z.discriminatedUnion('kind', [
     keyFile: z.string().optional(),
     create: z.boolean().default(false),
   }),
-  z.strictObject({
-    kind: z.literal('vault-pki'),
-    address: z.url(),
-    mount: z.string().default('pki'),
-    role: z.string(),
-    tokenFile: z.string(),
-    caFile: z.string().optional(),
-    /** Anchors beside Vault's CA, during a rotation. */
-    trustAnchorsFile: z.string().optional(),
-  }),
-  z.strictObject({
-    kind: z.literal('vault-transit'),
-    address: z.url(),
-    mount: z.string().default('transit'),
-    key: z.string(),
-    tokenFile: z.string(),
-    caFile: z.string().optional(),
-    trustAnchorsFile: z.string(),
-    certificateFile: z.string(),
-  }),
+  z
+    .strictObject({
+      kind: z.literal('vault-pki'),
+      ...vault,
+      mount: z.string().default('pki'),
+      role: z.string(),
+      /** Anchors beside Vault's CA, during a rotation. */
+      trustAnchorsFile: z.string().optional(),
+    })
+    .refine(oneProof, proofNeeded),
+  z
+    .strictObject({
+      kind: z.literal('vault-transit'),
+      ...vault,
+      mount: z.string().default('transit'),
+      key: z.string(),
+      trustAnchorsFile: z.string(),
+      certificateFile: z.string(),
+    })
+    .refine(oneProof, proofNeeded),
   z.strictObject({
     kind: z.literal('kubernetes'),
     namespace: label,
@@ -47,6 +68,17 @@ const issuer = z.discriminatedUnion('kind', [
     /** ConfigMap with the bundle; absent: the secret's ca.crt. */
     bundleConfigMap: dottedName.optional(),
     kubeconfig: z.string().optional(),
+  }),
+]);
+
+/** Written by an installation, whose values choose between its own issuer and Vault. */
+const chosenVault = z.discriminatedUnion('enabled', [
+  z.looseObject({ enabled: z.literal(false) }),
+  z.strictObject({
+    enabled: z.literal(true),
+    ...vault,
+    mount: z.string(),
+    role: z.string(),
   }),
 ]);
 
@@ -66,6 +98,8 @@ const configSchema = z.strictObject({
     .strictObject({
       name: z.string().optional(),
       issuer: issuer.default({ kind: 'files', folder: 'pki', create: false }),
+      /** If enabled, the issuer instead of `issuer`: `vault-pki`. */
+      vault: chosenVault.optional(),
       certificateLifetime: duration.default(86_400_000),
       clockSkew: duration.default(10_000),
       /**
@@ -77,6 +111,11 @@ const configSchema = z.strictObject({
       joinTokens: z.strictObject({ folder: z.string() }).optional(),
       /** TokenReview; mesh/kubernetes defines the fields. */
       kubernetes: z.looseObject({}).optional(),
+    })
+    .transform(({ vault: chosen, issuer: own, ...rest }) => {
+      if (!chosen?.enabled) return { ...rest, issuer: own };
+      const { enabled: _enabled, ...connection } = chosen;
+      return { ...rest, issuer: { kind: 'vault-pki' as const, ...connection } };
     })
     .default({
       issuer: { kind: 'files', folder: 'pki', create: false },
@@ -92,6 +131,7 @@ const configSchema = z.strictObject({
 
 export type ControllerConfig = z.output<typeof configSchema>;
 export type IssuerConfig = ControllerConfig['identity']['issuer'];
+export type Bundle = NonNullable<Extract<IssuerConfig, { kind: 'vault-pki' }>['bundle']>;
 
 /** Reads the file; its relative paths are resolved against its folder. Throws a UserError with places. */
 export function readControllerConfig(file: string): ControllerConfig {
@@ -112,6 +152,7 @@ const pathFields = new Set([
   'file',
   'folder',
   'tokenFile',
+  'jwtFile',
   'caFile',
   'trustAnchorsFile',
   'certificateFile',

@@ -249,7 +249,9 @@ async function issuerStore(config: ControllerConfig, context: PluginContext): Pr
     case 'vault-pki':
     case 'vault-transit': {
       const { createVaultStore } = await import('../identity/vault.js');
-      return createVaultStore(issuer, context.clock);
+      const store = createVaultStore(issuer, context.clock);
+      if (!issuer.bundle) return store;
+      return (await loadKubernetesPlugin()).publishBundle(store, issuer.bundle);
     }
   }
 }

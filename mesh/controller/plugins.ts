@@ -4,7 +4,7 @@ import { program } from '../../base/paths.js';
 import type { Clock } from '../../base/clock.js';
 import type { Attestor } from '../identity/attestor.js';
 import type { IssuerStore } from '../identity/issuing.js';
-import type { IssuerConfig } from './config.js';
+import type { Bundle, IssuerConfig } from './config.js';
 import type { DiscoverySource } from './discovery/source.js';
 import type { Lease } from './lease.js';
 
@@ -26,6 +26,8 @@ export interface ControllerPlugin {
     options: Extract<IssuerConfig, { kind: 'kubernetes' }>,
     context: PluginContext,
   ): Promise<IssuerStore>;
+  /** Writes the anchors of an issuer into a ConfigMap, from which pods have them. */
+  publishBundle(store: IssuerStore, bundle: Bundle): Promise<IssuerStore>;
   /** Starts webhooks and other services beside the stream; called once after the controller is ready. */
   attach?(
     options: Record<string, unknown>,

@@ -36,7 +36,7 @@ export function createVaultStore(
   if (config.kind !== 'vault-pki' && config.kind !== 'vault-transit') {
     throw new Error(`${config.kind} is not Vault's`);
   }
-  const api = new VaultApi(config);
+  const api = new VaultApi(config, clock);
   const read =
     config.kind === 'vault-pki'
       ? () => readPki(api, config, clock)

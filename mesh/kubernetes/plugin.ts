@@ -7,6 +7,7 @@ import { KubeApi } from './client/api.js';
 import { findCredentials } from './client/credentials.js';
 import { KubernetesSource } from './discovery/kubernetes-source.js';
 import { writeStatuses } from './discovery/status.js';
+import { PublishedIssuerStore } from './published-issuer.js';
 import { SecretIssuerStore } from './secret-issuer.js';
 import { accessPolicies } from '../schema/choices.js';
 
@@ -66,12 +67,20 @@ export const createAttestor: ControllerPlugin['createAttestor'] = async (options
 export const createIssuerStore: ControllerPlugin['createIssuerStore'] = async (
   options,
   context: PluginContext,
-) =>
-  new SecretIssuerStore(await apiOf(options), {
-    namespace: options.namespace,
+) => {
+  const { namespace, bundleConfigMap } = options;
+  const api = await apiOf(options);
+  const store = new SecretIssuerStore(api, {
+    namespace,
     secret: options.secret,
-    bundleConfigMap: options.bundleConfigMap,
     trustDomain: context.trustDomain,
     clock: context.clock,
     log: (line) => context.log(line),
   });
+  return bundleConfigMap === undefined
+    ? store
+    : new PublishedIssuerStore(store, api, { namespace, configMap: bundleConfigMap });
+};
+
+export const publishBundle: ControllerPlugin['publishBundle'] = async (store, bundle) =>
+  new PublishedIssuerStore(store, await apiOf(bundle), bundle);

@@ -27,7 +27,6 @@ const headStartMs = 60_000;
 export interface SecretIssuerOptions {
   namespace: string;
   secret: string;
-  bundleConfigMap?: string | undefined;
   trustDomain: string;
   clock: Clock;
   log(line: string): void;
@@ -35,7 +34,7 @@ export interface SecretIssuerOptions {
 
 /**
  * `ca.crt` holds the bundle, `tls.crt` the issuer's chain, `tls.key` its key (cert-manager's names). The anchor's own
- * key is not kept: a roll-over of the anchor writes a new bundle. With a ConfigMap, the bundle is also published.
+ * key is not kept: a roll-over of the anchor writes a new bundle.
  */
 export class SecretIssuerStore implements IssuerStore {
   readonly kind = 'kubernetes';
@@ -55,7 +54,6 @@ export class SecretIssuerStore implements IssuerStore {
     const { namespace, secret } = this.#options;
     const found = await this.#ensure();
     const first = this.#read(found);
-    await this.#publish(first);
     let lastVersion = found.metadata.resourceVersion;
     this.#informer = new Informer<Secret>(this.#api, resources.Secret, {
       namespace,
@@ -67,9 +65,7 @@ export class SecretIssuerStore implements IssuerStore {
       if (!now || now.metadata.resourceVersion === lastVersion) return;
       lastVersion = now.metadata.resourceVersion;
       try {
-        const issuing = this.#read(now);
-        onChange(issuing);
-        void this.#publish(issuing).catch((error: unknown) => onProblem(messageOf(error)));
+        onChange(this.#read(now));
       } catch (error) {
         // Invalid content is never applied: the last good issuer continues to sign.
         onProblem(`secret ${namespace}/${secret}: ${messageOf(error)}`);
@@ -130,15 +126,6 @@ export class SecretIssuerStore implements IssuerStore {
       nowMs: this.#options.clock.nowMs(),
     });
     return { ...issuing, denied: denialsOf(secret) };
-  }
-
-  async #publish(issuing: Issuing): Promise<void> {
-    const { namespace, bundleConfigMap } = this.#options;
-    if (!bundleConfigMap) return;
-    const bundle = issuing.anchors.map((a) => a.toString()).join('');
-    await this.#api.patch(resources.ConfigMap, namespace, bundleConfigMap, {
-      data: { 'ca.crt': bundle },
-    });
   }
 }
 

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { program } from '../../base/paths.js';
+import { readControllerConfig } from '../../mesh/controller/config.js';
+import { manifests } from '../../mesh/kubernetes/install/manifests.js';
 import { readValues } from '../../mesh/kubernetes/install/values.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'firedrill-values-'));
@@ -32,6 +34,8 @@ test.each([
   ['proxy.otlpUrl=collector:4318', 'otlpUrl: expected http://'],
   ['proxy.resources.limits.memory=31Mi', 'limits.memory: expected at least 32Mi'],
   ['controller.resources.requests.memory=1Gi', 'requests.memory: more than limits.memory'],
+  ['identity.vault.address=http://vault:8200', 'vault.address: expected https://HOST:PORT'],
+  ['identity.vault.enabled=true', 'vault.address: expected https://HOST:PORT, since'],
   ['monitoring.interval=0s', 'interval: expected a duration'],
   ['monitoring.release=-kps', "release: expected a label's value"],
   ['controller.replicas=two', 'controller.replicas: expected a number'],
@@ -84,4 +88,26 @@ test('inject reads a folder as kubectl does, and refuses what is none of it', ()
   expect(firedrill('install', '--values', folder).stderr).toBe(
     `${folder}: a folder; expected a file\n`,
   );
+});
+
+test("the controller's configuration names the issuer that the values choose", () => {
+  const issuerWith = (set: string[]) => {
+    const found = manifests(readValues({ set })).find(
+      ({ object }) =>
+        object.kind === 'ConfigMap' && object.metadata.name === 'firedrill-controller-config',
+    );
+    const text =
+      (found?.object.data as Record<string, string> | undefined)?.['controller.yaml'] ?? '';
+    return readControllerConfig(file('controller.yaml', text)).identity.issuer;
+  };
+  expect(issuerWith([])).toMatchObject({ kind: 'kubernetes', secret: 'firedrill-identity-issuer' });
+  const set = ['enabled=true', 'address=https://vault.vault:8200', 'role=mesh'];
+  expect(issuerWith(set.map((s) => `identity.vault.${s}`))).toMatchObject({
+    kind: 'vault-pki',
+    address: 'https://vault.vault:8200',
+    mount: 'pki',
+    role: 'mesh',
+    login: { mount: 'kubernetes', role: 'firedrill-controller' },
+    bundle: { namespace: 'firedrill', configMap: 'firedrill-trust-anchors' },
+  });
 });

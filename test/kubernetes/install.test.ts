@@ -42,6 +42,7 @@ import {
 import { defaultValues, readValues } from '../../mesh/kubernetes/install/values.js';
 import { denialsInSecret } from '../../mesh/kubernetes/secret-denials.js';
 import { type Denial, withDenial } from '../../mesh/identity/denials.js';
+import { PublishedIssuerStore } from '../../mesh/kubernetes/published-issuer.js';
 import { SecretIssuerStore } from '../../mesh/kubernetes/secret-issuer.js';
 import { testWith } from '../tools.js';
 import { type Cluster, startCluster } from './cluster.js';
@@ -118,15 +119,18 @@ const samples = [
   }),
 ];
 
-const issuer = (api: KubeApi): SecretIssuerStore =>
-  new SecretIssuerStore(api, {
-    namespace: 'firedrill',
-    secret: names.issuerSecret,
-    bundleConfigMap: names.bundle,
-    trustDomain: 'test.local',
-    clock: realClock,
-    log: silent,
-  });
+const issuer = (api: KubeApi): PublishedIssuerStore =>
+  new PublishedIssuerStore(
+    new SecretIssuerStore(api, {
+      namespace: 'firedrill',
+      secret: names.issuerSecret,
+      trustDomain: 'test.local',
+      clock: realClock,
+      log: silent,
+    }),
+    api,
+    { namespace: 'firedrill', configMap: names.bundle },
+  );
 
 /**
  * Changes of namespaces never reach this client's cache, as for a moment on any machine, and for long on a slow one.

@@ -116,6 +116,7 @@ function controllerObjects(values: Values, revision: string): Manifest[] {
         secret: names.issuerSecret,
         bundleConfigMap: names.bundle,
       },
+      vault: vaultOf(values),
       certificateLifetime: values.identity.certificateLifetime,
       kubernetes: {},
     },
@@ -161,6 +162,21 @@ function controllerObjects(values: Values, revision: string): Manifest[] {
       ]),
     },
   ];
+}
+
+const vaultFolder = '/etc/firedrill-vault';
+
+function vaultOf({ namespace, identity: { vault } }: Values): object {
+  const { enabled, address, mount, role, loginMount, loginRole } = vault;
+  return {
+    enabled,
+    address,
+    mount,
+    role,
+    login: { mount: loginMount, role: loginRole },
+    caFile: `${vaultFolder}/ca.crt`,
+    bundle: { namespace, configMap: names.bundle },
+  };
 }
 
 function injectorObjects(values: Values): Manifest[] {
@@ -258,6 +274,24 @@ function environmentOf(variables: Readonly<Record<string, string>>): object {
   return env.length > 0 ? { env } : {};
 }
 
+/** The configuration, and for a controller the authority of Vault's own certificate, if no public one issued it. */
+function volumesOf(
+  name: string,
+  isController: boolean,
+): { volumes: object[]; volumeMounts: object[] } {
+  const vault = { name: names.vaultAuthority, optional: true };
+  return {
+    volumes: [
+      { name: 'config', configMap: { name: `${name}-config` } },
+      ...(isController ? [{ name: 'vault', configMap: vault }] : []),
+    ],
+    volumeMounts: [
+      { name: 'config', mountPath: '/etc/firedrill', readOnly: true },
+      ...(isController ? [{ name: 'vault', mountPath: vaultFolder, readOnly: true }] : []),
+    ],
+  };
+}
+
 function deployment(
   values: Values,
   name: string,
@@ -267,6 +301,7 @@ function deployment(
   listening: Record<string, number>,
   environment: Readonly<Record<string, string>> = {},
 ): AnyObject {
+  const { volumes, volumeMounts } = volumesOf(name, account === names.controller);
   const probed = 'admin' in listening ? 'admin' : 'webhook';
   const probe = (path: string): unknown => ({
     httpGet: { path, port: probed, scheme: probed === 'admin' ? 'HTTP' : 'HTTPS' },
@@ -311,10 +346,10 @@ function deployment(
                 readOnlyRootFilesystem: true,
                 capabilities: { drop: ['ALL'] },
               },
-              volumeMounts: [{ name: 'config', mountPath: '/etc/firedrill', readOnly: true }],
+              volumeMounts,
             },
           ],
-          volumes: [{ name: 'config', configMap: { name: `${name}-config` } }],
+          volumes,
         },
       },
     },

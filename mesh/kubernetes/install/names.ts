@@ -9,6 +9,8 @@ export const names = {
   webhookSecret: 'firedrill-webhook-tls',
   bundle: 'firedrill-trust-anchors',
   config: 'firedrill-config',
+  /** Made by the user: `ca.crt` of Vault's own certificate. */
+  vaultAuthority: 'firedrill-vault-ca',
   mutatingWebhook: 'firedrill-injector',
   validatingWebhook: 'firedrill-validator',
 } as const;

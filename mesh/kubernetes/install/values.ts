@@ -64,7 +64,25 @@ const valuesSchema = z.strictObject({
   }),
   /** Redirects pods' traffic from outside, by a DaemonSet, so that pods pass Pod Security's `restricted`. */
   redirector: z.strictObject({ enabled: z.boolean(), resources }),
-  identity: z.strictObject({ certificateLifetime: lifetime }),
+  identity: z
+    .strictObject({
+      certificateLifetime: lifetime,
+      /** Vault's secrets engine `pki` issues certificates, instead of the controller with a key in a Secret. */
+      vault: z.strictObject({
+        enabled: z.boolean(),
+        address: like(/^(https:\/\/[^\s/]+)?$/, 'https://HOST:PORT'),
+        /** Of the secrets engine, and its role. */
+        mount: z.string().min(1),
+        role: z.string().min(1),
+        /** Of the auth method `kubernetes`, and its role for the controller's service account. */
+        loginMount: z.string().min(1),
+        loginRole: z.string().min(1),
+      }),
+    })
+    .refine(({ vault }) => !vault.enabled || vault.address !== '', {
+      path: ['vault', 'address'],
+      message: 'expected https://HOST:PORT, since identity.vault.enabled is true',
+    }),
   monitoring: z.strictObject({
     /** A scrape configuration, rules and dashboards as ConfigMaps. */
     enabled: z.boolean(),
@@ -112,7 +130,17 @@ export const defaultValues = (): Values => ({
     resources: container('10m', '32Mi', '150Mi'),
   },
   redirector: { enabled: false, resources: container('10m', '64Mi', '150Mi') },
-  identity: { certificateLifetime: '24h' },
+  identity: {
+    certificateLifetime: '24h',
+    vault: {
+      enabled: false,
+      address: '',
+      mount: 'pki',
+      role: 'firedrill',
+      loginMount: 'kubernetes',
+      loginRole: 'firedrill-controller',
+    },
+  },
   // Measured on a node: 109 series for each proxy with one route.
   monitoring: { enabled: true, operator: false, release: '', interval: '15s' },
   podDisruptionBudget: { enabled: false },

@@ -44,6 +44,9 @@ export class VaultStandIn {
   readonly versions: { privateKey: KeyObject; publicKey: KeyObject }[] = [];
   sealed = false;
   token = 's.right';
+  /** The service account's token that the auth method accepts, and the life of the token that it gives. */
+  jwt = 'jwt.right';
+  leaseSeconds = 3600;
   /** The name that a careless role would put into certificates. */
   overrideName: string | undefined;
   /** A name that such a role would add. */
@@ -88,12 +91,21 @@ export class VaultStandIn {
       const chain = [this.issuer, this.root].map((ca) => ca.certificate.toString());
       return { status: 200, body: chain.join('') };
     }
+    if (path === 'auth/kubernetes/login') return this.#login(text);
     if (request.headers['x-vault-token'] !== this.token) return failure(403, 'permission denied');
     const body = text === '' ? {} : (JSON.parse(text) as Record<string, string>);
     if (path === 'pki/sign/mesh') return this.#signCsr(body);
     if (path === 'transit/keys/mesh') return this.#keys();
     if (path === 'transit/sign/mesh/sha2-256') return this.#sign(body);
     return failure(404, 'no handler for route');
+  }
+
+  #login(text: string): { status: number; body: string } {
+    const { role, jwt } = JSON.parse(text) as Record<string, string>;
+    if (role !== 'mesh') return failure(400, `invalid role name "${role}"`);
+    if (jwt !== this.jwt) return failure(403, 'permission denied');
+    const auth = { client_token: this.token, lease_duration: this.leaseSeconds, renewable: true };
+    return { status: 200, body: JSON.stringify({ auth, data: null }) };
   }
 
   async #signCsr(body: Record<string, string>): Promise<{ status: number; body: string }> {

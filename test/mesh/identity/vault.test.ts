@@ -9,6 +9,7 @@ import { createCsr, generateWorkloadKey } from '../../../mesh/identity/csr.js';
 import { isSignedBy, type Issuing } from '../../../mesh/identity/issuing.js';
 import { identityName } from '../../../mesh/identity/names.js';
 import { createVaultStore } from '../../../mesh/identity/vault.js';
+import { PublishedIssuerStore } from '../../../mesh/kubernetes/published-issuer.js';
 import { dnsNames } from '../../../mesh/identity/x509.js';
 import {
   atEnd,
@@ -128,6 +129,103 @@ test('bad input: a sealed Vault, a wrong token, plain http beyond loopback: said
   expect(() =>
     createVaultStore({ ...pki(), address: 'http://vault.example:8200' }, new SimulatedClock()),
   ).toThrow(/https is needed/);
+});
+
+const login = () => {
+  const { tokenFile: _file, ...rest } = pki();
+  const jwtFile = join(path, 'jwt');
+  writeFileSync(jwtFile, 'jwt.right\n');
+  return { ...rest, login: { mount: 'kubernetes', role: 'mesh', jwtFile } };
+};
+const logins = (): number => vault.calls.filter((c) => c === 'POST auth/kubernetes/login').length;
+const startStore = (config: ReturnType<typeof login>, clock: SimulatedClock): Promise<Issuing> =>
+  createVaultStore(config, clock).start(
+    () => undefined,
+    () => undefined,
+  );
+
+test('C2: a pod logs in with its service account, again at 2/3 of the life and when revoked', async () => {
+  const clock = new SimulatedClock(Date.now());
+  const issuing = await startStore(login(), clock);
+  await leaf(issuing);
+  await leaf(issuing);
+  expect(logins()).toBe(1);
+  clock.advance(2_399_000);
+  await leaf(issuing);
+  expect(logins()).toBe(1);
+  clock.advance(2000);
+  await leaf(issuing);
+  expect(logins()).toBe(2);
+  vault.token = 's.other';
+  await leaf(issuing);
+  expect(logins()).toBe(3);
+});
+
+test('bad input: a login that Vault refuses is told without the token, and not repeated for ever', async () => {
+  const config = login();
+  const role = { ...config, login: { ...config.login, role: 'none' } };
+  await expect(startStore(role, new SimulatedClock())).rejects.toThrow(
+    /auth\/kubernetes\/login: 400 invalid role name "none"/,
+  );
+  writeFileSync(config.login.jwtFile, 'jwt.wrong');
+  const before = logins();
+  const refused = await startStore(config, new SimulatedClock()).catch((e: Error) => e.message);
+  expect(refused).toMatch(/403 permission denied/);
+  expect(refused).not.toMatch(/jwt\.wrong/);
+  expect(logins() - before).toBe(1);
+  const absent = { ...config, login: { ...config.login, jwtFile: join(path, 'none') } };
+  await expect(startStore(absent, new SimulatedClock())).rejects.toThrow(/ENOENT/);
+});
+
+test.each([
+  [{ tokenFile: undefined }, /either tokenFile or login/],
+  [{ login: { role: 'mesh' } }, /either tokenFile or login/],
+])('bad input: %j beside Vault', (change, message) => {
+  const issuer = { ...pki(), ...change } as ReturnType<typeof pki>;
+  expect(() => controllerConfig({ trustDomain, identity: { issuer } })).toThrow(message);
+});
+
+test("an installation's values choose between its own issuer and Vault", () => {
+  const own = { kind: 'files' as const, folder: 'pki' };
+  const connection = { address: 'https://vault:8200', mount: 'pki', role: 'mesh' };
+  const kindWith = (vault: object): string =>
+    controllerConfig({ trustDomain, identity: { issuer: own, vault: vault as never } }).identity
+      .issuer.kind;
+  expect(kindWith({ enabled: false, address: '' })).toBe('files');
+  expect(kindWith({ enabled: true, ...connection, login: { role: 'mesh' } })).toBe('vault-pki');
+  expect(() => kindWith({ enabled: true, ...connection, address: '' })).toThrow();
+});
+
+test('the anchors of any issuer are published at its start and at each change', async () => {
+  const clock = new SimulatedClock(Date.now());
+  const written: unknown[] = [];
+  let fails = false;
+  const api = {
+    patch: (_kind: unknown, namespace: unknown, name: unknown, body: unknown) => {
+      if (fails) return Promise.reject(new Error('the API server is away'));
+      written.push([namespace, name, (body as { data: { 'ca.crt': string } }).data['ca.crt']]);
+      return Promise.resolve({});
+    },
+  };
+  const store = createVaultStore(pki(), clock, { pollMs: 1000 });
+  const at = { namespace: 'firedrill', configMap: 'anchors' };
+  const published = new PublishedIssuerStore(store, api as never, at);
+  const problems: string[] = [];
+  const changes: Issuing[] = [];
+  await published.start(
+    (issuing) => changes.push(issuing),
+    (message) => problems.push(message),
+  );
+  const root = vault.root.certificate.toString();
+  expect(written).toEqual([['firedrill', 'anchors', root]]);
+  vault.issuer = await makeCa('vault issuer 2', vault.root);
+  fails = true;
+  clock.advance(1000);
+  await eventually(() => problems.length > 0);
+  expect(problems).toEqual(['the API server is away']);
+  expect(changes).toHaveLength(1);
+  fails = false;
+  await published.stop();
 });
 
 test('C2: a controller with its issuer in Vault: proxies join, and a sealed Vault is a reason', async () => {
