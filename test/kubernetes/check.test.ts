@@ -40,8 +40,7 @@ function cli(...args: string[]): Promise<{ code: number | null; out: string; err
   const child = spawn(process.execPath, [
     program('cli'),
     ...args,
-    '--kubeconfig',
-    cluster.kubeconfig,
+    ...(args.includes('--kubeconfig') ? [] : ['--kubeconfig', cluster.kubeconfig]),
   ]);
   let out = '';
   let err = '';
@@ -247,6 +246,34 @@ needs('a namespace that refuses the redirection is named, until the nodes redire
   expect(gone.out).toContain('daemonset/firedrill-redirector pruned');
   expect(gone.out).toContain('serviceaccount/firedrill-redirector pruned');
 });
+
+needs(
+  'a wrong namespace, credentials that are not accepted and missing rights are said',
+  async () => {
+    const nowhere = await cli('stat', '-n', 'shpo');
+    expect([nowhere.code, nowhere.err]).toEqual([1, 'there is no namespace shpo\n']);
+    const stranger = await cli(
+      'stat',
+      '--kubeconfig',
+      cluster.writeKubeconfig('bad.yaml', 'wrong'),
+    );
+    expect([stranger.code, stranger.err]).toEqual([
+      5,
+      expect.stringMatching(
+        /^Unauthorized: the API server does not accept these credentials; log in/,
+      ),
+    ]);
+    const metadata = { name: 'low', namespace: 'default' };
+    await cluster.admin.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata });
+    const token = await cluster.tokenOf('default', 'low');
+    const low = await cli('version', '--kubeconfig', cluster.writeKubeconfig('low.yaml', token));
+    expect(low.code).toBe(0);
+    expect(low.out).toMatch(
+      /^client: .+\nkubernetes: v1\..+\ncontrol plane: deployments.apps is forbidden/,
+    );
+    expect(low.out).toMatch(/\nproxies: pods is forbidden/);
+  },
+);
 
 test('no cluster is a failed check with what to do, in JSON too', async () => {
   const run = (file: string) =>

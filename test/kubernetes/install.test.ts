@@ -449,10 +449,20 @@ needs('uninstall takes away everything that install made', async () => {
   const metadata = { name: 'mine', namespace: 'default', labels };
   await cluster.admin.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { a: '1' } });
   await prune(cluster.admin, [], 'elsewhere', () => undefined);
+  const theirs = { name: 'theirs', namespace: 'firedrill' };
+  await cluster.admin.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: theirs });
   const gone: string[] = [];
-  await removeAll(cluster.admin, 'firedrill', (r) => gone.push(`${r.kind}/${r.name}`));
+  const remove = () =>
+    removeAll(cluster.admin, 'firedrill', (r) => gone.push(`${r.kind}/${r.name} ${r.done}`));
+  await remove();
+  expect(gone.filter((line) => !line.endsWith(' deleted'))).toEqual([
+    "Namespace/firedrill kept: configmap/theirs in it is somebody else's",
+  ]);
+  await cluster.admin.remove(resources.ConfigMap, 'firedrill', 'theirs');
+  await remove();
   // Everything is removed except SMI's definition, which others share, and a foreign object with a common label.
-  expect(gone.length).toBe(objects.length - 1);
+  const deleted = new Set(gone.filter((line) => line.endsWith(' deleted')));
+  expect(deleted.size).toBe(objects.length - 1);
   expect(gone.filter((name) => /smi-spec|mine/.test(name))).toEqual([]);
   expect(await cluster.admin.find(resources.ConfigMap, 'default', 'mine')).toBeDefined();
 });

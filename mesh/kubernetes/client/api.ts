@@ -278,9 +278,13 @@ async function readAll(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
+const unaccepted =
+  'Unauthorized: the API server does not accept these credentials; log in anew, or see the user in the kubeconfig';
+
 function refusal(status: number, text: string, call: string): ApiError {
   try {
     const body = JSON.parse(text) as { message?: string; reason?: string };
+    if (status === 401) return new ApiError(status, body.reason ?? '', unaccepted);
     return new ApiError(status, body.reason ?? '', body.message ?? `${call}: ${status}`);
   } catch {
     return new ApiError(status, '', `${call}: ${status} ${text.slice(0, 200).trim()}`);

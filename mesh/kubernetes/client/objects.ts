@@ -60,6 +60,7 @@ export const resources = {
   ServiceAccount: row('v1', 'ServiceAccount', 'serviceaccounts'),
   ConfigMap: row('v1', 'ConfigMap', 'configmaps'),
   Secret: row('v1', 'Secret', 'secrets'),
+  PersistentVolumeClaim: row('v1', 'PersistentVolumeClaim', 'persistentvolumeclaims'),
   EndpointSlice: row('discovery.k8s.io/v1', 'EndpointSlice', 'endpointslices'),
   Event: row('events.k8s.io/v1', 'Event', 'events'),
   Lease: row('coordination.k8s.io/v1', 'Lease', 'leases'),

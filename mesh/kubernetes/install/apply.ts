@@ -251,12 +251,49 @@ export async function meshedPods(api: KubeApi): Promise<string[]> {
   return items.filter(isMeshed).map((p) => `${p.metadata.namespace}/${p.metadata.name}`);
 }
 
+const ownable: readonly Kind[] = [
+  'Pod',
+  'Deployment',
+  'StatefulSet',
+  'DaemonSet',
+  'CronJob',
+  'Job',
+  'PersistentVolumeClaim',
+  'Service',
+  'ConfigMap',
+  'Secret',
+];
+
+/** A namespace goes with all that is in it, so it stays while somebody else's objects are there. */
+export async function whyKept(api: KubeApi, object: AnyObject): Promise<string | undefined> {
+  if (object.kind !== 'Namespace') return undefined;
+  const namespace = object.metadata.name;
+  for (const kind of ownable) {
+    for (const { metadata, type } of (await api.list(resources[kind], { namespace })).items) {
+      const { name, labels: own = {}, ownerReferences = [] } = metadata;
+      // The cluster and Helm put such objects into every namespace.
+      const isCommon =
+        name === 'kube-root-ca.crt' || /^(kubernetes\.io|helm\.sh)\//.test(String(type));
+      if (own[labels.installation] !== undefined || ownerReferences.length > 0 || isCommon)
+        continue;
+      return `${kind.toLowerCase()}/${name} in it is somebody else's`;
+    }
+  }
+  return undefined;
+}
+
 export async function removeAll(
   api: KubeApi,
   namespace: string,
   onDone: (report: ApplyReport) => void,
 ): Promise<void> {
-  for (const { kind, metadata } of await installedObjects(api, namespace)) {
+  for (const object of await installedObjects(api, namespace)) {
+    const { kind, metadata } = object;
+    const why = await whyKept(api, object);
+    if (why !== undefined) {
+      onDone({ kind, name: metadata.name, done: `kept: ${why}` });
+      continue;
+    }
     const gone = await api.remove(resourceOf(kind), metadata.namespace, metadata.name);
     if (gone) onDone({ kind, name: metadata.name, done: 'deleted' });
   }

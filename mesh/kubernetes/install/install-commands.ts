@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../../base/errors.js';
 import { parseDurationMs } from '../../../base/duration.js';
+import type { AnyObject } from '../client/objects.js';
 import type { MonitoringParts } from './monitoring.js';
 import { eachWhole } from '../../../base/choice-option.js';
 
@@ -175,7 +176,7 @@ async function uninstall(options: {
 }): Promise<void> {
   const { KubeApi } = await import('../client/api.js');
   const { findCredentials } = await import('../client/credentials.js');
-  const { installedObjects, meshedPods, removeAll } = await import('./apply.js');
+  const { installedObjects, meshedPods, removeAll, whyKept } = await import('./apply.js');
   const { yamlDocuments } = await import('../../../base/yaml-text.js');
   const api = new KubeApi(await findCredentials(options));
   const { namespace } = options;
@@ -192,7 +193,12 @@ async function uninstall(options: {
   }
   if (options.apply) await removeAll(api, namespace, say);
   else {
-    const objects = await installedObjects(api, namespace);
+    const objects: AnyObject[] = [];
+    for (const object of await installedObjects(api, namespace)) {
+      const why = await whyKept(api, object);
+      if (why === undefined) objects.push(object);
+      else process.stderr.write(`namespace/${object.metadata.name} left out: ${why}\n`);
+    }
     const bare = objects.map(({ apiVersion, kind, metadata: { name, namespace } }) => ({
       apiVersion,
       kind,

@@ -21,7 +21,7 @@ async function look(options: PolicyOptions): Promise<Observed[]> {
 
 /** The policy in force at each proxy. */
 export async function showPolicy(options: PolicyOptions): Promise<void> {
-  const rows = (await look(options)).flatMap((p) =>
+  const each = (await look(options)).flatMap((p) =>
     (p.config.state?.servers ?? []).map((s) => ({
       workload: workloadOf(p),
       server: s.name,
@@ -34,6 +34,8 @@ export async function showPolicy(options: PolicyOptions): Promise<void> {
       })),
     })),
   );
+  // Replicas have one policy; a row of its own shows one that differs.
+  const rows = [...new Map(each.map((row) => [JSON.stringify(row), row])).values()];
   if (options.format === 'json') return print(JSON.stringify(rows, undefined, 2));
   const lines = rows.flatMap((r) => [
     [r.workload, r.server, String(r.port), r.default, '', ''],

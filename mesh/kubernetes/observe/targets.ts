@@ -7,6 +7,7 @@ import * as z from 'zod';
 import type { MeshState, ProxyConfig } from '../../model.js';
 import type { EndpointReport } from '../../proxy/flow/endpoint-report.js';
 import { labels, ports } from '../annotations.js';
+import type { KubeApi } from '../client/api.js';
 import { resources } from '../client/objects.js';
 import type { Forwarded } from '../client/port-forward.js';
 import type { Pod } from '../discovery/types.js';
@@ -98,11 +99,21 @@ async function podsOf(options: TargetOptions & { labelSelector?: string }): Prom
   const api = new KubeApi(await findCredentials(options));
   const { namespace, labelSelector } = options;
   try {
-    return (await api.list<Pod>(resources.Pod, { namespace, labelSelector })).items;
+    const { items } = await api.list<Pod>(resources.Pod, { namespace, labelSelector });
+    if (items.length === 0 && namespace !== undefined && (await isAbsent(api, namespace)))
+      throw new UserError(`there is no namespace ${namespace}`, exitCode.failed);
+    return items;
   } finally {
     api.close();
   }
 }
+
+/** False where it is not known: whoever may see pods need not see namespaces. */
+const isAbsent = (api: KubeApi, namespace: string): Promise<boolean> =>
+  api.find(resources.Namespace, undefined, namespace).then(
+    (found) => found === undefined,
+    () => false,
+  );
 
 async function forwarded(
   options: TargetOptions,

@@ -4,6 +4,7 @@
  */
 import type { Command } from 'commander';
 import { packageVersion } from '../../../base/paths.js';
+import { messageOf } from '../../../base/errors.js';
 import type { CredentialOptions } from '../client/credentials.js';
 import type { AnyObject } from '../client/objects.js';
 import type { Pod } from '../discovery/types.js';
@@ -27,6 +28,8 @@ export interface Versions {
   controlPlane?: Record<string, string>;
   /** By version: the number of pods with a proxy of that version. */
   proxies?: Record<string, number>;
+  /** By field: the reason why it could not be asked for. */
+  unknown?: Record<string, string>;
 }
 
 export function registerVersion(program: Command): void {
@@ -55,7 +58,7 @@ export function registerVersion(program: Command): void {
 }
 
 async function inCluster(flags: Flags): Promise<Omit<Versions, 'client'>> {
-  const { KubeApi } = await import('../client/api.js');
+  const { isStatus, KubeApi } = await import('../client/api.js');
   const { findCredentials } = await import('../client/credentials.js');
   const { resources } = await import('../client/objects.js');
   const { isMeshed } = await import('../discovery/workload.js');
@@ -64,34 +67,53 @@ async function inCluster(flags: Flags): Promise<Omit<Versions, 'client'>> {
   try {
     const { gitVersion } = (await api.call('GET', '/version')) as { gitVersion: string };
     const controlPlane: Record<string, string> = {};
-    const parts = await api.list<Deployment>(resources.Deployment, {
-      namespace: flags.controlNamespace,
-      labelSelector: `${labels.installation}=${flags.controlNamespace}`,
-    });
+    const unknown: Record<string, string> = {};
+    // A right to the pods of one namespace is no right to the control plane's or to all pods.
+    const seen = <T>(what: string, list: Promise<{ items: T[] }>): Promise<{ items: T[] }> =>
+      list.catch((error: unknown) => {
+        if (!isStatus(error, 403)) throw error;
+        unknown[what] = messageOf(error);
+        return { items: [] };
+      });
+    const parts = await seen(
+      'controlPlane',
+      api.list<Deployment>(resources.Deployment, {
+        namespace: flags.controlNamespace,
+        labelSelector: `${labels.installation}=${flags.controlNamespace}`,
+      }),
+    );
     for (const { metadata, spec } of parts.items) {
       const image = spec?.template?.spec?.containers?.[0]?.image ?? '';
       controlPlane[metadata.name] = image.slice(image.lastIndexOf(':') + 1) || 'unknown';
     }
     const proxies: Record<string, number> = {};
-    const pods = await api.list<Pod>(resources.Pod, { namespace: flags.namespace });
+    const pods = await seen(
+      'proxies',
+      api.list<Pod>(resources.Pod, { namespace: flags.namespace }),
+    );
     for (const pod of pods.items.filter(isMeshed)) {
       const version = pod.metadata.annotations?.[annotations.proxyVersion] ?? 'unknown';
       proxies[version] = (proxies[version] ?? 0) + 1;
     }
-    return { kubernetes: gitVersion, controlPlane, proxies };
+    return {
+      kubernetes: gitVersion,
+      controlPlane,
+      proxies,
+      ...(Object.keys(unknown).length > 0 ? { unknown } : {}),
+    };
   } finally {
     api.close();
   }
 }
 
-function textOf({ client, kubernetes, controlPlane, proxies }: Versions): string {
+function textOf({ client, kubernetes, controlPlane, proxies, unknown = {} }: Versions): string {
   if (kubernetes === undefined || !controlPlane || !proxies) return `client: ${client}`;
   const parts = Object.entries(controlPlane).map(([name, version]) => `${name}: ${version}`);
   const counts = Object.entries(proxies).map(([version, n]) => `${version} (${n})`);
   return [
     `client: ${client}`,
     `kubernetes: ${kubernetes}`,
-    ...(parts.length > 0 ? parts : ['control plane: not installed']),
-    `proxies: ${counts.join(', ') || 'none'}`,
+    ...(parts.length > 0 ? parts : [`control plane: ${unknown.controlPlane ?? 'not installed'}`]),
+    `proxies: ${counts.join(', ') || (unknown.proxies ?? 'none')}`,
   ].join('\n');
 }

@@ -83,6 +83,7 @@ async function ask(
   path: string,
   init: RequestInit = {},
 ): Promise<{ proxy: string; value: unknown }[]> {
+  let silent = 0;
   const answers = await Promise.all(
     targets.map(async (target) => {
       const { address, name: proxy } = target;
@@ -94,10 +95,13 @@ async function ask(
         return [{ proxy, value: (await response.json()) as unknown }];
       } catch (error) {
         process.stderr.write(`${proxy}: ${reasonOf(target, error)}\n`);
+        silent++;
         return [];
       }
     }),
   );
+  if (silent > 0 && silent === targets.length)
+    throw new UserError('no proxy answered', exitCode.environment);
   return answers.flat();
 }
 
