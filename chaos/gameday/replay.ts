@@ -62,6 +62,9 @@ export async function replayCommand(
         : `${clockText(event.atMs)}  ${eventText(event)}\n`,
     );
   }
+  if (!events.some((e) => e.kind === 'day' && e.state === 'ended')) {
+    process.stderr.write(`${folder}: the day was cut off before its end, or goes on\n`);
+  }
   return exitCode.ok;
 }
 

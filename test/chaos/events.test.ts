@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { exitCode, UserError } from '../../base/errors.js';
 import { alertEvents } from '../../chaos/gameday/timeline.js';
 import { labelsText } from '../../runbooks/words.js';
@@ -192,6 +192,27 @@ test('a report is played again, from its events or, where it is older than they 
   file.write({ kind: 'abort', atMs: 30, scenario: 's', condition: 'after the end' });
   expect(told(eventsIn(path))).toEqual(['abort', 'budget']);
   await expect(replayCommand(path, { speed: '0', format: 'text' })).rejects.toThrow('bad --speed');
+});
+
+test('a day that was cut off is played as far as it is known, and said to be cut off', async () => {
+  const path = folder();
+  const events = drillEvents(goodGameDay()).toSorted((a, b) => a.atMs - b.atMs);
+  const told = async (played: readonly DrillEvent[]): Promise<string> => {
+    writeFileSync(join(path, eventFileName), played.map((e) => `${JSON.stringify(e)}\n`).join(''));
+    const [out, err] = [vi.spyOn(process.stdout, 'write'), vi.spyOn(process.stderr, 'write')];
+    out.mockReturnValue(true);
+    err.mockReturnValue(true);
+    try {
+      await replayCommand(path, { speed: 'max', format: 'json' });
+      expect(out.mock.calls).toHaveLength(played.length);
+      return err.mock.calls.join('');
+    } finally {
+      out.mockRestore();
+      err.mockRestore();
+    }
+  };
+  expect(await told(events)).toBe('');
+  expect(await told(events.slice(0, 20))).toContain('the day was cut off before its end');
 });
 
 test.each([goodGameDay, badGameDay])('a record is made anew from its events alone', (make) => {

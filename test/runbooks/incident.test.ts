@@ -243,6 +243,27 @@ test('without an Alertmanager and Git, what they would have said is said to be m
   await expect(incidentText(gone)).rejects.toThrow(/does not return its rules: ./);
 });
 
+test.each([
+  [
+    'no list',
+    '{"data":{"groups":null}}',
+    'data.groups: Invalid input: expected array, received null',
+  ],
+  [
+    'a rule without a query',
+    '{"data":{"groups":[{"name":"g","interval":1,"rules":[{"type":"alerting","name":"A"}]}]}}',
+    'data.groups.0.rules.0.query: ',
+  ],
+  ['a page', '<html>', 'is not valid JSON'],
+])('a server whose rules are %s is told by what is wrong', async (_, body, message) => {
+  const server = createServer((__, response) => void response.end(body));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const at = { ...flags('pm.md'), prometheus: `http://127.0.0.1:${port}` };
+  await expect(incidentText(at)).rejects.toThrow(message);
+  server.close().closeAllConnections();
+});
+
 test('what a rule compares is found in it', () => {
   expect(plottedOf('a / b > 0.05')).toEqual({ expr: 'a / b', op: '>', threshold: 0.05 });
   expect(plottedOf('(2 < a) and b > 1')).toEqual({ expr: 'a', op: '>', threshold: 2 });

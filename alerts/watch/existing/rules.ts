@@ -1,33 +1,36 @@
 /** The rules that a Prometheus has loaded, from its API. */
+import * as z from 'zod';
 import type { Access } from '../../../base/access.js';
 import { fetchWith } from '../../../base/access.js';
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
 import type { Rule, RuleGroup } from '../../../slo/rules/model.js';
 import { getJson } from '../prometheus-api.js';
 
-interface SaidRule {
-  type: string;
-  name: string;
-  query: string;
-  /** Seconds, like the next two. */
-  duration?: number;
-  keepFiringFor?: number;
-  labels?: Record<string, string>;
-  annotations?: Record<string, string>;
-}
-
-interface SaidGroup {
-  name: string;
-  interval: number;
-  rules: SaidRule[];
-}
+const seconds = z.number().optional();
+const texts = z.record(z.string(), z.string()).optional();
+const saidRule = z.object({
+  type: z.string(),
+  name: z.string(),
+  query: z.string(),
+  duration: seconds,
+  keepFiringFor: seconds,
+  labels: texts,
+  annotations: texts,
+});
+const said = z.object({
+  data: z.object({
+    groups: z.array(z.object({ name: z.string(), interval: z.number(), rules: z.array(saidRule) })),
+  }),
+});
 
 /** Throws a UserError if Prometheus does not answer. */
 export async function loadedRules(access: Access): Promise<RuleGroup[]> {
-  let groups: SaidGroup[];
+  let groups: z.infer<typeof said>['data']['groups'];
   try {
-    const answer = await getJson(`${access.url}/api/v1/rules`, fetchWith(access));
-    groups = (answer as { data: { groups: SaidGroup[] } }).data.groups;
+    const answer = said.safeParse(await getJson(`${access.url}/api/v1/rules`, fetchWith(access)));
+    const [wrong] = answer.error?.issues ?? [];
+    if (!answer.success) throw new Error(`${wrong?.path.join('.')}: ${wrong?.message}`);
+    ({ groups } = answer.data.data);
   } catch (error) {
     const cause = error instanceof Error && error.cause ? error.cause : error;
     throw new UserError(
@@ -42,15 +45,15 @@ export async function loadedRules(access: Access): Promise<RuleGroup[]> {
   }));
 }
 
-function ruleOf(said: SaidRule): Rule {
-  const { labels = {}, annotations = {}, query: expr } = said;
-  if (said.type === 'recording') return { kind: 'record', record: said.name, expr, labels };
+function ruleOf(rule: z.infer<typeof saidRule>): Rule {
+  const { labels = {}, annotations = {}, query: expr } = rule;
+  if (rule.type === 'recording') return { kind: 'record', record: rule.name, expr, labels };
   return {
     kind: 'alert',
-    alert: said.name,
+    alert: rule.name,
     expr,
-    forMs: Math.round((said.duration ?? 0) * 1000),
-    keepFiringForMs: Math.round((said.keepFiringFor ?? 0) * 1000),
+    forMs: Math.round((rule.duration ?? 0) * 1000),
+    keepFiringForMs: Math.round((rule.keepFiringFor ?? 0) * 1000),
     labels,
     annotations,
   };
