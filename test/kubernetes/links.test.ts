@@ -71,7 +71,7 @@ needs(
     const secret = { apiVersion: 'v1', kind: 'Secret', metadata, data: encoded(data) };
     await east.admin.create(secret);
     await until(isSaid(/^link west: services: Unauthorized/), 'the wrong token');
-    const link = { kind: 'MultiClusterLink', metadata, spec: {} };
+    const link = { apiVersion: 'firedrill.dev/v1', kind: 'MultiClusterLink', metadata, spec: {} };
     expect(source.problemOfLink(link)).toMatch(/Unauthorized/);
     const token = encoded({ token: west.adminToken });
     await east.admin.patch(resources.Secret, 'firedrill', 'west', { data: token });

@@ -31,6 +31,7 @@ function endpoints(pods: readonly Pod[], entries: EndpointSlice['endpoints']): u
     trustDomain: 'test.local',
     clusterDomain: 'cluster.local',
     service: () => service,
+    server: () => undefined,
     namespace: () => undefined,
     slices: () => [slice],
     pod: (key) => pods.find((p) => `retail/${p.metadata.name}` === key),
