@@ -39,7 +39,7 @@ const panels: { id: PanelName; title: string; unit: string; said: Panel['said'] 
   {
     id: 'burn',
     title: 'Burn rate over an hour',
-    unit: 'times what the objective allows',
+    unit: 'times the allowed rate',
     said: { factor: 1, suffix: 'x' },
   },
   {
