@@ -17,8 +17,9 @@ export interface Attack {
  * More than the kernel buffers for a reader that does not read; many of these would fill its memory for all sockets.
  */
 const bigBytes = 8 * 1024 * 1024;
-const tickMs = 500;
-const burstMs = 2000;
+/** No multiple of the good clients' intervals: the same clients would meet every tick, or none would. */
+const tickMs = 487;
+const burstMs = 1987;
 
 function open(port: number, bytes: string | Buffer): Socket {
   const socket = connect(port, '127.0.0.1');
