@@ -2,6 +2,7 @@
 import type { Backend, BreakerPolicy, Route } from '../../../mesh/model.js';
 import type { End, TryFailure } from '../../../mesh/proxy/flow/contract.js';
 import { MemoryGuard } from '../../../mesh/proxy/flow/limit/memory-guard.js';
+import { Shedder } from '../../../mesh/proxy/flow/limit/shedder.js';
 import { backend, destination, request, retry, route, server, state } from './flow-bench.js';
 import { type Told, Teller } from './flow-teller.js';
 
@@ -456,6 +457,104 @@ function why(): Teller {
   return teller;
 }
 
+/** A limit of requests at once that follows the time of the answers. */
+function shedding(): Teller {
+  const teller = new Teller(state([]));
+  const shedder = new Shedder(40);
+  let nowMs = 0;
+  const observe = (count: number, tookMs: number, inFlight: number, everyMs = 5): void => {
+    for (let i = 0; i < count; i++) {
+      nowMs += everyMs;
+      shedder.observe(tookMs + (i % 3), inFlight, nowMs);
+    }
+    teller.say('observed', count, tookMs, inFlight, 'limit', shedder.limit, 'of', shedder.max);
+  };
+  observe(1, 10, 1);
+  observe(400, 10, 38);
+  observe(400, 10, 4);
+  observe(600, 45, 39);
+  observe(600, 45, 39);
+  observe(800, 8, 39);
+  observe(800, 8, 5);
+  nowMs += 60_000;
+  observe(300, 90, 30);
+  observe(30, 90, 30, 700);
+  observe(500, 3, 20);
+  return teller;
+}
+
+/** States that cannot be served, memory that is short, and calls that come twice. */
+function corners(): Teller {
+  const bad = route('bad', { matches: [path('regex', '(')], split: [] });
+  const open = { name: 'all', identities: [], unauthenticated: true };
+  const closing = [{ ...open, routes: ['bad'] }];
+  const teller = new Teller(state([]), { config: { limits: { maxMemoryBytes: 1 } } });
+  const { b } = teller;
+  const { gateway } = b;
+  const apply = (...given: Parameters<typeof state>): void =>
+    teller.tries('apply', () => gateway.apply(state(...given)));
+  for (const target of ['x', '127.0.0.1', '127.0.0.1:0', '127.0.0.1:65536', '127.0.0.1:65535']) {
+    apply([], [server({ target })]);
+  }
+  apply([], [server({ target: '', port: 0 })]);
+  for (const address of ['10.0.0.1', '10.0.0.1:0', '10.0.0.1:65536', '10.0.0.1:65535', 'x:y']) {
+    apply([destination([{ ...backend([]), endpoints: [{ address }] }])]);
+    teller.outbound();
+  }
+  for (const authorizations of [[open], closing]) {
+    apply([], [server({ routes: [bad], authorizations, defaultPolicy: 'deny' })]);
+    teller.inbound({}, { answer: () => ({}) });
+  }
+  apply(
+    [],
+    [
+      server({
+        routes: [
+          route('x', { split: [] }),
+          route('y', { matches: [path('prefix', '/y')], split: [], maxConcurrent: 1 }),
+        ],
+      }),
+    ],
+  );
+  teller.inbound({ path: '/y' }, { answer: () => ({}) });
+  const at = gateway.inbound.serverFor(4143)!;
+  const flow = gateway.inbound.connect(at, { identity: undefined, address: '10.1.1.1' });
+  teller.say('picks', flow.pick()?.address, flow.pick()?.address, flow.retryDelayMs());
+  teller.say('fails', flow.tryFailed('refused'), flow.refusal);
+  flow.ended('complete', 0, 0);
+  flow.ended('complete', 0, 0);
+  const one = destination([backend(addresses(2))], [], { name: 'one.retail', hosts: ['one'] });
+  const two = { ...one, name: 'two.retail', hosts: ['two'], headless: true as const };
+  const three = destination(
+    [backend(addresses(2))],
+    [
+      route('part', {
+        matches: [{ query: [{ name: 'a', kind: 'exact', value: '1' }] }],
+        split: [{ backend: 'cart', weight: 0 }],
+      } as Partial<Route>),
+      route('own', { split: [{ backend: 'cart', weight: 1 }] }),
+    ],
+  );
+  for (const all of [
+    [one, two],
+    [two, one],
+    [three, one],
+  ]) {
+    apply(all, [server()]);
+    teller.outbound({ authority: 'two' }, {}, '10.0.0.1:80');
+    teller.outbound({ authority: 'other' }, {}, '10.0.0.1:80');
+    teller.connect('cart.retail', undefined, [undefined]);
+  }
+  for (const tls of ['true', 'no_identity', 'disabled', 'disabled', 'true'] as const) {
+    teller.inbound({ tls, isMirror: true }, { answer: () => ({ fails: 'stale-connection' }) });
+  }
+  // The next look at the memory finds far more than a byte.
+  b.clock.advance(1000);
+  teller.outbound();
+  teller.inbound({}, { answer: () => ({}) });
+  return teller;
+}
+
 /** Each story by the name of its golden file. */
 export const policies: Record<string, () => Teller> = {
   routes,
@@ -464,6 +563,8 @@ export const policies: Record<string, () => Teller> = {
   scopes,
   endpoints,
   waiting,
+  shedding,
+  corners,
   memory,
   why,
 };

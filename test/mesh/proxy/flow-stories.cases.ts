@@ -175,7 +175,7 @@ function callers(more: Partial<InboundServer>): Teller {
       tls: peerIdentity === undefined ? ('disabled' as const) : ('true' as const),
       path: ['/open/x', '/slow/x', '/other'][i % 3]!,
       method: i % 5 === 0 ? 'POST' : 'GET',
-      isMirror: i % 6 === 0,
+      isMirror: i % 3 === 0,
       isGrpc: i % 9 > 6,
     };
     if (i % 10 === 9) teller.b.clock.advance(300);

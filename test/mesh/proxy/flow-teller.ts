@@ -215,6 +215,7 @@ export class Teller {
     if (!mirror) return;
     this.say('  mirrored to', mirror.endpoint.address, mirror.header, mirror.maxBodyBytes);
     mirror.ended(true);
+    mirror.ended(true);
   }
 
   /** All lines, and what the admin port shows afterwards; of the series only those that `counted` names. */
