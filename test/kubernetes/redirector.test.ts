@@ -9,7 +9,13 @@ import { expect, test } from 'vitest';
 import { SimulatedClock } from '../../base/clock.js';
 import { annotations, proxyContainer } from '../../mesh/kubernetes/annotations.js';
 import type { Pod } from '../../mesh/kubernetes/discovery/types.js';
-import { networkOf, podOf, proxyProcesses } from '../../mesh/kubernetes/inject/pod-network.js';
+import {
+  networkOf,
+  podOf,
+  podProcesses,
+  type PodProcesses,
+  type Strangers,
+} from '../../mesh/kubernetes/inject/pod-network.js';
 import { applyRedirection, type Redirection } from '../../mesh/kubernetes/inject/redirection.js';
 import { Redirector, redirectionIn } from '../../mesh/kubernetes/inject/redirector.js';
 import { program } from '../../base/paths.js';
@@ -43,7 +49,7 @@ function pod({
 
 /** A node whose processes and network namespaces a test sets. */
 class FakeNode {
-  processes = new Map<string, number>();
+  processes = new Map<string, PodProcesses>();
   networks = new Map<number, number>();
   refuses = false;
   open = 0;
@@ -66,7 +72,7 @@ class FakeNode {
   });
 
   runs(pid: number, network: number): void {
-    this.processes = new Map([[uid, pid]]);
+    this.processes = new Map([[uid, { first: pid }]]);
     this.networks = new Map([[pid, network]]);
   }
 }
@@ -109,6 +115,19 @@ test.each<[string, Given]>([
   node.runs(70, 4026);
   expect(node.redirector.look([pod(given)])).toBe(false);
   expect(node.applied).toEqual([]);
+});
+
+test('an init container that runs before the proxy is not redirected', () => {
+  const node = new FakeNode();
+  node.runs(70, 4026);
+  const early = pod();
+  early.spec.initContainers = [{ name: 'migrate' }];
+  expect(node.redirector.look([early])).toBe(true);
+  expect(node.applied).toEqual([]);
+  node.processes.set(uid, { first: 70, proxy: 75 });
+  node.networks.set(75, 4026);
+  expect(node.redirector.look([early])).toBe(false);
+  expect(node.applied).toHaveLength(1);
 });
 
 test('a failure is said once, and tried again', () => {
@@ -157,7 +176,7 @@ test.skipIf(!isRoot)("the node's own network namespace is never entered", () => 
   expect(networkOf(2 ** 30)).toBeUndefined();
 });
 
-test.skipIf(!isRoot)("a pod is found by a process of the proxy's user", () => {
+test.skipIf(!isRoot)('the processes of a pod are found by its control group', () => {
   const proc = mkdtempSync(join(tmpdir(), 'firedrill-proc-'));
   const add = (pid: string, user: number, cgroup: string): void => {
     mkdirSync(join(proc, pid));
@@ -169,7 +188,22 @@ test.skipIf(!isRoot)("a pod is found by a process of the proxy's user", () => {
   add('71', 0, group.replace('0f3a', '1f3a'));
   add('72', 2102, '0::/system.slice\n');
   add('meminfo', 2102, group);
-  expect([...proxyProcesses(proc)]).toEqual([[uid, 70]]);
+  add('69', 0, group);
+  const strangers: Strangers = new Map();
+  const expected = [
+    [uid, { first: 69, proxy: 70 }],
+    [uid.replace('0f3a', '1f3a'), { first: 71 }],
+  ];
+  const seen = (): unknown => [...podProcesses(strangers, proc)].sort();
+  expect(seen()).toEqual(expected);
+  // A container's process comes from outside; one that has been a stranger for long is not read again.
+  const late = [uid.replace('0f3a', '2f3a'), { first: 72, proxy: 72 }];
+  writeFileSync(join(proc, '72', 'cgroup'), group.replace('0f3a', '2f3a'));
+  expect(seen()).toEqual([...expected, late]);
+  writeFileSync(join(proc, '72', 'cgroup'), '0::/system.slice\n');
+  for (let i = 0; i < 20; i++) expect(seen()).toEqual(expected);
+  writeFileSync(join(proc, '72', 'cgroup'), group.replace('0f3a', '2f3a'));
+  expect(seen()).toEqual(expected);
   rmSync(proc, { recursive: true });
 });
 

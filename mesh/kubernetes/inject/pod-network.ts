@@ -1,4 +1,4 @@
-/** Finds the network namespace of a pod through its proxy's process. */
+/** Finds the network namespace of a pod through its processes. */
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { proxyUserId } from './redirection.js';
@@ -19,15 +19,35 @@ const podUid = /[/-]pod([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12})\b/;
 export const podOf = (cgroup: string): string | undefined =>
   podUid.exec(cgroup)?.[1]?.replaceAll('_', '-');
 
-/** By each pod's uid, a process of its proxy's user. */
-export function proxyProcesses(proc = '/proc'): Map<string, number> {
-  const found = new Map<string, number>();
+/** The processes through which a pod's network is found. */
+export interface PodProcesses {
+  /** Any: the first of a pod holds its network, and runs before its containers. */
+  first: number;
+  /** One of the proxy's user. */
+  proxy?: number;
+}
+
+/** By its number, how often a process was seen that belongs to no pod. */
+export type Strangers = Map<number, number>;
+
+/** A container's process begins in its runtime's control group, so one look is not enough. */
+const strangerAfter = 20;
+
+/** By each pod's uid. Processes that have been strangers often enough are passed over. */
+export function podProcesses(strangers: Strangers, proc = '/proc'): Map<string, PodProcesses> {
+  const found = new Map<string, PodProcesses>();
   for (const name of readdirSync(proc)) {
-    if (!/^\d+$/.test(name)) continue;
+    const pid = Number(name);
+    const looks = strangers.get(pid) ?? 0;
+    if (!Number.isInteger(pid) || looks >= strangerAfter) continue;
     try {
-      if (statSync(join(proc, name)).uid !== proxyUserId) continue;
       const pod = podOf(readFileSync(join(proc, name, 'cgroup'), 'utf8'));
-      if (pod !== undefined) found.set(pod, Number(name));
+      if (pod === undefined) {
+        strangers.set(pid, looks + 1);
+        continue;
+      }
+      const isProxy = statSync(join(proc, name)).uid === proxyUserId;
+      found.set(pod, { first: pid, ...found.get(pod), ...(isProxy && { proxy: pid }) });
     } catch {
       // The process has ended.
     }

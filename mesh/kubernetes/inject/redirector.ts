@@ -10,19 +10,24 @@ import type { KubeApi } from '../client/api.js';
 import { Informer } from '../client/informer.js';
 import { resources } from '../client/objects.js';
 import type { Pod } from '../discovery/types.js';
-import { networkOf, type PodNetwork, proxyProcesses } from './pod-network.js';
+import {
+  networkOf,
+  type PodNetwork,
+  podProcesses,
+  type PodProcesses,
+  type Strangers,
+} from './pod-network.js';
 import { applyRedirection, type Redirection, redirectionOf } from './redirection.js';
 
 /** The intervals between two looks for the proxies of waiting pods: at first, and after `soonForMs`. */
-const soonMs = 100;
+const soonMs = 50;
 const laterMs = 1000;
 const soonForMs = 15_000;
 
 export interface RedirectorParts {
   clock: Clock;
   log: (line: string) => void;
-  /** By each pod's uid, a process of its proxy. */
-  processes?: () => Map<string, number>;
+  processes?: (strangers: Strangers) => Map<string, PodProcesses>;
   network?: (pid: number) => PodNetwork | undefined;
   apply?: (redirection: Redirection, within: readonly string[]) => void;
 }
@@ -34,6 +39,15 @@ function waits({ metadata, spec, status }: Pod): boolean {
   const all = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
   // A started proxy has passed its hook, and the hook asks for the redirection.
   return all.find((c) => c.name === proxyContainer)?.started !== true;
+}
+
+/**
+ * The process whose network has to be redirected now. An init container that runs before the proxy, as where native
+ * sidecars are not, must still reach the network without it.
+ */
+function processOf({ spec }: Pod, { first, proxy }: PodProcesses): number | undefined {
+  const [init] = spec.initContainers ?? [];
+  return init === undefined || init.name === proxyContainer ? first : proxy;
 }
 
 /** Throws an Error if the annotation cannot be read: the injector wrote it, but anybody may change a pod's. */
@@ -51,9 +65,10 @@ export class Redirector {
   /** By each pod's uid, the network namespace that has its rules. */
   readonly #done = new Map<string, number>();
   readonly #said = new Map<string, string>();
+  readonly #strangers: Strangers = new Map();
 
   constructor(parts: RedirectorParts) {
-    const { processes = proxyProcesses, network = networkOf, apply = applyRedirection } = parts;
+    const { processes = podProcesses, network = networkOf, apply = applyRedirection } = parts;
     this.#parts = { ...parts, processes, network, apply };
   }
 
@@ -62,11 +77,16 @@ export class Redirector {
     const waiting = pods.filter(waits);
     for (const uid of this.#done.keys())
       if (!pods.some((p) => p.metadata.uid === uid)) this.#forget(uid);
-    if (waiting.length === 0) return false;
-    const processes = this.#parts.processes();
+    if (waiting.length === 0) {
+      // A number may belong to another process later.
+      this.#strangers.clear();
+      return false;
+    }
+    const processes = this.#parts.processes(this.#strangers);
     let left = false;
     for (const pod of waiting) {
-      const pid = processes.get(pod.metadata.uid ?? '');
+      const found = processes.get(pod.metadata.uid ?? '');
+      const pid = found && processOf(pod, found);
       if (pid === undefined || !this.#redirect(pod, pid)) left = true;
     }
     return left;
