@@ -334,3 +334,60 @@ test.each([
 ] as const)('an object that lacks what its kind needs is refused: %s %j', (kind, spec, path) => {
   expect(problemsOfObject(ours(kind, 'cart', spec)).map((p) => p.path)).toEqual([path]);
 });
+
+test.each([
+  ['none', undefined, undefined],
+  ['5xx is no failure', [[500, 599, false]], []],
+  ['from 400 on', [[400, undefined, true]], [[400, 599]]],
+  [
+    'up to 299',
+    [[undefined, 299, true]],
+    [
+      [100, 299],
+      [500, 599],
+    ],
+  ],
+  [
+    'the first decides',
+    [
+      [503, 503, false],
+      [500, 599, true],
+    ],
+    [
+      [500, 502],
+      [504, 599],
+    ],
+  ],
+  [
+    '404 as well',
+    [[404, 404, true]],
+    [
+      [404, 404],
+      [500, 599],
+    ],
+  ],
+] as const)("C6: a profile's response classes: %s", (_, classes, statuses) => {
+  const responseClasses = classes?.map(([min, max, isFailure]) => ({
+    condition: { status: { ...(min && { min }), ...(max && { max }) } },
+    isFailure,
+  }));
+  const { drafts, problems } = profileRoutes(
+    {
+      routes: [{ name: 'r', condition: {}, ...(responseClasses && { responseClasses }) }],
+    },
+    'retail',
+  );
+  expect(problems).toEqual([]);
+  expect(drafts[0]?.route.failure?.statuses).toEqual(statuses);
+});
+
+test('C6: a response class by anything but a status is a problem, and decides nothing', () => {
+  const { drafts, problems } = profileRoutes(
+    {
+      routes: [{ name: 'r', condition: {}, responseClasses: [{ condition: {}, isFailure: true }] }],
+    },
+    'retail',
+  );
+  expect(problems.map((p) => p.path)).toEqual(['spec.routes[0].responseClasses[0].condition']);
+  expect(drafts[0]?.route.failure?.statuses).toEqual([[500, 599]]);
+});

@@ -40,7 +40,7 @@ export function profileRoutes(spec: ServiceProfileSpec, namespace: string): Draf
     if (requestMs !== undefined && perTryMs !== undefined && perTryMs > requestMs) {
       problems.push({ path: `${path}.perTryTimeout`, message: "longer than the route's timeout" });
     }
-    const failure = failureOf(route.responseClasses);
+    const failure = failureOf(route.responseClasses, path, problems);
     if (failure) made.failure = failure;
     const before = problems.length;
     made.matches = conditionMatches(route.condition, `${path}.condition`, problems);
@@ -72,16 +72,34 @@ function budgetOf(spec: ServiceProfileSpec, problems: FieldProblem[]) {
   return { ratio: retryRatio, minRetriesPerSecond, ttlSeconds: ttlMs / 1000 };
 }
 
+/** The first class that a status belongs to decides; without one, 500 to 599 are failures. A missing bound is open. */
 function failureOf(
-  classes: NonNullable<ServiceProfileSpec['routes']>[number]['responseClasses'],
+  classes: NonNullable<ServiceProfileSpec['routes']>[number]['responseClasses'] = [],
+  path: string,
+  problems: FieldProblem[],
 ): NonNullable<Route['failure']> | undefined {
-  const statuses = (classes ?? [])
-    .filter((c) => c.isFailure)
-    .map(({ condition: { status } }): [number, number] => {
-      const min = status?.min ?? status?.max ?? 500;
-      return [min, status?.max ?? status?.min ?? 599];
+  classes.forEach(({ condition: { status } }, i) => {
+    if (status?.min !== undefined || status?.max !== undefined) return;
+    const message = 'only status with min or max is supported';
+    problems.push({ path: `${path}.responseClasses[${i}].condition`, message });
+  });
+  if (classes.length === 0) return undefined;
+  const isFailure = (code: number): boolean => {
+    const first = classes.find(({ condition: { status } }) => {
+      const { min, max } = status ?? {};
+      if (min === undefined && max === undefined) return false;
+      return code >= (min ?? 100) && code <= (max ?? 599);
     });
-  return statuses.length > 0 ? { statuses } : undefined;
+    return first ? first.isFailure === true : code >= 500;
+  };
+  const statuses: [number, number][] = [];
+  for (let code = 100; code <= 599; code++) {
+    if (!isFailure(code)) continue;
+    const last = statuses[statuses.length - 1];
+    if (last?.[1] === code - 1) last[1] = code;
+    else statuses.push([code, code]);
+  }
+  return { statuses };
 }
 
 /** Converts a condition to alternatives (disjunctive form): `any` adds, `all` multiplies. The model has no `not`. */
