@@ -17,7 +17,7 @@ export const lintRules = {
   ],
   'promql/unknown-metric': ['error', 'a metric that nobody exposes never fires'],
   'promql/unknown-label': ['error', 'a label that the metric does not have matches nothing'],
-  'promql/unrecorded': ['error', 'a recording rule that nobody records never fires'],
+  'promql/unrecorded': ['warning', 'a recording rule that nobody records never fires'],
   'promql/rate-of-gauge': ['error', 'a rate takes every fall of a gauge for a restart'],
   'promql/delta-of-counter': ['warning', 'a restart of the process looks like a large decrease'],
   'promql/rate-of-sum': [

@@ -55,7 +55,7 @@ x="0" y="4" width="24" height="4"/><line class="due" x1="24" x2="24" y1="0" y2="
 <svg viewBox="0 0 26 12" width="26" height="12" aria-hidden="true"><rect class="theory" x="2" y="2" width="20"
 height="8"/></svg> when theory says that it fires
 <svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true"><circle class="received" cx="6" cy="6"
-r="4.5"/></svg> received. All in real seconds from the moment at which the fault
+r="4.5"/></svg> received. Seconds count from the moment at which the fault
 was seen to work; “stopped” is measured from the end of the rollback.</p>`;
 }
 
