@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { packageRoot, program } from '../base/paths.js';
+import { asset, packageRoot, program } from '../base/paths.js';
 import { findTool } from '../base/tools.js';
 import { testWith } from './tools.js';
 
@@ -194,6 +194,6 @@ test('the examples of the library compile against its types, and run', () => {
   expect(run('promql')).toMatch(/"job":"checkout".*"value":(20|19\.9999)/);
   expect(run('alerts')).toContain('MeshRetryStorm');
   expect(run('gameday')).toContain('retry-storm: ');
-  const record = join('node_modules', 'firedrill', 'examples', 'certificate-outage', 'record.json');
+  const record = asset('examples/certificate-outage/record.json');
   expect(run('report', record)).toMatch(/index\.html: \d+ characters/);
 });

@@ -156,7 +156,7 @@ describe('production', () => {
     expect(known).toEqual([]);
     expect(unknown).toEqual([
       expect.stringContaining('401'),
-      expect.stringContaining('Unauthorized'),
+      expect.stringContaining('expected credentials'),
     ]);
     expect(unread[0]).toContain('it cannot be asked: the Alertmanager: ENOENT');
   });

@@ -22,6 +22,7 @@ const run = (change: { ok?: boolean; injectedMs?: number | undefined; fails?: bo
       { kind: 'recovery', endMs: 130_000 },
     ],
     sources: { points },
+    sightings: { all: [] },
     context: {
       slos: [{ id: 'cart-errors' }, { id: 'empty' }],
       timing: {

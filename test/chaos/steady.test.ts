@@ -153,6 +153,6 @@ test('of many kinds of failures the three most frequent are told', async () => {
   const kinds = ['a', 'b', 'b', 'c', 'c', 'c', 'd', 'd', 'd', 'd'];
   const points = kinds.map((route) => ({ route, ok: false, failure: 'no-answer' as const }));
   expect(await said(points)).toEqual([
-    '10 of 10 requests failed: 4 times no answer at d, 3 times no answer at c, 2 times no answer at b',
+    '10 of 10 requests failed: 4 times no answer at d, 3 times no answer at c, 2 times no answer at b, on any machine',
   ]);
 });

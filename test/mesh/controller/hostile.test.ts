@@ -231,7 +231,7 @@ test('proofs under examination are counted when their callers have gone, too', a
 
 test('strangers take the places of older strangers, never of proven clients', async () => {
   const clock = new SimulatedClock(0);
-  const strangers = new Strangers(clock, 3);
+  const strangers = new Strangers(clock, { handshaking: 3, greeted: 1 });
   const server = createServer((socket) => {
     socket.on('error', () => undefined).resume();
     strangers.came(socket);
@@ -261,17 +261,26 @@ test('strangers take the places of older strangers, never of proven clients', as
     false,
     true,
   ]);
-  let cuts = 0;
-  strangers.greeted(second, () => cuts++);
+  // One that has greeted is in a line of its own, whose only place it keeps for its time.
+  const cuts: string[] = [];
+  strangers.greeted(second, () => void cuts.push('second'));
+  const fifth = await open();
+  strangers.greeted(fifth, () => void cuts.push('fifth'));
+  expect(cuts).toEqual(['fifth']);
   clock.advance(2000);
   const sixth = await open();
-  expect([first, third, fourth, sixth].map((s) => s.destroyed)).toEqual(Array(4).fill(false));
-  expect(cuts).toBe(1);
+  strangers.greeted(sixth, () => void cuts.push('sixth'));
+  expect(cuts).toEqual(['fifth', 'second']);
+  expect([first, third, fourth].map((s) => s.destroyed)).toEqual(Array(3).fill(false));
+  const late = await open();
+  const last = await open();
+  // Now the line of handshakes is full of old ones: the oldest goes.
+  expect([third, fourth, late, last].map((s) => s.destroyed)).toEqual([true, false, false, false]);
   // One that leaves makes room.
-  clients[2]?.destroy();
-  await eventually(() => third.destroyed);
-  const seventh = await open();
-  expect([fourth, sixth, seventh].map((s) => s.destroyed)).toEqual(Array(3).fill(false));
+  clients[3]?.destroy();
+  await eventually(() => fourth.destroyed);
+  const eighth = await open();
+  expect([late, last, eighth].map((s) => s.destroyed)).toEqual(Array(3).fill(false));
 });
 
 /** A request whose alternative names are `names`: tag and text. */
