@@ -585,6 +585,11 @@ test.each(['ordered', 'together'])(
     expect(uninjectPod(result.pod)).toEqual(before);
     const explicit = injectPod(pod({}, { [key('mode')]: 'explicit' }), enabled, withRedirector);
     expect(JSON.stringify(explicit)).not.toContain(key('redirection'));
+    // Its hook must not wait for a redirection that nobody writes.
+    if ('skipped' in explicit) throw new Error(explicit.message);
+    const hooks = containersOf(explicit.pod).flatMap((c) => c.lifecycle ?? []);
+    expect(JSON.stringify(hooks)).toContain('"4191"');
+    expect(JSON.stringify(hooks)).not.toContain('"4140"');
   },
 );
 

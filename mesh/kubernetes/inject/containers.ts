@@ -26,10 +26,12 @@ const initProgram = '/app/dist/mesh/kubernetes/inject/init.js';
  * log of the proxy until the hook ends; so the hook of a sidecar gives up soon, and the kubelet restarts the proxy, if
  * the proxy does not become ready.
  */
-const awaitHook = (seconds: number, { redirector }: InjectOptions): object => {
+const awaitHook = (seconds: number, read: Read, { redirector }: InjectOptions): object => {
   const command = ['node', '/app/dist/mesh/proxy/await.js', String(ports.admin), String(seconds)];
+  // Nobody redirects a pod in explicit mode.
+  const isRedirected = redirector && read(annotations.mode) !== 'explicit';
   // The outbound side listens on loopback only, so that its port at the pod's address answers only if redirected.
-  return { exec: { command: redirector ? [...command, String(ports.outbound)] : command } };
+  return { exec: { command: isRedirected ? [...command, String(ports.outbound)] : command } };
 };
 const sidecarWaitSeconds = 30;
 /**
@@ -59,8 +61,8 @@ export function proxyContainerOf(
     livenessProbe: { ...(probe('/live') as object), initialDelaySeconds: 10 },
     readinessProbe: { ...(probe('/ready') as object), periodSeconds: 5 },
     lifecycle: isSidecar
-      ? { postStart: awaitHook(sidecarWaitSeconds, options) }
-      : { postStart: awaitHook(containerWaitSeconds, options), preStop: holdHook },
+      ? { postStart: awaitHook(sidecarWaitSeconds, read, options) }
+      : { postStart: awaitHook(containerWaitSeconds, read, options), preStop: holdHook },
     resources: proxyResources(read, options.resources),
     securityContext: {
       runAsUser: proxyUserId,
