@@ -64,6 +64,8 @@ export const routeAnnotations: readonly string[] = [...leavesOf(routeFields)].fl
 );
 
 export const labels = {
+  /** On a namespace: the level that Pod Security admission enforces. */
+  podSecurity: 'pod-security.kubernetes.io/enforce',
   /** On each object that firedrill install makes; a common label, which other tools may set too. */
   partOf: 'app.kubernetes.io/part-of',
   /**

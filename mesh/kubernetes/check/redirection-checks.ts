@@ -1,18 +1,14 @@
 /** Whether the traffic of meshed pods can be redirected to their proxies. */
-import { annotations } from '../annotations.js';
+import { annotations, labels } from '../annotations.js';
 import { resources } from '../client/objects.js';
 import type { Namespace } from '../discovery/types.js';
-import { podSecurityLabel, strictLevels } from '../inject/admission.js';
-import { unreadyNodes } from '../install/apply.js';
+import { strictLevels } from '../inject/admission.js';
+import { type PerNode, unreadyNodes } from '../install/apply.js';
 import { names, nodeNamespaceOf } from '../install/names.js';
 import type { Check, CheckContext } from './model.js';
 
 const findRedirector = ({ api, namespace }: CheckContext) =>
-  api.find<NonNullable<Parameters<typeof unreadyNodes>[0]>>(
-    resources.DaemonSet,
-    nodeNamespaceOf(namespace),
-    names.redirector,
-  );
+  api.find<PerNode>(resources.DaemonSet, nodeNamespaceOf(namespace), names.redirector);
 
 export const redirectionChecks: Check[] = [
   {
@@ -39,10 +35,10 @@ export const redirectionChecks: Check[] = [
       if (await findRedirector(context)) return undefined;
       const { items } = await context.api.list<Namespace>(resources.Namespace);
       const strict = items.filter(
-        ({ metadata: { annotations: own, labels } }) =>
+        ({ metadata: { annotations: own, labels: given } }) =>
           own?.[annotations.inject] === 'enabled' &&
           own[annotations.mode] !== 'explicit' &&
-          strictLevels.includes(labels?.[podSecurityLabel] ?? ''),
+          strictLevels.includes(given?.[labels.podSecurity] ?? ''),
       );
       if (strict.length === 0) return undefined;
       return {

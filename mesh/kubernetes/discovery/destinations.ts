@@ -8,7 +8,7 @@ import type { KubeObject } from '../client/objects.js';
 import { type Attached, routesOfPort } from './attached.js';
 import type { DraftShare, Referrer, RouteDraft, ServiceRef } from './route-parts.js';
 import type { ExternalWorkloadSpec } from './specs.js';
-import type { EndpointSlice, Namespace, Pod, Service, SpecObject } from './types.js';
+import type { EndpointSlice, Namespace, Pod, Service, SliceEndpoint, SpecObject } from './types.js';
 import { explicitPort, isMeshed, podIdentity, podLabels, selects } from './workload.js';
 
 /** The objects that the conversion may read; the source tracks which services it touched. */
@@ -203,8 +203,6 @@ function endpointsOf(service: Service, port: ServicePort | undefined, look: Look
   return [...found.values()].sort((a, b) => (a.address < b.address ? -1 : 1));
 }
 
-type Entry = NonNullable<EndpointSlice['endpoints']>[number];
-
 /**
  * The entries that serve a port, each with the port's number, by kube-proxy's rules: the ready ones, or, while none is
  * ready, those that end and still serve. A service of both families is called by IPv4, which alone is redirected.
@@ -212,11 +210,11 @@ type Entry = NonNullable<EndpointSlice['endpoints']>[number];
 function servedEntries(
   slices: readonly EndpointSlice[],
   port: ServicePort,
-): [entry: Entry, number: number][] {
+): [entry: SliceEndpoint, number: number][] {
   const addressType = slices.some((s) => s.addressType === 'IPv4') ? 'IPv4' : 'IPv6';
   const all = slices
     .filter((slice) => slice.addressType === addressType)
-    .flatMap((slice): [Entry, number][] => {
+    .flatMap((slice): [SliceEndpoint, number][] => {
       // A slice's port has the service port's name and the target's number.
       const number = slice.ports?.find((p) => (p.name ?? '') === (port.name ?? ''))?.port;
       return number === undefined ? [] : (slice.endpoints ?? []).map((entry) => [entry, number]);

@@ -1,5 +1,6 @@
 /** The fields of Kubernetes objects that discovery reads, and the parts of the objects that it keeps in memory. */
 import { type AnyObject, type KubeObject, meshGroup, type ObjectMeta } from '../client/objects.js';
+import { controllerOf } from './workload.js';
 
 export interface Service extends KubeObject {
   spec: {
@@ -96,17 +97,22 @@ const shortOnes = (annotations: Record<string, string>, prefix = ''): Record<str
     Object.entries(annotations).filter(([k, value]) => k.startsWith(prefix) && value.length <= 512),
   );
 
+/** Names, version and labels. */
+const bareMeta = ({ name, namespace, resourceVersion, labels }: ObjectMeta): ObjectMeta => ({
+  name,
+  ...(namespace !== undefined && { namespace }),
+  ...(resourceVersion !== undefined && { resourceVersion }),
+  ...(labels && { labels }),
+});
+
 /** Pods are by far the most objects of a cluster: only the fields that discovery reads are kept. */
 function podMeta({ metadata }: Pod): ObjectMeta {
-  const { name, namespace, resourceVersion, generateName, labels, annotations } = metadata;
-  const owner = metadata.ownerReferences?.find((o) => o.controller !== false);
+  const { generateName, annotations } = metadata;
+  const owner = controllerOf(metadata);
   const own = annotations ? shortOnes(annotations, `${meshGroup}/`) : {};
   return {
-    name,
-    ...(namespace !== undefined && { namespace }),
-    ...(resourceVersion !== undefined && { resourceVersion }),
+    ...bareMeta(metadata),
     ...(generateName !== undefined && !owner && { generateName }),
-    ...(labels && { labels }),
     ...(Object.keys(own).length > 0 && { annotations: own }),
     ...(owner && { ownerReferences: [ownerOf(owner)] }),
   };
@@ -135,16 +141,10 @@ export function trimPod(pod: Pod): Pod {
 /** Returns a slice without nodes, hints and uids. */
 export function trimSlice(slice: EndpointSlice): EndpointSlice {
   const { apiVersion, kind, metadata, addressType, ports } = slice;
-  const { name, namespace, resourceVersion, labels } = metadata;
   return {
     apiVersion,
     kind,
-    metadata: {
-      name,
-      ...(namespace !== undefined && { namespace }),
-      ...(resourceVersion !== undefined && { resourceVersion }),
-      ...(labels && { labels }),
-    },
+    metadata: bareMeta(metadata),
     addressType,
     ...(slice.endpoints && { endpoints: slice.endpoints.map(trimEndpoint) }),
     ...(ports && { ports }),

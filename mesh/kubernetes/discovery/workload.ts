@@ -1,6 +1,7 @@
 /** Finds a pod's workload, and whether the pod is meshed; the injector and discovery share this so that they agree. */
 import { identityName } from '../../identity/names.js';
 import { annotations, proxyContainer } from '../annotations.js';
+import type { ObjectMeta } from '../client/objects.js';
 import type { Pod } from './types.js';
 
 export interface Workload {
@@ -8,13 +9,17 @@ export interface Workload {
   name: string;
 }
 
+/** The owner that made the pod. Manifests that are injected offline name it without the field `controller`. */
+export const controllerOf = ({ ownerReferences }: Pick<ObjectMeta, 'ownerReferences'>) =>
+  ownerReferences?.find((o) => o.controller !== false);
+
 /**
  * Returns the workload that made the pod. A Deployment's name is its ReplicaSet's without the pod-template-hash, and a
  * CronJob's is its Job's without the scheduled time, so that neither object has to be read.
  */
 export function workloadOf(pod: Pick<Pod, 'metadata'>): Workload {
   const { metadata } = pod;
-  const owner = (metadata.ownerReferences ?? []).find((o) => o.controller !== false);
+  const owner = controllerOf(metadata);
   if (!owner) {
     const generated = metadata.generateName?.replace(/-$/, '');
     return { kind: 'pod', name: metadata.name ?? generated ?? 'pod' };

@@ -1,6 +1,6 @@
 /** Answers the API server's admission requests: a pod to inject, an object to accept or refuse. No I/O. */
 import type { AnyObject } from '../client/objects.js';
-import { annotations as ann } from '../annotations.js';
+import { annotations as ann, labels as names } from '../annotations.js';
 import type { Namespace, PodSpec } from '../discovery/types.js';
 import { redirects } from './containers.js';
 import { injectPod, type InjectOptions, type PodLike, type Skipped } from './inject.js';
@@ -74,8 +74,7 @@ export function answerInject(
   return { answer, refusable };
 }
 
-/** The label of Pod Security admission, and the levels that allow no pod to write its own redirection. */
-export const podSecurityLabel = 'pod-security.kubernetes.io/enforce';
+/** The levels of Pod Security that allow no pod to write its own redirection. */
 export const strictLevels: readonly string[] = ['baseline', 'restricted'];
 
 function podSecurityProblem(
@@ -83,9 +82,9 @@ function podSecurityProblem(
   namespace: string,
   labels: Record<string, string> | undefined,
 ): string | undefined {
-  const level = labels?.[podSecurityLabel] ?? '';
+  const level = labels?.[names.podSecurity] ?? '';
   const all = [...(spec.initContainers ?? []), ...spec.containers];
-  const writer = all.find((c) => redirects(c));
+  const writer = all.find(redirects);
   if (!strictLevels.includes(level) || !writer) return undefined;
   return (
     `namespace ${namespace} enforces Pod Security '${level}', which refuses the capability NET_ADMIN of ` +

@@ -52,7 +52,7 @@ interface Conditioned extends AnyObject {
   status?: { conditions?: { type: string; status: string; message?: string }[] };
 }
 
-interface PerNode extends AnyObject {
+export interface PerNode extends AnyObject {
   status?: {
     desiredNumberScheduled: number;
     numberAvailable?: number;

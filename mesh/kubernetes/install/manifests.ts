@@ -83,7 +83,7 @@ function finish({ object, ...rest }: Manifest, wave: number, namespace: string):
 const namespaceObject = (name: string): AnyObject => ({
   apiVersion: 'v1',
   kind: 'Namespace',
-  metadata: { name, labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
+  metadata: { name, labels: { [labels.podSecurity]: 'restricted' } },
 });
 
 const secret = (namespace: string, name: string): AnyObject => ({

@@ -1,6 +1,6 @@
 /** The objects of the nodes' redirector, a DaemonSet in a namespace of its own. */
-import type { AnyObject } from '../client/objects.js';
-import { resources } from '../client/objects.js';
+import { labels } from '../annotations.js';
+import { type AnyObject, resources } from '../client/objects.js';
 import type { Manifest } from './manifests.js';
 import { names, nodeNamespaceOf } from './names.js';
 import type { Values } from './values.js';
@@ -18,7 +18,7 @@ export function redirectorObjects(values: Values): Manifest[] {
       kind: 'Namespace',
       metadata: {
         name: namespace,
-        labels: { 'pod-security.kubernetes.io/enforce': 'privileged' },
+        labels: { [labels.podSecurity]: 'privileged' },
       },
     },
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: local },
