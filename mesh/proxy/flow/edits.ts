@@ -4,9 +4,10 @@
  * identity) replace both.
  */
 import type { HeaderEdits, HeaderList } from './contract.js';
+import { dashed } from './reserved.js';
 
 interface Compiled {
-  /** Names to drop: removed, or set anew. */
+  /** Names to drop, removed or set anew, with dashes for all marks. */
   readonly gone: ReadonlySet<string>;
   /** Fields to append: name, value, name, value… */
   readonly added: HeaderList;
@@ -17,7 +18,7 @@ const compiled = new WeakMap<HeaderEdits, Compiled>();
 function compile(edits: HeaderEdits): Compiled {
   let known = compiled.get(edits);
   if (!known) {
-    const gone = new Set([...edits.remove, ...edits.set.map(([name]) => name)]);
+    const gone = new Set([...edits.remove, ...edits.set.map(([name]) => name)].map(dashed));
     known = { gone, added: [...edits.set, ...edits.add].flat() };
     compiled.set(edits, known);
   }
@@ -29,19 +30,20 @@ function isNamed(list: HeaderList, name: string): boolean {
   return false;
 }
 
-/** Whether a field of this name, in lower case, is dropped. */
+/** Whether a field of this name, in lower case and with any mark for a dash, is dropped. */
 export function isReplaced(
   name: string,
   edits: HeaderEdits | undefined,
   more: HeaderList | undefined,
 ): boolean {
+  const text = dashed(name);
   return (
-    (edits !== undefined && compile(edits).gone.has(name)) ||
-    (more !== undefined && isNamed(more, name))
+    (edits !== undefined && compile(edits).gone.has(text)) ||
+    (more !== undefined && isNamed(more, text))
   );
 }
 
-/** Names to drop, for callers that compare them with bytes. */
+/** Names to drop, with dashes for all marks, for callers that compare them with bytes. */
 export const goneNames = (edits: HeaderEdits): Iterable<string> => compile(edits).gone;
 
 /** The route's set and added fields that `more` does not replace. The same array when nothing is replaced. */

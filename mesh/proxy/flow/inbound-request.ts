@@ -51,6 +51,7 @@ export class InboundRequest extends RequestFlow<InboundRoute> {
     if (!verdict.allowed) this.refuse(403, 'unauthorized', 'not authorized');
     else if (route.unservable !== '') this.refuse(500, 'unservable', route.unservable);
     else if (!this.refusal) this.#limits(nowMs);
+    this.countHop();
     if (parts.faults.inbound > 0) this.#strike();
     this.watch();
   }

@@ -90,6 +90,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
         layer.apply(this, nowMs);
       }
     }
+    this.countHop();
     const shedRatio = parts.memory.ratioForRequest();
     if (shedRatio > 0) this.#shedForMemory(shedRatio);
     if (parts.faults.outbound > 0) this.#strike();

@@ -1,5 +1,5 @@
 /** The proxy's own answers. */
-import type { Refusal, RequestInfo } from './contract.js';
+import type { HeaderList, Refusal, RequestInfo } from './contract.js';
 
 /** By gRPC's own HTTP mapping, and by Linkerd's for a proxy's own answers. */
 export function grpcStatusOf(status: number): number {
@@ -46,4 +46,23 @@ export function refusal(
     body: `${message}\n`,
     reason,
   };
+}
+
+const hops = /^\d{1,9}$/;
+
+/**
+ * The field that replaces Max-Forwards, or the answer in place of the app's (RFC 9110, 7.6.2): TRACE and OPTIONS ask
+ * an intermediary for its answer by it. TRACE is not reflected, since its head may hold what its sender may not read.
+ */
+export function nextHop(request: RequestInfo): HeaderList | Refusal | undefined {
+  const { method } = request;
+  if (method !== 'OPTIONS' && method !== 'TRACE') return undefined;
+  const said = request.header('max-forwards');
+  if (said === undefined) return undefined;
+  if (!hops.test(said)) return refusal(400, 'bad-request', 'max-forwards', request, 0);
+  const left = Number(said);
+  if (left > 0) return ['max-forwards', String(left - 1)];
+  const status = method === 'OPTIONS' ? 200 : 405;
+  const headers = ['allow', 'OPTIONS'];
+  return { kind: 'answer', status, grpcStatus: -1, headers, body: '', reason: 'max-forwards' };
 }

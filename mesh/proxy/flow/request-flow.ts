@@ -16,7 +16,7 @@ import type {
 import type { LabelValue } from './request-label.js';
 import type { Hold, Strike } from './fault/fault-table.js';
 import type { FlowParts } from './parts.js';
-import { grpcStatusOf, refusal } from './refusal.js';
+import { grpcStatusOf, nextHop, refusal } from './refusal.js';
 import type { StatusSet } from './route/classify.js';
 import { pathOf } from './route/match.js';
 import type { Judged } from './route/target.js';
@@ -147,6 +147,15 @@ export abstract class RequestFlow<R extends RoutePolicy> implements Flow, FlowRe
     if (this.refusal) return;
     this.refusal = refusal(status, reason, message, this.request, retryAfterMs);
     raise(this.route.metrics.errors, reason);
+  }
+
+  /** Counts this hop of TRACE and OPTIONS, or ends the request here. */
+  protected countHop(): void {
+    if (this.refusal) return;
+    const next = nextHop(this.request);
+    if (next === undefined) return;
+    if ('kind' in next) this.refusal = next;
+    else this.moreRequestHeaders = [...(this.moreRequestHeaders ?? []), ...next];
   }
 
   /** Applies the injected faults that strike this request. */

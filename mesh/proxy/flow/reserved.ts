@@ -1,16 +1,27 @@
 /**
- * Header names that only the proxy may set. A client's fields under these names are dropped, in every protocol, in
- * heads and in trailers, and with any other mark in place of a dash: servers that make environment variables of fields
- * (CGI, WSGI, PHP) cannot tell underscores from dashes, and some make an underscore of every mark.
+ * Header names that only the proxy may set, and other spellings of names that frame a message or belong to one
+ * connection (`Transfer_Encoding`). A client's fields under these names are dropped, in every protocol, in heads and in
+ * trailers, and with any other mark in place of a dash: servers that make environment variables of fields (CGI, WSGI,
+ * PHP) cannot tell underscores from dashes, and some make an underscore of every mark.
  */
 
-const dashed = (name: string): string => name.replace(/[^a-z0-9-]/g, '-');
+/** Whether such a server may take the character for a dash: it is neither a letter nor a digit. */
+export const isMark = (code: number): boolean =>
+  (code < 48 || code > 57) && ((code | 32) < 97 || (code | 32) > 122);
+
+/** The name with a dash for every other mark: names that such servers cannot tell apart become equal. */
+export const dashed = (name: string): string =>
+  /[^a-z0-9-]/.test(name) ? name.replace(/[^a-z0-9-]/g, '-') : name;
+
+/** Names that frame a message or belong to one connection. */
+export const framingNames: ReadonlySet<string> = new Set(
+  'content-length transfer-encoding keep-alive proxy-connection http2-settings'.split(' '),
+);
 
 /** The name is in lower case. */
 export function isReserved(name: string): boolean {
-  const first = name.charCodeAt(0);
-  if (first !== 108 /* l */ && first !== 120 /* x */) return false;
   const text = dashed(name);
+  if (text !== name && framingNames.has(text)) return true;
   return text.startsWith('l5d-') || text.startsWith('x-firedrill-');
 }
 

@@ -153,11 +153,11 @@ function isReplaced(
     for (const name of named) if (head.isNamed(index, name)) return true;
   }
   if (edits) {
-    for (const name of goneNames(edits)) if (head.isNamed(index, name)) return true;
+    for (const name of goneNames(edits)) if (head.isNamed(index, name, true)) return true;
   }
   if (more) {
     for (let i = 0; i < more.length; i += 2) {
-      if (head.isNamed(index, more[i] as string)) return true;
+      if (head.isNamed(index, more[i] as string, true)) return true;
     }
   }
   return false;

@@ -5,11 +5,18 @@
  */
 import { isHost } from '../flow/authority.js';
 import { isMethod } from '../flow/method.js';
-import { isReserved, mirrorHeader } from '../flow/reserved.js';
+import { isMark, mirrorHeader } from '../flow/reserved.js';
 import { latin1 } from '../listen/latin1.js';
 import { classes, colon, cr, digit, lf, space, tab, target, token, value } from './characters.js';
 import { codingError, type HeadError, headErrors } from './head-errors.js';
-import { equals, headerKind, kindInAnswer, kindOf, readLength } from './header-kinds.js';
+import {
+  equals,
+  headerKind,
+  kindInAnswer,
+  kindOf,
+  readLength,
+  reservedIn,
+} from './header-kinds.js';
 import { methodOf, targetError } from './target.js';
 
 const enum At {
@@ -368,17 +375,9 @@ export class Head {
   }
 
   #kindOf(buffer: Uint8Array, at: number, length: number): number {
-    // l5… and x-fi…: rare enough to create a string for the check.
-    const first = (buffer[at] as number) | 32;
-    const mayBeReserved =
-      length > 3 &&
-      ((first === 108 && buffer[at + 1] === 53) ||
-        (first === 120 && ((buffer[at + 2] as number) | 32) === 102));
-    if (mayBeReserved && this.isRequest) {
-      const name = latin1(buffer, at, at + length).toLowerCase();
-      if (name === mirrorHeader) this.isMirror = true;
-      if (isReserved(name)) return headerKind.reserved;
-    }
+    const reserved = this.isRequest ? reservedIn(buffer, at, length) : '';
+    if (reserved === mirrorHeader) this.isMirror = true;
+    if (reserved !== '') return headerKind.reserved;
     const kind = kindOf(buffer, at, length);
     return this.isRequest ? kind : kindInAnswer(kind, this.status);
   }
@@ -455,14 +454,15 @@ export class Head {
     return this.text.slice(this.places[index * 4], this.places[index * 4 + 1]).toLowerCase();
   }
 
-  /** Whether the field has this name, given in lower case. */
-  isNamed(index: number, lowerCase: string): boolean {
+  /** Whether the field has this name, given in lower case; `anyMark`: or has other marks in place of its dashes. */
+  isNamed(index: number, lowerCase: string, anyMark = false): boolean {
     const from = this.places[index * 4] as number;
     if ((this.places[index * 4 + 1] as number) - from !== lowerCase.length) return false;
     for (let i = 0; i < lowerCase.length; i++) {
       const code = this.text.charCodeAt(from + i);
       const wanted = lowerCase.charCodeAt(i);
-      if (code !== wanted && !(code >= 65 && code <= 90 && code + 32 === wanted)) return false;
+      if (code === wanted || (code >= 65 && code <= 90 && code + 32 === wanted)) continue;
+      if (!anyMark || wanted !== 45 || !isMark(code)) return false;
     }
     return true;
   }

@@ -1,4 +1,6 @@
 /** Recognises the headers that a proxy reads by their bytes. */
+import { framingNames, isMark, isReserved } from '../flow/reserved.js';
+import { latin1 } from '../listen/latin1.js';
 
 /** Headers that mean something to a proxy; every other header is passed on unread. */
 export const headerKind = {
@@ -43,6 +45,27 @@ export function kindOf(buffer: Uint8Array, at: number, length: number): number {
     default:
       return headerKind.other;
   }
+}
+
+/** Where the first dash of such a name is, by the name's first letter. */
+const dashAt = new Uint8Array(128);
+for (const name of framingNames) dashAt[name.charCodeAt(0)] = name.indexOf('-');
+
+/** The name in lower case if only the proxy may set it; `` for other names, most of which need no string to tell. */
+export function reservedIn(buffer: Uint8Array, at: number, length: number): string {
+  const first = (buffer[at] as number) | 32;
+  const dash = dashAt[first] as number;
+  const mayBe =
+    length > 3 &&
+    ((first === 108 && buffer[at + 1] === 53) ||
+      (first === 120 && ((buffer[at + 2] as number) | 32) === 102) ||
+      (dash > 0 &&
+        dash < length &&
+        buffer[at + dash] !== 45 &&
+        isMark(buffer[at + dash] as number)));
+  if (!mayBe) return '';
+  const name = latin1(buffer, at, at + length).toLowerCase();
+  return isReserved(name) ? name : '';
 }
 
 /** An answer that never has a body does not frame one (RFC 9110, 8.6; RFC 9112, 6.1): such fields are dropped. */

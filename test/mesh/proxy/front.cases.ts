@@ -104,6 +104,13 @@ const spellings = [
   'l5d-',
   'x.firedrill.identity',
   'x-firedrill*identity',
+  // Read as framing by a server that cannot tell marks apart.
+  'Transfer_Encoding',
+  'content_length',
+  'CONTENT.LENGTH',
+  'Keep_Alive',
+  'proxy~connection',
+  'http2_settings',
 ];
 const reserved: Case[] = spellings.flatMap((name): Case[] => [
   {
@@ -270,6 +277,39 @@ const changes: Route['requestHeaders'] = {
   remove: [...edited.remove],
 };
 const refuse = (more: Partial<Route>): Route[] => [route(more)];
+const hops = (['inbound', 'outbound'] as const).flatMap((side): Case[] => {
+  const said = (method: string, ...values: string[]): Sent => ({
+    method,
+    headers: values.map((value): [string, string] => ['Max-Forwards', value]),
+  });
+  return [
+    { name: 'OPTIONS that ends here', side, sent: said('OPTIONS', '0'), status: 200, calls: 0 },
+    { name: 'TRACE that ends here', side, sent: said('TRACE', '0'), status: 405, calls: 0 },
+    {
+      name: 'OPTIONS of one more hop',
+      side,
+      sent: said('OPTIONS', '1'),
+      status: 200,
+      seesHeaders: { 'max-forwards': '0' },
+    },
+    {
+      name: 'TRACE of many hops',
+      side,
+      sent: said('TRACE', '10'),
+      status: 200,
+      seesHeaders: { 'max-forwards': '9' },
+    },
+    { name: 'two limits of hops', side, sent: said('OPTIONS', '0', '5'), status: 400, calls: 0 },
+    { name: 'no number of hops', side, sent: said('TRACE', '-1'), status: 400, calls: 0 },
+    {
+      name: 'another method’s hops do not count',
+      side,
+      sent: said('GET', '0'),
+      status: 200,
+      seesHeaders: { 'max-forwards': '0' },
+    },
+  ];
+});
 const policies: Case[] = [
   {
     name: 'a header that the route sets and the flow sets too comes once',
@@ -284,6 +324,27 @@ const policies: Case[] = [
     },
     status: 200,
     seesHeaders: { 'x-gone': undefined, 'x-set': 'new', 'x-add': '1' },
+  },
+  {
+    name: 'a header that the route sets or removes, in other spellings',
+    side: 'outbound',
+    routes: [route({ requestHeaders: changes })],
+    sent: {
+      headers: [
+        ['x_gone', '1'],
+        ['X.Set', 'old'],
+        ['x_setter', 'stays'],
+        ['x_other', 'stays'],
+      ],
+    },
+    status: 200,
+    seesHeaders: {
+      x_gone: undefined,
+      'x.set': undefined,
+      'x-set': 'new',
+      x_setter: 'stays',
+      x_other: 'stays',
+    },
   },
   {
     name: 'changes of an answer',
@@ -536,6 +597,7 @@ export const cases: Case[] = [
   ...readings,
   ...strict,
   ...policies,
+  ...hops,
   ...tries.map(row),
   ...mirrors.map((c) => row({ also: 'shadow', ...c })),
   ...old,
