@@ -1,4 +1,4 @@
-/** Reads OpenSLO v1: resolves objects that refer to one another, across documents and files, into SLOs. */
+/** Reads OpenSLO v1 and v2alpha: resolves objects that refer to one another, across documents and files, into SLOs. */
 import { type Problem, UserError } from '../../base/errors.js';
 import { checkYaml, type Path, type YamlDocument } from '../../base/yaml.js';
 import { Checker } from './check.js';
@@ -18,70 +18,76 @@ import {
   type Objective,
   type OpenSloKind,
   type OpenSloObject,
-  openSloSchema,
   type PolicySpec,
   type SliSpec,
   type SloObject,
+  type Version,
+  versions,
 } from './openslo-schema.js';
 import { parsePeriodText, periodsExpected } from './period.js';
 import { unwrapSum, withoutRange } from './query.js';
+import { Refusals } from './openslo-refusals.js';
 
 interface Entry {
   object: OpenSloObject;
   checker: Checker;
+  version: Version;
 }
 
+export const isOpenSlo = (apiVersion: unknown): apiVersion is string =>
+  /^openslo(\.com)?\//.test(String(apiVersion));
+
 /** The SLOs among the objects, and those that are not supported; every reference must be resolved in the same run. */
-export function readOpenSlo(documents: readonly YamlDocument[]): {
-  slos: Slo[];
-  refused: Problem[];
-} {
+export function readOpenSlo(
+  documents: readonly YamlDocument[],
+  defaultPeriod: Period,
+): { slos: Slo[]; refused: Problem[] } {
   const problems: Problem[] = [];
   const entries: Entry[] = [];
+  const refusals = new Refusals(documents);
   for (const document of documents) {
     try {
-      const object = checkYaml(document, openSloSchema);
-      const checker = new Checker(document);
-      refuseOtherSources(document.value, [], checker);
-      entries.push({ object, checker });
+      const version = versionOf(document);
+      if (refusals.refuses(document, version)) continue;
+      const object = checkYaml(document, version.objects);
+      entries.push({ object, checker: new Checker(document), version });
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       problems.push(...error.problems);
     }
   }
-  const catalogue = new Catalogue(entries);
-  const slos = entries.flatMap(({ object, checker }) => {
-    const own = object.kind === 'SLO' ? slosOf(object, checker, catalogue) : [];
-    return checker.refused.length > 0 ? [] : own;
+  const catalogue = new Catalogue(entries, refusals.names);
+  const slos = entries.flatMap((entry) => {
+    const own = entry.object.kind === 'SLO' ? slosOf(entry, catalogue, defaultPeriod) : [];
+    return entry.checker.refused.length > 0 ? [] : own;
   });
   problems.push(...entries.flatMap((entry) => entry.checker.problems));
   if (problems.length > 0) throw new UserError(problems);
-  return { slos, refused: entries.flatMap((entry) => entry.checker.refused) };
+  return {
+    slos,
+    refused: [...refusals.problems, ...entries.flatMap((entry) => entry.checker.refused)],
+  };
 }
 
-/** Refuses every metricSource and DataSource that is not Prometheus. */
-function refuseOtherSources(value: unknown, path: Path, checker: Checker): void {
-  if (Array.isArray(value)) {
-    value.forEach((v, i) => refuseOtherSources(v, [...path, i], checker));
-    return;
-  }
-  if (typeof value !== 'object' || value === null) return;
-  const { kind, spec, metricSource } = value as Record<string, unknown>;
-  const source = metricSource ?? (kind === 'DataSource' ? spec : undefined);
-  const type = (source as { type?: unknown } | null | undefined)?.type;
-  if (typeof type === 'string' && !/^prometheus$/i.test(type)) {
-    const at = metricSource === undefined ? 'spec' : 'metricSource';
-    checker.refuse([...path, at, 'type'], `a source of type ${type}`, 'Prometheus');
-    return;
-  }
-  for (const [key, v] of Object.entries(value)) refuseOtherSources(v, [...path, key], checker);
+function versionOf(document: YamlDocument): Version {
+  const { apiVersion } = document.value as { apiVersion: string };
+  const version = versions[apiVersion];
+  if (version) return version;
+  throw new UserError({
+    place: document.placeOf(['apiVersion']),
+    message: `unknown version '${apiVersion}' of OpenSLO`,
+    expected: [...Object.keys(versions), 'openslo/v1alpha'].join(', '),
+  });
 }
 
 class Catalogue {
   readonly #byName = new Map<string, Entry>();
   readonly hasServices: boolean;
+  /** `kind/name` of the objects that were refused. */
+  readonly refused: ReadonlySet<string>;
 
-  constructor(entries: readonly Entry[]) {
+  constructor(entries: readonly Entry[], refused: ReadonlySet<string>) {
+    this.refused = refused;
     for (const entry of entries) {
       const key = `${entry.object.kind}/${entry.object.metadata.name}`;
       if (this.#byName.has(key)) entry.checker.add(['metadata', 'name'], `${key} is defined twice`);
@@ -102,18 +108,23 @@ class Catalogue {
       );
       return undefined;
     }
-    return entry as { object: Extract<OpenSloObject, { kind: K }>; checker: Checker };
+    return entry as Entry & { object: Extract<OpenSloObject, { kind: K }> };
   }
 }
 
-function slosOf(object: SloObject, checker: Checker, catalogue: Catalogue): Slo[] {
+function slosOf(entry: Entry, catalogue: Catalogue, defaultPeriod: Period): Slo[] {
+  const { checker } = entry;
+  const object = entry.object as SloObject;
   const { spec, metadata } = object;
   if (catalogue.hasServices) {
-    catalogue.find('Service', spec.service, ['spec', 'service'], checker);
+    const { spec: written } = checker.document.value as { spec: object };
+    const field = 'serviceRef' in written ? 'serviceRef' : 'service';
+    catalogue.find('Service', spec.service, ['spec', field], checker);
   }
-  const indicator = indicatorOf(object, checker, catalogue);
+  const indicator = indicatorOf(entry, object, catalogue);
   if (!indicator) return [];
-  const period = periodOf(spec.timeWindow[0], ['spec', 'timeWindow', 0], checker);
+  const window = spec.timeWindow?.[0];
+  const period = window ? periodOf(window, ['spec', 'timeWindow', 0], checker) : defaultPeriod;
   return spec.objectives.map((objective, i): Slo => {
     const path = ['spec', 'objectives', i];
     const many = spec.objectives.length > 1;
@@ -144,22 +155,29 @@ interface Indicator {
   spec: SliSpec;
   checker: Checker;
   path: Path;
+  /** The way from a metric to its query. */
+  query: Path;
 }
 
-function indicatorOf(o: SloObject, checker: Checker, catalogue: Catalogue): Indicator | undefined {
+function indicatorOf(entry: Entry, o: SloObject, catalogue: Catalogue): Indicator | undefined {
+  const { checker, version } = entry;
   const { indicator, indicatorRef } = o.spec;
+  const name = version.indicator;
   if ((indicator === undefined) === (indicatorRef === undefined)) {
-    checker.add(['spec'], 'what the SLO measures', 'either indicator or indicatorRef');
+    checker.add(['spec'], 'what the SLO measures', `either ${name} or ${name}Ref`);
     return undefined;
   }
-  if (indicator) return { spec: indicator.spec, checker, path: ['spec', 'indicator', 'spec'] };
-  const path = ['spec', 'indicatorRef'];
-  const found = catalogue.find('SLI', indicatorRef ?? '', path, checker);
-  if (found && found.checker.refused.length > 0) {
+  const { query } = version;
+  if (indicator) return { spec: indicator.spec, checker, path: ['spec', name, 'spec'], query };
+  const path = ['spec', `${name}Ref`];
+  if (catalogue.refused.has(`SLI/${indicatorRef}`)) {
     checker.refuse(path, `the SLI '${indicatorRef}' cannot be measured here`, 'one of Prometheus');
     return undefined;
   }
-  return found && { spec: found.object.spec, checker: found.checker, path: ['spec'] };
+  const found = catalogue.find('SLI', indicatorRef ?? '', path, checker);
+  if (!found) return undefined;
+  const { checker: own, version: of } = found;
+  return { spec: found.object.spec, checker: own, path: ['spec'], query: of.query };
 }
 
 function targetOf(objective: Objective, path: Path, checker: Checker): number {
@@ -197,12 +215,11 @@ const badComparison = { lte: '>', lt: '>=', gte: '<', gt: '<=' } as const;
 
 function occurrences(indicator: Indicator, o: Objective, path: Path, checker: Checker): Sli {
   const { ratioMetric, thresholdMetric } = indicator.spec;
-  const read = (key: string, source: { metricSource: { spec: { query: string } } }): string => {
+  const read = (key: string, { query: written }: { query: string }): string => {
     // A range is how the query is drawn: the objective's own window is what counts.
-    const written = source.metricSource.spec.query;
     const isEvents = key !== 'thresholdMetric' && key !== 'ratioMetric.raw';
     const text = unwrapSum(isEvents ? withoutRange(written) : written);
-    const at = [...indicator.path, ...key.split('.'), 'metricSource', 'spec', 'query'];
+    const at = [...indicator.path, ...key.split('.'), ...indicator.query];
     if (key === 'thresholdMetric') indicator.checker.query(at, text);
     else indicator.checker.windowed(at, text);
     return text;
@@ -228,12 +245,11 @@ function occurrences(indicator: Indicator, o: Objective, path: Path, checker: Ch
 const utcZones = /^(UTC|Etc\/(UTC|GMT|UCT|Universal|Zulu)|GMT|Z|Zulu)$/i;
 
 function periodOf(
-  window: SloObject['spec']['timeWindow'][number] | undefined,
+  window: NonNullable<SloObject['spec']['timeWindow']>[number],
   path: Path,
   checker: Checker,
 ): Period {
-  const text = window?.duration ?? '';
-  const { calendar, isRolling } = window ?? {};
+  const { duration: text, calendar, isRolling } = window;
   const at = [...path, 'duration'];
   const named = /^(\d+)([MQY])$/.exec(text);
   const days = named

@@ -8,7 +8,8 @@ import { deadPages } from '../rules/dead-pages.js';
 import type { WindowTable } from '../rules/windows.js';
 import { compositeProblems, withLags } from './composites.js';
 import type { Period, Slo } from './model.js';
-import { readOpenSlo } from './openslo.js';
+import { isOpenSlo, readOpenSlo } from './openslo.js';
+import { versions } from './openslo-schema.js';
 import { alphaApiVersion, readOpenSloAlpha } from './openslo-alpha.js';
 import { readOwn } from './own.js';
 import { ownApiVersion } from './own-schema.js';
@@ -28,7 +29,7 @@ const formats = [
   `apiVersion: ${ownApiVersion}`,
   'version: prometheus/v1',
   'apiVersion: sloth.slok.dev/v1',
-  'apiVersion: openslo/v1',
+  ...Object.keys(versions).map((version) => `apiVersion: ${version}`),
   `apiVersion: ${alphaApiVersion}`,
   'apiVersion: pyrra.dev/v1alpha1',
 ].join(', ');
@@ -93,7 +94,8 @@ function finish(documents: YamlDocument[], problems: Problem[], options: ReadOpt
     collect(
       problems,
       () => {
-        if (isOpenSlo(document)) openSlo.push(document);
+        const { apiVersion } = headOf(document);
+        if (isOpenSlo(apiVersion) && apiVersion !== alphaApiVersion) openSlo.push(document);
         else slos.push(...readDocument(document, options));
       },
       refused,
@@ -102,7 +104,7 @@ function finish(documents: YamlDocument[], problems: Problem[], options: ReadOpt
   // OpenSLO objects may refer to one another across files.
   if (openSlo.length > 0) {
     collect(problems, () => {
-      const found = readOpenSlo(openSlo);
+      const found = readOpenSlo(openSlo, options.period ?? { days: 30 });
       slos.push(...found.slos);
       refused.push(...found.refused);
     });
@@ -130,10 +132,6 @@ function collect(problems: Problem[], run: () => void, refused = problems): void
 
 const headOf = (document: YamlDocument): { apiVersion?: unknown; version?: unknown } =>
   typeof document.value === 'object' && document.value !== null ? document.value : {};
-
-const isOpenSlo = (document: YamlDocument): boolean =>
-  String(headOf(document).apiVersion).startsWith('openslo/') &&
-  headOf(document).apiVersion !== alphaApiVersion;
 
 function readDocument(document: YamlDocument, options: ReadOptions): Slo[] {
   const { apiVersion, version } = headOf(document);

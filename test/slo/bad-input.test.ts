@@ -170,12 +170,12 @@ const mistakes: [string, string, RegExp][] = [
   ],
   ['a quarter', openSlo(`  indicatorRef: b\n${openSloRest.replace('30d', '1Q')}`), /1Q|no SLI/],
   [
-    'an unsupported field of OpenSLO',
+    'a composite of OpenSLO',
     openSlo(
       '  indicatorRef: b\n  timeWindow: [{duration: 30d}]\n  budgetingMethod: Occurrences\n' +
         '  objectives: [{target: 0.9, compositeWeight: 2}]\n',
     ),
-    /unknown field 'compositeWeight'/,
+    /a composite, which adds up burn rates/,
   ],
   [
     "Pyrra's window of half days",

@@ -337,7 +337,93 @@ spec:
       refused: (problems) => refused.push(...problems.map((p) => p.message)),
     });
     expect(slos.map((s) => s.id)).toEqual(['shop-reads']);
-    expect(refused).toEqual(['a calendar month of Europe/Paris', 'a source of type Datadog']);
+    expect(refused).toEqual(['a source of type Datadog', 'a calendar month of Europe/Paris']);
+  });
+});
+
+describe('OpenSLO v2alpha', () => {
+  const draft = `apiVersion: openslo.com/v2alpha
+kind: SLO
+metadata: { name: reads, labels: { team.example/tier: gold } }
+spec:
+  service: shop
+  sli:
+    spec:
+      ratioMetric:
+        counter: true
+        good: { dataSourceRef: here, spec: { query: 'sum(good_total)' } }
+        total: { dataSourceSpec: { type: Prometheus }, spec: { query: all_total } }
+  timeWindow: [{ duration: 4w, isRolling: true }]
+  budgetingMethod: Timeslices
+  objectives: [{ target: 0.99, timeSliceTarget: 0.9, timeSliceWindow: 5 }]
+`;
+
+  test('gives the SLO that v1 gives, with its own names in errors', () => {
+    const [slo] = readSloText('in.yaml', draft);
+    expect(slo).toMatchObject({
+      id: 'shop-reads',
+      objective: 99,
+      period: { days: 28 },
+      labels: { team_example_tier: 'gold' },
+      sli: {
+        kind: 'slices',
+        of: { kind: 'events', good: 'good_total', total: 'all_total' },
+        lengthMs: 300_000,
+        target: 90,
+      },
+    });
+    expect(readSloText('in.yaml', draft.replace('service:', 'serviceRef:'))[0]?.id).toBe(slo?.id);
+    expect(refusal(draft.replace('all_total', "'all_total{'"))).toContain(
+      'in.yaml:11:82: spec.sli.spec.ratioMetric.total.spec.query: the query ends too early',
+    );
+    expect(refusal(draft.replace('  service: shop\n', ''))).toContain(
+      'in.yaml:5:3: spec: expected either service or serviceRef',
+    );
+    expect(refusal(draft.replace('  sli:', '  indicator:'))).toContain("unknown field 'indicator'");
+    expect(refusal(draft.replace('v2alpha', 'v2'))).toBe(
+      "in.yaml:1:13: unknown version 'openslo.com/v2' of OpenSLO; " +
+        'expected openslo/v1, openslo.com/v2alpha, openslo/v1alpha',
+    );
+  });
+
+  test('a window may be left out, and is then that of --period', () => {
+    const open = draft.replace(/^ +timeWindow.*\n/m, '');
+    expect(readSloText('in.yaml', open)[0]?.period.days).toBe(30);
+    expect(readSloText('in.yaml', open, { period: { days: 7 } })[0]?.period.days).toBe(7);
+  });
+
+  test('other sources and composites are refused by name, each at its place', () => {
+    const source = 'apiVersion: openslo.com/v2alpha\nkind: DataSource\nmetadata: { name: here }\n';
+    const sli = `apiVersion: openslo.com/v2alpha
+kind: SLI
+metadata: { name: slow }
+spec:
+  thresholdMetric: { dataSourceRef: far, spec: { path: 'a|b', app: my-app } }
+`;
+    const refuse = (...texts: string[]): string[] => {
+      const told: string[] = [];
+      const refused = (
+        problems: readonly { message: string; place?: { line: number } }[],
+      ): void => {
+        told.push(...problems.map((p) => `${p.place?.line} ${p.message}`));
+      };
+      const good = draft.replace('name: reads', 'name: good').replace('here', 'prometheus');
+      expect(readSloText('in.yaml', [...texts, good].join('---\n'), { refused })).toHaveLength(1);
+      return told;
+    };
+    expect(refuse(`${source}spec: { type: Datadog, connectionDetails: {} }\n`, draft)).toEqual([
+      '4 a source of type Datadog',
+      '15 a source of type Datadog',
+    ]);
+    expect(refuse(sli, draft.replace(/sli:[^]*total\b.*/, 'sliRef: slow'))).toEqual([
+      "5 the source 'far', which is asked without a query",
+      "12 the SLI 'slow' cannot be measured here",
+    ]);
+    const inline = draft.replace('Prometheus }, spec: {', 'Redshift }, spec: { region: eu,');
+    expect(refuse(inline)).toEqual(['11 a source of type Redshift']);
+    expect(refuse(draft.replace('target: 0.99', 'target: 0.99, sliRef: other'))).toEqual([
+      '14 a composite, which adds up burn rates',
+    ]);
   });
 });
 
