@@ -46,6 +46,9 @@ test('as good as the stable one, or worse than chance explains', () => {
   expect(verdict(old, proxy(canary, 999, 1, 100))).toBe('worse');
   expect(verdict(old, proxy(canary, 50, 0, 20))).toBe('unknown');
   expect(verdict(proxy(canary, 1000, 0, 20))).toBe('unknown');
+  const blind = proxy(canary, 1000, 0, 20);
+  blind.after = blind.after.filter(({ name }) => name === 'response_total');
+  expect(verdict(old, blind)).toBe('unknown');
 });
 
 test('workloads that were not moved have no row; addresses tell outside of Kubernetes', () => {

@@ -92,7 +92,9 @@ function judge(
     const percent = (ratio: number): string => `${(100 * ratio).toFixed(2)}%`;
     return { verdict: 'worse', why: `${percent(is)} fail, ${percent(was)} at the stable one` };
   }
-  const [old, now] = [stable.latencyMsP99 ?? 0, canary.latencyMsP99 ?? 0];
+  const [old, now] = [stable.latencyMsP99, canary.latencyMsP99];
+  if (old === null || now === null)
+    return { verdict: 'unknown', why: 'latencies were not counted' };
   if (now > old * tolerance.latencyFactor && now > old + tolerance.latencyMs) {
     const why = `p99 is ${Math.round(now)} ms, ${Math.round(old)} ms at the stable one`;
     return { verdict: 'worse', why };

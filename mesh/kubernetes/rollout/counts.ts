@@ -19,15 +19,18 @@ export interface Versions {
 }
 
 export interface CountSource {
-  /** Returns the counts since the first call. */
+  /** Returns the counts since the first call; throws a UserError if there is nothing that could be compared. */
   counts(): Promise<CountsOfBoth>;
-  /** The queries that never had a series: nothing happened, or a name is wrong. */
-  unseen?(): string[];
+  /** The reason why the last counts say too little of a version; undefined if they are whole. */
+  doubt(): string | undefined;
 }
 
 const limitMs = 8000;
 
-/** Counts a sidecar's inbound requests; a slow one took longer than the smallest bound at or above the threshold. */
+/**
+ * Counts a sidecar's inbound requests; a slow one took longer than the smallest bound at or above the threshold.
+ * Throws a UserError for a threshold above all bounds, since then no answer would ever be slow.
+ */
 export function inboundCounts(
   samples: readonly Sample[],
   slowerThanMs: number | undefined,
@@ -44,10 +47,16 @@ export function inboundCounts(
       bounds.set(bound, (bounds.get(bound) ?? 0) + value);
     }
   }
-  if (slowerThanMs !== undefined) {
-    const bound = Math.min(...[...bounds.keys()].filter((b) => b >= slowerThanMs));
-    counts.slow = (bounds.get(Infinity) ?? 0) - (bounds.get(bound) ?? 0);
+  if (slowerThanMs === undefined || counts.requests === 0) return counts;
+  const finite = [...bounds.keys()].filter(Number.isFinite);
+  const bound = Math.min(...finite.filter((b) => b >= slowerThanMs));
+  if (!Number.isFinite(bound)) {
+    throw new UserError({
+      message: `--slower-than ${slowerThanMs}ms: sidecars do not tell such latencies apart`,
+      expected: finite.length > 0 ? `at most ${Math.max(...finite)}ms` : 'sidecars with latencies',
+    });
   }
+  counts.slow = (bounds.get(Infinity) ?? 0) - (bounds.get(bound) ?? 0);
   return counts;
 }
 
@@ -59,6 +68,8 @@ export class MeshCounts implements CountSource {
   readonly #slowerThanMs: number | undefined;
   readonly #ways = new Map<string, Forwarded>();
   readonly #last = new Map<string, Counts>();
+  /** The pods that did not answer when they were asked last, with the reason. */
+  readonly #silent = new Map<string, string>();
   readonly #sums = {
     stable: { requests: 0, failed: 0, slow: 0 },
     canary: { requests: 0, failed: 0, slow: 0 },
@@ -77,12 +88,25 @@ export class MeshCounts implements CountSource {
   }
 
   async counts(): Promise<CountsOfBoth> {
+    this.#silent.clear();
     await Promise.all([this.#read('stable'), this.#read('canary')]);
     return structuredClone(this.#sums);
   }
 
+  doubt(): string | undefined {
+    const silent = [...this.#silent].map(
+      ([pod, why]) => `pod ${pod} does not tell its counts: ${why}`,
+    );
+    return silent.length > 0 ? silent.join('; ') : undefined;
+  }
+
   async #read(side: 'stable' | 'canary'): Promise<void> {
     const pods = await this.#podsOf(this.#versions[side]);
+    // Callers get errors for its whole share, and its sidecars count none of them.
+    if (side === 'canary' && !pods.some(isReady)) {
+      const message = `no pod of Service ${this.#versions.canary} is ready`;
+      throw new UserError(message, exitCode.environment);
+    }
     await Promise.all(
       pods.map(async (pod) => {
         const uid = pod.metadata.uid ?? '';
@@ -122,17 +146,25 @@ export class MeshCounts implements CountSource {
       if (!way) return undefined;
       this.#ways.set(uid, way);
     }
+    let text: string;
     try {
       const response = await fetch(`http://${way.address}/metrics`, {
         headers: { connection: 'close' },
         signal: AbortSignal.timeout(limitMs),
       });
-      return inboundCounts(parseExposition(await response.text()), this.#slowerThanMs);
-    } catch {
+      text = await response.text();
+    } catch (error) {
+      // An ending pod may have lost its sidecar already.
+      if (pod.metadata.deletionTimestamp === undefined)
+        this.#silent.set(name, way.problem() ?? messageOf(error));
       return undefined;
     }
+    return inboundCounts(parseExposition(text), this.#slowerThanMs);
   }
 }
+
+const isReady = ({ status }: Pod): boolean =>
+  status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false;
 
 /** Counters in PromQL, in which `{{version}}` stands for the Service of a version. */
 export interface CounterQueries {
@@ -144,40 +176,87 @@ export interface CounterQueries {
 export class PrometheusCounts implements CountSource {
   readonly #access: Access;
   readonly #versions: Versions;
-  readonly #queries: CounterQueries;
+  readonly #queries: [keyof Counts, string, string][];
+  /** The queries that had a series, as they were sent. */
   readonly #seen = new Set<string>();
+  readonly #last = new Map<string, Counts>();
+  #gone: string[] = [];
 
-  constructor(access: Access, versions: Versions, queries: CounterQueries) {
+  /** Throws a UserError for a query that would count the same for both versions. */
+  constructor(access: Access, versions: Versions, { total, bad, slow }: CounterQueries) {
     this.#access = access;
     this.#versions = versions;
-    this.#queries = queries;
+    const all: [keyof Counts, string, string | undefined][] = [
+      ['requests', '--total', total],
+      ['failed', '--bad', bad],
+      ['slow', '--slow', slow],
+    ];
+    this.#queries = all.flatMap(([what, flag, query]) =>
+      query === undefined ? [] : [[what, flag, query]],
+    );
+    for (const [, flag, query] of this.#queries) {
+      if (query.includes('{{version}}')) continue;
+      const message = `${flag} ${query}: it counts the same for both versions`;
+      throw new UserError({ message, expected: '{{version}} in it, which becomes the Service' });
+    }
   }
 
   async counts(): Promise<CountsOfBoth> {
-    const of = async (version: string): Promise<Counts> => {
-      const { total, bad, slow } = this.#queries;
-      const [requests, failed, late] = await Promise.all([
-        this.#ask(total, version),
-        bad === undefined ? 0 : this.#ask(bad, version),
-        slow === undefined ? 0 : this.#ask(slow, version),
-      ]);
-      return { requests, failed, slow: late };
-    };
+    this.#gone = [];
     const [stable, canary] = await Promise.all([
-      of(this.#versions.stable),
-      of(this.#versions.canary),
+      this.#of(this.#versions.stable),
+      this.#of(this.#versions.canary),
     ]);
+    for (const [, flag, query] of this.#queries) this.#mustHaveSeries(flag, query);
     return { stable, canary };
   }
 
-  unseen(): string[] {
-    const { total, bad, slow } = this.#queries;
-    return [total, bad, slow].filter((q) => q !== undefined).filter((q) => !this.#seen.has(q));
+  doubt(): string | undefined {
+    return this.#gone.length > 0
+      ? `these had series and have none now: ${this.#gone.join('; ')}`
+      : undefined;
   }
 
-  /** Adds up all series of the answer; none counts as 0: an unused counter has no series. */
-  async #ask(template: string, version: string): Promise<number> {
-    const query = template.replaceAll('{{version}}', version);
+  /** While a query has lost its series, the version's counts stay as they were: nothing is known of it. */
+  async #of(version: string): Promise<Counts> {
+    const counts: Counts = { requests: 0, failed: 0, slow: 0 };
+    let isWhole = true;
+    await Promise.all(
+      this.#queries.map(async ([what, , template]) => {
+        const query = template.replaceAll('{{version}}', version);
+        const sum = await this.#ask(query);
+        if (sum !== undefined) {
+          this.#seen.add(query);
+          counts[what] = sum;
+        } else if (this.#seen.has(query)) {
+          this.#gone.push(query);
+          isWhole = false;
+        }
+      }),
+    );
+    const known = isWhole ? counts : (this.#last.get(version) ?? counts);
+    this.#last.set(version, known);
+    return known;
+  }
+
+  /** A misspelt name has no series either, and a version would then be good by a count of nothing. */
+  #mustHaveSeries(flag: string, template: string): void {
+    const { stable, canary } = this.#versions;
+    const isSeen = [stable, canary].some((v) =>
+      this.#seen.has(template.replaceAll('{{version}}', v)),
+    );
+    if (isSeen) return;
+    throw new UserError({
+      message: `${flag} ${template}: no series for ${stable} or ${canary}, so nothing can be compared`,
+      expected:
+        flag === '--total'
+          ? 'a counter that Prometheus has'
+          : 'a counter that is there before the first failure, such as all requests minus the good ones',
+    });
+  }
+
+  /** Adds up all series of the answer; undefined if there is none. */
+  async #ask(query: string): Promise<number | undefined> {
     const url = `${this.#access.url}/api/v1/query`;
     try {
       const response = await fetchWith(this.#access)(url, {
@@ -187,8 +266,9 @@ export class PrometheusCounts implements CountSource {
       });
       const answer = (await response.json()) as Answer;
       if (answer.status !== 'success') throw new Error(answer.error ?? `${response.status}`);
-      const result = answer.data?.result ?? [];
-      if (result.length > 0) this.#seen.add(template);
+      const { resultType = 'vector', result = [] } = answer.data ?? {};
+      if (resultType !== 'vector') throw new Error(`a ${resultType} is no counter`);
+      if (result.length === 0) return undefined;
       const sum = result.reduce((all, { value }) => all + Number(value?.[1]), 0);
       if (Number.isFinite(sum) && sum >= 0) return sum;
       throw new Error(`${result.map(({ value }) => value?.[1]).join(', ')} is no count`);
@@ -201,5 +281,5 @@ export class PrometheusCounts implements CountSource {
 interface Answer {
   status?: string;
   error?: string;
-  data?: { result?: { value?: [number, string] }[] };
+  data?: { resultType?: string; result?: { value?: [number, string] }[] };
 }

@@ -52,13 +52,13 @@ export function registerRollout(canary: Command): void {
     .option('--http-route <name>', 'whose weights move (default: a TrafficSplit)')
     .option('--every <duration>', 'how long each step lasts at least', '2m')
     .option('--poll <duration>', 'how often it is looked at', '2s')
-    .option('--min-requests <n>', 'to the new version, in each step', '100')
+    .option('--min-requests <n>', 'to each version, in each step', '100')
     .option('--error-rate <share>', 'chance that a version which is no worse goes back', '0.05')
     .option('--margin <factor>', 'so many times as many failures do not matter', '1')
     .option('--slower-than <duration>', 'answers that take longer are compared too')
     .option('--prometheus <url>', 'counts from there instead of from sidecars')
     .option('--total <promql>', 'counter of requests; {{version}} is a Service')
-    .option('--bad <promql>', 'counter of failures')
+    .option('--bad <promql>', 'counter of failures; it needs a series before the first one')
     .option('--slow <promql>', 'counter of what took too long, or too much of anything')
     .option('--objective <percent>', 'such as 99.9: what of its error budget was spent is told')
     .option('--period <duration>', 'of that budget', '30d')
@@ -73,15 +73,16 @@ Failures and slow answers of both versions are compared by a sequential test, ho
 that is no worse goes back with a probability of at most --error-rate. Ctrl-C sends all traffic to the old version; so
 does a process beside this one, should this one be killed. A change of the weights by somebody else ends it, too.
 
-Exit codes: 0 the new version has all of the traffic, 1 it was worse and all went back, 3 too few requests to
-say, or weights that somebody else changed (back), 130 interrupted (back).
+Exit codes: 0 the new version has all of the traffic, 1 it was worse and all went back, 3 too few requests or
+counts to say, or weights that somebody else changed (back), 130 interrupted (back). 2 and 5: nothing had moved.
 
 Examples:
   firedrill canary service web -n shop --steps 5,25,50,100 --every 5m --slower-than 300ms --objective 99.9
   firedrill canary service web -n shop --mirror --http-route web --steps 100      # blue/green, copies first
   firedrill canary service web -n shop --prometheus http://prom:9090 \\
     --total 'sum(http_requests_total{service="{{version}}"})' \\
-    --bad 'sum(http_requests_total{service="{{version}}",code=~"5.."})'`,
+    --bad 'sum(http_requests_total{service="{{version}}"}) -
+      sum(http_requests_total{service="{{version}}",code!~"5.."})'`,
     )
     .action(run);
 }
@@ -102,7 +103,7 @@ async function run(service: string, flags: Flags): Promise<void> {
   const api = new KubeApi(await findCredentials(access));
   const source = await sourceOf(api, flags, versions, plan.slowerThanMs);
   const of = { service, versions, httpRoute: flags.httpRoute };
-  const weights = await checkedWeightsOf(api, of);
+  const weights = await checkedWeightsOf(api, of, () => mustCount(source));
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => stop.abort());
@@ -116,6 +117,7 @@ async function run(service: string, flags: Flags): Promise<void> {
       ...plan,
       apply: (stage) => weights.set(stage),
       counts: () => source.counts(),
+      doubt: () => source.doubt(),
       disturbed: () => whyDisturbed(weights),
       nowMs: () => realClock.monotonicMs(),
       sleep: (ms) => sleep(ms, stop.signal),
@@ -123,11 +125,18 @@ async function run(service: string, flags: Flags): Promise<void> {
       say,
     });
     warden.dismiss();
-    show(record, flags, { ...versions, unseen: source.unseen?.() ?? [] });
+    show(record, flags, versions);
   } finally {
     // After a failed rollback the warden is not dismissed: it tries again.
     api.close();
   }
+}
+
+/** Throws an error if nothing could be compared. */
+async function mustCount(source: CountSource): Promise<void> {
+  await source.counts();
+  const doubt = source.doubt();
+  if (doubt !== undefined) throw new UserError(doubt, exitCode.environment);
 }
 
 const codes: Record<RolloutRecord['verdict'], number> = {
@@ -140,7 +149,7 @@ const codes: Record<RolloutRecord['verdict'], number> = {
 function show(
   record: RolloutRecord,
   { objective, period, format }: Flags,
-  { unseen, ...versions }: Versions & { unseen: string[] },
+  versions: Versions,
 ): void {
   process.exitCode = codes[record.verdict];
   const spent =
@@ -155,7 +164,6 @@ function show(
     const value = {
       ...record,
       ...versions,
-      unseen,
       ...(spent !== undefined && { budgetSpent: spent }),
     };
     process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
@@ -172,7 +180,6 @@ function show(
     ...(spent === undefined
       ? []
       : [`error budget spent by its failures: ${(100 * spent).toPrecision(2)}% of ${period}`]),
-    ...unseen.map((query) => `no series ever: ${query} (nothing to count, or a wrong name)`),
     `all traffic goes to ${where}`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);

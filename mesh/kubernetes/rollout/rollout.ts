@@ -2,6 +2,7 @@
  * A new version of a service takes over the traffic step by step, as long as its failures and slow answers are no more
  * frequent than the old version's; otherwise all traffic is rolled back. Time, weights and counts are injected.
  */
+import { messageOf } from '../../../base/errors.js';
 import { type Both, type Counted, WorseTest } from './worse-test.js';
 
 /** Counters since a fixed start: they only grow. */
@@ -22,7 +23,7 @@ export type Stage = { kind: 'mirror' } | { kind: 'weight'; percent: number };
 
 export interface RolloutParts {
   stages: readonly Stage[];
-  /** The minimum duration of a stage, which also lasts until the new version has had `minRequests` requests. */
+  /** The minimum duration of a stage, which also lasts until both versions have had `minRequests` requests. */
   stageMs: number;
   minRequests: number;
   pollMs: number;
@@ -33,6 +34,8 @@ export interface RolloutParts {
   /** Applies a stage's weights. */
   apply(stage: Stage): Promise<void>;
   counts(): Promise<CountsOfBoth>;
+  /** The reason why the last counts say too little, so that no stage may pass by them. */
+  doubt(): string | undefined;
   /** The reason why the weights are no more those that were applied: then nothing could be compared. */
   disturbed(): Promise<string | undefined>;
   nowMs(): number;
@@ -101,17 +104,19 @@ export async function rollOut(parts: RolloutParts): Promise<RolloutRecord> {
 }
 
 type Ended = Pick<RolloutRecord, 'verdict' | 'why'>;
+interface Tests {
+  failures: WorseTest;
+  slowness: WorseTest;
+}
 
 async function oneStage(
   parts: RolloutParts,
   stage: Stage,
-  tests: { failures: WorseTest; slowness: WorseTest },
+  tests: Tests,
   stages: StageRecord[],
 ): Promise<Ended | undefined> {
   if (parts.signal.aborted) return { verdict: 'interrupted', why: 'it was stopped' };
   await parts.apply(stage);
-  const beganMs = parts.nowMs();
-  let before = await parts.counts();
   const record: StageRecord = {
     stage: stageText(stage),
     seconds: 0,
@@ -122,38 +127,68 @@ async function oneStage(
   parts.say(`${record.stage}: begins`);
   // With all traffic at the new version nothing is left to compare with, so the last stage only sets its weights.
   if (stage.kind === 'weight' && stage.percent >= 100) return undefined;
+  try {
+    return await watched(parts, record, tests, stages);
+  } catch (error) {
+    return { verdict: 'inconclusive', why: messageOf(error) };
+  }
+}
+
+async function watched(
+  parts: RolloutParts,
+  record: StageRecord,
+  tests: Tests,
+  stages: StageRecord[],
+): Promise<Ended | undefined> {
+  const beganMs = parts.nowMs();
+  let before = await parts.counts();
+  // Requests of one version alone wait for the first of the other: shares are the same within a stage.
+  let fresh: CountsOfBoth = { stable: none(), canary: none() };
   for (;;) {
     await parts.sleep(parts.pollMs);
     if (parts.signal.aborted) return { verdict: 'interrupted', why: 'it was stopped' };
     const [now, disturbed] = await Promise.all([parts.counts(), parts.disturbed()]);
     if (disturbed !== undefined) return { verdict: 'inconclusive', why: disturbed };
-    const fresh = {
+    const more = {
       stable: since(before.stable, now.stable),
       canary: since(before.canary, now.canary),
     };
     before = now;
-    record.stable = sumOf([record.stable, fresh.stable]);
-    record.canary = sumOf([record.canary, fresh.canary]);
+    record.stable = sumOf([record.stable, more.stable]);
+    record.canary = sumOf([record.canary, more.canary]);
     record.seconds = (parts.nowMs() - beganMs) / 1000;
-    tests.failures.add(only(fresh, 'failed'));
-    tests.slowness.add(only(fresh, 'slow'));
+    fresh = {
+      stable: sumOf([fresh.stable, more.stable]),
+      canary: sumOf([fresh.canary, more.canary]),
+    };
+    if (fresh.stable.requests > 0 && fresh.canary.requests > 0) {
+      tests.failures.add(only(fresh, 'failed'));
+      tests.slowness.add(only(fresh, 'slow'));
+      fresh = { stable: none(), canary: none() };
+    }
     const worse = whyWorse(tests, stages);
     if (worse !== undefined) return { verdict: 'rolled back', why: worse };
     const elapsedMs = parts.nowMs() - beganMs;
-    if (elapsedMs >= parts.stageMs && record.canary.requests >= parts.minRequests) {
+    const missing = parts.doubt() ?? whyTooFew(record, parts.minRequests);
+    if (elapsedMs >= parts.stageMs && missing === undefined) {
       const { requests, failed } = record.canary;
       parts.say(`${record.stage}: no worse after ${requests} requests, ${failed} failed`);
       return undefined;
     }
-    if (elapsedMs >= patience * parts.stageMs) {
-      const why = `only ${record.canary.requests} of ${parts.minRequests} requests came to the new version`;
-      return { verdict: 'inconclusive', why: `${why} at ${record.stage}` };
-    }
+    if (elapsedMs >= patience * parts.stageMs)
+      return { verdict: 'inconclusive', why: `${missing} at ${record.stage}` };
   }
 }
 
+/** Without requests to both versions nothing was compared. */
+function whyTooFew({ stable: was, canary: is }: StageRecord, least: number): string | undefined {
+  const [few, version] = is.requests < least ? [is, 'new'] : [was, 'old'];
+  if (few.requests >= least) return undefined;
+  return `only ${few.requests} of ${least} requests came to the ${version} version`;
+}
+
 function whyWorse(
-  { failures, slowness }: { failures: WorseTest; slowness: WorseTest },
+  { failures, slowness }: Tests,
   stages: readonly StageRecord[],
 ): string | undefined {
   const test = failures.isWorse ? failures : slowness.isWorse ? slowness : undefined;
@@ -176,9 +211,9 @@ const only = ({ stable: was, canary: is }: CountsOfBoth, what: 'failed' | 'slow'
 
 /** A sum that fell lost the counter of a pod that went: how much came since is not known, and none of it counts. */
 function since(before: Counts, now: Counts): Counts {
-  if (now.requests < before.requests) return none();
-  const more = (what: keyof Counts): number => Math.max(0, now[what] - before[what]);
-  return { requests: more('requests'), failed: more('failed'), slow: more('slow') };
+  const more = (what: keyof Counts): number => now[what] - before[what];
+  const all = { requests: more('requests'), failed: more('failed'), slow: more('slow') };
+  return Object.values(all).some((n) => n < 0) ? none() : all;
 }
 
 function sumOf(all: readonly Counts[]): Counts {

@@ -3,6 +3,7 @@ import { UserError } from '../../../base/errors.js';
 import { isStatus, type KubeApi } from '../client/api.js';
 import { apiVersionOf, type KubeObject, type Resource, resources } from '../client/objects.js';
 import { servedAs } from '../client/served.js';
+import type { Service } from '../discovery/types.js';
 import type { TrafficSplitSpec } from '../discovery/specs.js';
 import type { Versions } from './counts.js';
 import { type Stage, stable } from './rollout.js';
@@ -24,19 +25,44 @@ export interface WeightsOf {
   httpRoute?: string | undefined;
 }
 
-/** As at the begin, but throws a UserError for a Service that is not there, and for weights of other Services too. */
-export async function checkedWeightsOf(api: KubeApi, of: WeightsOf): Promise<Weights> {
+/**
+ * As at the begin, but throws a UserError for a Service that is not there, for versions with the same pods, for weights
+ * of other Services too, and the error of `comparable`; a TrafficSplit is made after that check.
+ */
+export async function checkedWeightsOf(
+  api: KubeApi,
+  of: WeightsOf,
+  comparable: () => Promise<unknown>,
+): Promise<Weights> {
   const { namespace, stable: old, canary } = of.versions;
+  const found = new Map<string, Service>();
   for (const name of [of.service, old, canary]) {
-    if (await api.find(resources.Service, namespace, name)) continue;
-    throw new UserError(`there is no Service ${name} in namespace ${namespace}`);
+    const service = await api.find<Service>(resources.Service, namespace, name);
+    if (!service) throw new UserError(`there is no Service ${name} in namespace ${namespace}`);
+    found.set(name, service);
   }
+  refuseSamePods(found.get(old) as Service, found.get(canary) as Service);
+  await comparable();
   const weights = await weightsOf(api, of);
   const others = (await weights.backends()).filter((name) => name !== old && name !== canary);
   if (others.length === 0) return weights;
   throw new UserError({
     message: `${weights.name} sends to ${others.join(', ')} too`,
     expected: `backends ${old} and ${canary} alone`,
+  });
+}
+
+/** Of versions with the same pods, neither could be worse than the other. */
+function refuseSamePods(old: Service, canary: Service): void {
+  const labelsOf = ({ spec }: Service): [string, string][] => Object.entries(spec.selector ?? {});
+  const holds = (wide: Service, narrow: Service): boolean =>
+    labelsOf(wide).length > 0 &&
+    labelsOf(wide).every(([key, value]) => narrow.spec.selector?.[key] === value);
+  const [a, b] = [old.metadata.name, canary.metadata.name];
+  if (a !== b && !holds(old, canary) && !holds(canary, old)) return;
+  throw new UserError({
+    message: a === b ? `${a} is both versions` : `Services ${a} and ${b} select the same pods`,
+    expected: 'selectors that tell the versions apart, such as version: v2',
   });
 }
 

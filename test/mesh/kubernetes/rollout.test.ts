@@ -147,6 +147,7 @@ function service(options: {
       return Promise.resolve();
     },
     counts: () => Promise.resolve(structuredClone(sums)),
+    doubt: () => undefined,
     disturbed: () => Promise.resolve(options.disturbed?.(nowMs)),
     nowMs: () => nowMs,
     sleep: (ms) => {
@@ -218,8 +219,47 @@ test('too few requests, an interruption and lost counts all lead back', async ()
   let asked = 0;
   const { counts } = blind.parts;
   blind.parts.counts = () => (++asked > 5 ? Promise.reject(new Error('no answer')) : counts());
-  await expect(rollOut(blind.parts)).rejects.toThrow('no answer');
-  expect(blind.applied).toEqual(['5%', '0%']);
+  const lost = await rollOut(blind.parts);
+  expect([lost.verdict, lost.why, blind.applied]).toEqual([
+    'inconclusive',
+    'no answer',
+    ['5%', '0%'],
+  ]);
+});
+
+test('a version that was compared with nothing, or in part, gets no more traffic', async () => {
+  const alone = service({});
+  const { counts } = alone.parts;
+  // The old version's sidecars count nothing: its pods are unmeshed, or unreachable.
+  const nothing = { requests: 0, failed: 0, slow: 0 };
+  alone.parts.counts = async () => ({ ...(await counts()), stable: nothing });
+  const record = await rollOut(alone.parts);
+  expect([record.verdict, record.why, alone.applied]).toEqual([
+    'inconclusive',
+    'only 0 of 100 requests came to the old version at 5%',
+    ['5%', '0%'],
+  ]);
+  const partly = service({});
+  partly.parts.doubt = () => 'pod b does not tell its counts: refused';
+  const half = await rollOut(partly.parts);
+  expect([half.verdict, half.why, partly.applied]).toEqual([
+    'inconclusive',
+    'pod b does not tell its counts: refused at 5%',
+    ['5%', '0%'],
+  ]);
+});
+
+test('failures count also where no two looks see requests of both versions', async () => {
+  const { parts, applied } = service({ failing: () => 0.2 });
+  const { counts } = parts;
+  let [asked, shown] = [0, await counts()];
+  parts.counts = async () => {
+    const { stable, canary } = await counts();
+    shown = ++asked % 2 === 0 ? { ...shown, canary } : { ...shown, stable };
+    return shown;
+  };
+  const { verdict } = await rollOut(parts);
+  expect([verdict, applied]).toEqual(['rolled back', ['5%', '0%']]);
 });
 
 test('a sum of counters that falls with a pod is not counted anew', async () => {
@@ -283,7 +323,8 @@ async function counters(failing: { canary: number }): Promise<string> {
           : 0.01
         : 1;
       const value = [0, String(Math.round(total * ratio))];
-      response.end(JSON.stringify({ status: 'success', data: { result: [{ value }] } }));
+      const result = query.startsWith('none') ? [] : [{ value }];
+      response.end(JSON.stringify({ status: 'success', data: { result } }));
     });
   });
   children.push(server);
@@ -421,7 +462,8 @@ needs('a route keeps the changes that others made meanwhile', async () => {
     versions: { namespace: 'shop', stable: 'paid-stable', canary: 'paid-canary' },
     httpRoute: 'paid',
   };
-  const weights = await checkedWeightsOf(cluster.admin, of);
+  const counted = () => Promise.resolve();
+  const weights = await checkedWeightsOf(cluster.admin, of, counted);
   await weights.set({ kind: 'mirror' });
   await weights.set({ kind: 'weight', percent: 20 });
   expect(await weights.isForeign()).toBe(false);
@@ -442,8 +484,84 @@ needs('a route keeps the changes that others made meanwhile', async () => {
     { name: 'theirs', backendRefs: [ref('other')] },
   ]);
   await expect(
-    checkedWeightsOf(cluster.admin, { ...of, versions: { ...of.versions, canary: 'paid-cnry' } }),
+    checkedWeightsOf(
+      cluster.admin,
+      { ...of, versions: { ...of.versions, canary: 'paid-cnry' } },
+      counted,
+    ),
   ).rejects.toThrow('there is no Service paid-cnry in namespace shop');
+});
+
+/** A Service of one version and, with a readiness, its meshed pod. */
+async function version(
+  name: string,
+  labels: Record<string, string>,
+  ready?: boolean,
+): Promise<void> {
+  const metadata = { name, namespace: 'shop', labels };
+  await cluster.admin.create({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata,
+    spec: { selector: labels, ports: [{ port: 80 }] },
+  });
+  if (ready === undefined) return;
+  const containers = [
+    { name: 'app', image: 'x' },
+    { name: 'firedrill-proxy', image: 'x' },
+  ];
+  await cluster.admin.create({ apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers } });
+  const conditions = [{ type: 'Ready', status: ready ? 'True' : 'False' }];
+  await cluster.admin.patch(resources.Pod, 'shop', `${name}/status`, {
+    status: { phase: 'Running', conditions },
+  });
+}
+
+needs('nothing moves where nothing could be compared', { timeout: 60_000 }, async () => {
+  const args = ['--kubeconfig', cluster.kubeconfig, '-n', 'shop'];
+  const tried = (...more: string[]): ReturnType<typeof ended> => {
+    const child = spawn(process.execPath, [program('cli'), 'canary', 'service', ...more, ...args]);
+    children.push(child);
+    return ended(child);
+  };
+  await services('idle');
+  const prometheus = await counters({ canary: 0 });
+  const by = (total: string, bad: string, url = prometheus): ReturnType<typeof ended> =>
+    tried('idle', '--prometheus', url, '--total', total, '--bad', bad);
+  const [all, bad] = ['all {{version}}', 'bad {{version}}'];
+  await version('same', { app: 'same' });
+  await version('same-stable', { app: 'same' });
+  await version('same-canary', { app: 'same', version: 'v2' });
+  for (const service of ['stuck', 'mute']) {
+    await version(service, { app: service });
+    await version(`${service}-stable`, { app: service, version: 'v1' }, true);
+    await version(`${service}-canary`, { app: service, version: 'v2' }, service === 'mute');
+  }
+  const found = await Promise.all([
+    by(all, 'none bda {{version}}'),
+    by('none {{version}}', bad),
+    by(all, 'bad'),
+    by(all, bad, 'http://127.0.0.1:9'),
+    tried('same'),
+    tried('stuck'),
+    tried('mute'),
+    tried('same', '--canary', 'same-stable'),
+  ]);
+  const expected: [number, RegExp][] = [
+    [2, /--bad none bda {{version}}: no series for idle-stable or idle-canary, so nothing can/],
+    [2, /--total none {{version}}: no series .*; expected a counter that Prometheus has/],
+    [2, /--bad bad: it counts the same for both versions; expected {{version}} in it/],
+    [5, /127\.0\.0\.1:9/],
+    [2, /Services same-stable and same-canary select the same pods; expected selectors that/],
+    [5, /no pod of Service stuck-canary is ready/],
+    [5, /pod mute-(stable|canary) does not tell its counts: through the API server/],
+    [2, /same-stable is both versions/],
+  ];
+  expect(found).toEqual(
+    expected.map(([code, said]) => ({ code, said: expect.stringMatching(said) })),
+  );
+  for (const service of ['idle', 'same', 'stuck', 'mute'])
+    expect(await weightsOf(service)).toBeUndefined();
 });
 
 needs.each([
