@@ -15,7 +15,8 @@ export function checkQuery(
   enabled: readonly string[] = [],
 ): { ok: boolean; shown: string } {
   try {
-    const expr = parse(text);
+    const unquotedNames = enabled.includes('promql-unquoted-utf8-names');
+    const expr = parse(text, { unquotedNames });
     const type = typeNames[typeOf(expr)];
     const needs = featuresOf(expr).filter((use) => !enabled.includes(use.feature));
     if (output === 'json') return { ok: true, shown: json({ ok: true, type, needs }) };

@@ -1,8 +1,10 @@
 /** The labels of a series: sorted, immutable, and compared by one canonical text. */
 
 export const metricNameLabel = '__name__';
-/** Labels that identify the metric, dropped together with its name. */
 const metadataLabels: ReadonlySet<string> = new Set(['__name__', '__type__', '__unit__']);
+
+/** Whether a label says what the metric is: its name, type or unit, which are dropped together. */
+export const isMetadataLabel = (name: string): boolean => metadataLabels.has(name);
 
 export class Labels {
   static readonly empty = new Labels([], []);
@@ -62,8 +64,8 @@ export class Labels {
 
   /** The labels without the metric's name (and its type and unit, if labels hold these). */
   withoutName(): Labels {
-    this.#nameless ??= this.names.some((n) => metadataLabels.has(n))
-      ? this.filter((n) => !metadataLabels.has(n))
+    this.#nameless ??= this.names.some(isMetadataLabel)
+      ? this.filter((n) => !isMetadataLabel(n))
       : this;
     return this.#nameless;
   }

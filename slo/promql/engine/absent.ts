@@ -1,5 +1,5 @@
 /** The labels of the series that `absent` returns: those that its selector compares for equality. */
-import { Labels, metricNameLabel } from '../labels.js';
+import { isMetadataLabel, Labels } from '../labels.js';
 import type { Expr } from '../syntax/ast.js';
 import { withoutParens } from '../syntax/ast.js';
 
@@ -10,7 +10,7 @@ export function absentLabels(argument: Expr): Labels {
   const wanted = new Map<string, string>();
   const unclear = new Set<string>();
   for (const matcher of selector.matchers) {
-    if (matcher.name === metricNameLabel) continue;
+    if (isMetadataLabel(matcher.name)) continue;
     if (matcher.op === '=' && !wanted.has(matcher.name)) wanted.set(matcher.name, matcher.value);
     else unclear.add(matcher.name);
   }

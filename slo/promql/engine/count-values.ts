@@ -21,7 +21,7 @@ export function countValues(aggregate: Aggregate, ctx: Context): GridSeries[] {
       const text = histogram ? histogram.toString() : decimal(series.values[step] as number);
       const labelled = series.labels.with(label, text);
       const grouped = aggregate.without
-        ? labelled.without([...aggregate.grouping, '__name__'])
+        ? labelled.withoutName().without(aggregate.grouping)
         : labelled.keep([...aggregate.grouping, label]);
       const key = grouped.key;
       let out = results.get(key);

@@ -1,5 +1,5 @@
 /** Groups series for an aggregation. */
-import { Labels, metricNameLabel } from '../labels.js';
+import { Labels } from '../labels.js';
 import type { Aggregate } from '../syntax/ast.js';
 import type { GridSeries } from './value.js';
 
@@ -18,7 +18,7 @@ export function groupLabels(aggregate: Aggregate, labels: Labels): Labels {
   let found = ofNode.get(labels);
   if (!found) {
     found = aggregate.without
-      ? labels.without([...aggregate.grouping, metricNameLabel])
+      ? labels.withoutName().without(aggregate.grouping)
       : labels.keep(aggregate.grouping);
     ofNode.set(labels, found);
   }

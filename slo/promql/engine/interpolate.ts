@@ -3,18 +3,17 @@ import { addHistogram } from '../histogram/add.js';
 import type { Histogram } from '../histogram/histogram.js';
 import { isReset } from '../histogram/resets.js';
 import { scaleHistogram } from '../histogram/scale.js';
+import type { FloatColumns } from './window.js';
 
-/** Interpolates linearly; a counter that was reset counts from zero. */
+/** Interpolates linearly between the samples `i` and `i + 1`. */
 export function interpolate(
   times: Float64Array,
   values: Float64Array,
   i: number,
   timeMs: number,
-  isCounter: boolean,
 ): number {
   const [t1, t2] = [times[i] as number, times[i + 1] as number];
-  const [given, y2] = [values[i] as number, values[i + 1] as number];
-  const y1 = isCounter && y2 < given ? 0 : given;
+  const [y1, y2] = [values[i] as number, values[i + 1] as number];
   return y1 + ((y2 - y1) * (timeMs - t1)) / (t2 - t1);
 }
 
@@ -46,7 +45,7 @@ export interface Edges {
   readonly last: number;
 }
 
-/** Undefined if no sample is within the range. */
+/** Undefined if no sample is after the range's start. */
 export function edgesOf(
   times: Float64Array,
   low: number,
@@ -66,35 +65,48 @@ export function edgesOf(
     last = reach;
   }
   if ((times[last] as number) <= startMs) return undefined;
-  if (smoothed && (times[first] as number) > endMs) return undefined;
   return { first, last };
 }
 
-export function leftValue(
+function leftValue(
   times: Float64Array,
   values: Float64Array,
   edges: Edges,
   startMs: number,
   smoothed: boolean,
-  isCounter: boolean,
 ): number {
   if (smoothed && (times[edges.first] as number) < startMs) {
-    return interpolate(times, values, edges.first, startMs, isCounter);
+    return interpolate(times, values, edges.first, startMs);
   }
   return values[edges.first] as number;
 }
 
-export function rightValue(
+function rightValue(
   times: Float64Array,
   values: Float64Array,
   low: number,
   edges: Edges,
   endMs: number,
   smoothed: boolean,
-  isCounter: boolean,
 ): number {
   if (smoothed && edges.last > low && (times[edges.last] as number) > endMs) {
-    return interpolate(times, values, edges.last - 1, endMs, isCounter);
+    return interpolate(times, values, edges.last - 1, endMs);
   }
   return values[edges.last] as number;
+}
+
+/** The values at the edges of a range of a gauge; undefined if no sample is within the range. */
+export function edgeValues(
+  { times, values }: FloatColumns,
+  low: number,
+  edges: Edges,
+  startMs: number,
+  endMs: number,
+  smoothed: boolean,
+): [number, number] | undefined {
+  if ((times[edges.first] as number) > endMs) return undefined;
+  return [
+    leftValue(times, values, edges, startMs, smoothed),
+    rightValue(times, values, low, edges, endMs, smoothed),
+  ];
 }

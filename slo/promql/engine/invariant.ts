@@ -49,7 +49,8 @@ function examine(expr: Expr): boolean {
     case 'binary':
       return isStepInvariant(expr.left) && isStepInvariant(expr.right);
     case 'call': {
-      if (!expr.args.every(isStepInvariant)) return false;
+      // Selectors with different times make `info` read its info series at each step.
+      if (expr.name === 'info' || !expr.args.every(isStepInvariant)) return false;
       if (!timeDependent.has(expr.name)) return true;
       const argument = expr.args[0];
       return (

@@ -3,7 +3,7 @@ import type { Histogram } from '../histogram/histogram.js';
 import type { Labels } from '../labels.js';
 import type { MatrixSelector, Subquery } from '../syntax/ast.js';
 import type { Context } from './context.js';
-import { edgesOf, leftValue, rightValue } from './interpolate.js';
+import { edgesOf, edgeValues } from './interpolate.js';
 import { compact, type Points } from './points.js';
 import { referenceTimes } from './reference-times.js';
 import { subqueryContext, subqueryGrid } from './subquery.js';
@@ -85,20 +85,21 @@ function plainPoints(
 /** The samples within the range, plus values at its edges. */
 function withEdges(
   labels: Labels,
-  { times, values }: FloatColumns,
+  columns: FloatColumns,
   low: number,
   high: number,
   startMs: number,
   endMs: number,
   smoothed: boolean,
 ): Points | undefined {
+  const { times, values } = columns;
   const edges = edgesOf(times, low, high, startMs, endMs, smoothed);
-  if (!edges) return undefined;
+  const atEdges = edges && edgeValues(columns, low, edges, startMs, endMs, smoothed);
+  if (!atEdges) return undefined;
   const from = (times[edges.first] as number) <= startMs ? edges.first + 1 : edges.first;
   const to = (times[edges.last] as number) >= endMs ? edges.last - 1 : edges.last;
   const inside = Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i);
-  const left = leftValue(times, values, edges, startMs, smoothed, false);
-  const right = rightValue(times, values, low, edges, endMs, smoothed, false);
+  const [left, right] = atEdges;
   return {
     labels,
     times: Float64Array.from([startMs, ...inside.map((i) => times[i] as number), endMs]),

@@ -1,5 +1,5 @@
 /** The labels by which an operator matches its two sides. */
-import { type Labels, metricNameLabel } from '../labels.js';
+import type { Labels } from '../labels.js';
 import type { Matching } from '../syntax/ast.js';
 
 /** A text that is equal for two series that match. */
@@ -16,7 +16,7 @@ export function matchedLabels(matching: Matching, labels: Labels): Labels {
   if (!found) {
     found = matching.on
       ? labels.keep(matching.labels)
-      : labels.without([...matching.labels, metricNameLabel]);
+      : labels.withoutName().without(matching.labels);
     ofNode.set(labels, found);
   }
   return found;

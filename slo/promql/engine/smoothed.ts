@@ -40,9 +40,7 @@ export function smoothedSelector(selector: VectorSelector, ctx: Context): GridSe
           if (next < high && t[next] === timeMs) put(out, step, values[next] as number);
           else if (next > low) {
             const value =
-              next < high
-                ? interpolate(t, values, next - 1, timeMs, false)
-                : (values[next - 1] as number);
+              next < high ? interpolate(t, values, next - 1, timeMs) : (values[next - 1] as number);
             put(out, step, value);
           }
         } else if (hHigh > hLow) {

@@ -1,5 +1,5 @@
 /** Rates over `anchored` and `smoothed` ranges: differences of the values at the range's edges, not extrapolated. */
-import { edgesOf, interpolateHistograms, leftValue, rightValue } from '../engine/interpolate.js';
+import { edgesOf, edgeValues, interpolateHistograms } from '../engine/interpolate.js';
 import { messages } from '../engine/messages.js';
 import { type RangeCall, warnMixed, windowEnd } from '../engine/range-call.js';
 import { put } from '../engine/value.js';
@@ -8,6 +8,7 @@ import { IncompatibleBuckets } from '../histogram/add.js';
 import type { Histogram } from '../histogram/histogram.js';
 import { isReset } from '../histogram/resets.js';
 import { divideHistogram } from '../histogram/scale.js';
+import { counterIncrease } from './counter-edges.js';
 import {
   addWithNotes,
   warnMixedBuckets,
@@ -34,30 +35,35 @@ export function extendedRate(call: RangeCall, kind: RateKind): void {
 }
 
 function ofFloats(call: RangeCall, kind: RateKind, step: number): number | undefined {
-  const { times, values } = call.source.floats;
+  const { times, values, starts } = call.source.floats;
+  const useStarts = call.ctx.options.startTimestamps;
   const [low, high] = [call.floatBounds.low[step] as number, call.floatBounds.high[step] as number];
   const endMs = windowEnd(call, step);
   const startMs = endMs - call.rangeMs;
   const smoothed = call.extension === 'smoothed';
   const edges = edgesOf(times, low, high, startMs, endMs, smoothed);
   if (!edges) return undefined;
-  const left = leftValue(times, values, edges, startMs, smoothed, kind.isCounter);
-  const right = rightValue(times, values, low, edges, endMs, smoothed, kind.isCounter);
-  let increase = right - left;
-  if (kind.isCounter) {
-    // Only samples within the range count; the values at its edges already include resets there.
-    const from = (times[edges.first] as number) <= startMs ? edges.first + 1 : edges.first;
-    const to = (times[edges.last] as number) >= endMs ? edges.last - 1 : edges.last;
-    let previous = left;
-    for (let i = from; i <= to; i++) {
-      const value = values[i] as number;
-      if (value < previous) increase += previous;
-      previous = value;
-    }
-    if (right < previous) increase += previous;
-  }
+  const increase = kind.isCounter
+    ? counterIncrease({
+        edges,
+        low,
+        startMs,
+        endMs,
+        lookbackStartMs: startMs - call.ctx.options.lookbackMs,
+        smoothed,
+        point: (i) => ({
+          timeMs: times[i] as number,
+          startMs: (useStarts && starts?.[i]) || 0,
+          value: values[i] as number,
+        }),
+      })
+    : difference(edgeValues(call.source.floats, low, edges, startMs, endMs, smoothed));
+  if (increase === undefined) return undefined;
   return kind.perSecond ? increase / (call.rangeMs / 1000) : increase;
 }
+
+const difference = (edges: [number, number] | undefined): number | undefined =>
+  edges && edges[1] - edges[0];
 
 function ofHistograms(call: RangeCall, kind: RateKind, step: number): Histogram | undefined {
   const columns = call.source.histograms as HistogramColumns;
@@ -68,7 +74,7 @@ function ofHistograms(call: RangeCall, kind: RateKind, step: number): Histogram 
   const startMs = endMs - call.rangeMs;
   const smoothed = call.extension === 'smoothed';
   const edges = edgesOf(times, low, high, startMs, endMs, smoothed);
-  if (!edges) return undefined;
+  if (!edges || (times[edges.first] as number) > endMs) return undefined;
   const used = values.slice(edges.first, edges.last + 1);
   if (!fit(call, kind, used)) return undefined;
   const between = (i: number, timeMs: number): Histogram | undefined =>

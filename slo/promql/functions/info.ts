@@ -8,7 +8,8 @@ import { Labels, metricNameLabel } from '../labels.js';
 import { type CompiledMatcher, matcherOf } from '../store/matcher.js';
 import type { Series } from '../store/series.js';
 import type { Call, Expr, Matcher, Subquery, VectorSelector } from '../syntax/ast.js';
-import { walk, withoutParens } from '../syntax/ast.js';
+import { childrenOf, withoutParens } from '../syntax/ast.js';
+import { typeOf } from '../syntax/types.js';
 
 /** Labels that an info metric shares with the series that it describes. */
 const identifying = ['instance', 'job'] as const;
@@ -44,23 +45,49 @@ function nameMatchers(asked: readonly Matcher[] | undefined): Matcher[] {
   return [{ name: metricNameLabel, op: '=', value: 'target_info' }];
 }
 
-/** The `@` and offset of the first argument's first selector also apply to the info series. */
+/** The times at which a selector reads, relative to the evaluation or fixed by an `@`. */
+interface Reference {
+  readonly fixed: boolean;
+  readonly ms: number;
+}
+
+/** The references of the selectors that make a vector; undefined for a part that no selector makes. */
+function referencesOf(
+  expr: Expr,
+  around: readonly Subquery[],
+  ctx: Context,
+): (Reference | undefined)[] {
+  if (typeOf(expr) !== 'vector' && typeOf(expr) !== 'matrix') return [];
+  if (expr.kind === 'selector') return [referenceOf([...around, expr], ctx)];
+  const inside = expr.kind === 'subquery' ? [...around, expr] : around;
+  // The second argument of `info` is written as a selector, and is none.
+  const isInfo = expr.kind === 'call' && expr.name === 'info';
+  const children = isInfo ? expr.args.slice(0, 1) : childrenOf(expr);
+  const found = children.flatMap((child) => referencesOf(child, inside, ctx));
+  return found.length > 0 ? found : [undefined];
+}
+
+/** Offsets add up from the inside to the first `@`. */
+function referenceOf(nested: readonly (Subquery | VectorSelector)[], ctx: Context): Reference {
+  let ms = 0;
+  for (const { at, offset } of nested.toReversed()) {
+    if (offset) ms -= ctx.duration(offset);
+    const fixedMs = ctx.fixedTime(at);
+    if (fixedMs !== undefined) return { fixed: true, ms: ms + fixedMs };
+  }
+  return { fixed: false, ms };
+}
+
+/** The info series are read at the time of the first argument's selectors, if they all have the same. */
 function lookUpTimes(vector: Expr, ctx: Context): { firstMs: number; stepMs: number } {
-  let offsetMs: number | undefined;
-  let fixed: number | undefined;
-  walk(vector, (node, parents) => {
-    if (node.kind !== 'selector' || offsetMs !== undefined) return;
-    fixed = ctx.fixedTime(node.at);
-    offsetMs = node.offset ? ctx.duration(node.offset) : 0;
-    const around = parents.filter((p): p is Subquery => p.kind === 'subquery').toReversed();
-    for (const subquery of around) {
-      if (fixed !== undefined) break;
-      offsetMs += subquery.offset ? ctx.duration(subquery.offset) : 0;
-      fixed = ctx.fixedTime(subquery.at);
-    }
-  });
-  const stepMs = fixed === undefined ? ctx.stepMs : 0;
-  return { firstMs: (fixed ?? ctx.startMs) - (offsetMs ?? 0), stepMs };
+  const [first, ...rest] = referencesOf(vector, [], ctx);
+  const shared =
+    first && rest.every((r) => r?.fixed === first.fixed && r.ms === first.ms)
+      ? first
+      : { fixed: false, ms: 0 };
+  return shared.fixed
+    ? { firstMs: shared.ms, stepMs: 0 }
+    : { firstMs: ctx.startMs + shared.ms, stepMs: ctx.stepMs };
 }
 
 function identityOf(name: string, labels: Labels): string {
@@ -78,10 +105,7 @@ function findCandidates(
   const identities = identifying.filter((l) => described.some((s) => s.labels.get(l) !== ''));
   if (identities.length === 0) return found;
   const values = new Map(
-    identities.map((l) => [
-      l,
-      new Set(described.map((s) => s.labels.get(l)).filter((v) => v !== '')),
-    ]),
+    identities.map((l) => [l, new Set(described.map((s) => s.labels.get(l)))]),
   );
   const times = lookUpTimes(vector, ctx);
   const { lookbackMs } = ctx.options;

@@ -14,8 +14,8 @@ export function isStartReset(starts: Float64Array, times: Float64Array, i: numbe
 }
 
 /**
- * A start of 0 is unknown, and one at or after its own sample is ignored. A start exactly at the previous sample marks
- * a delta, unless the previous sample's start is unknown as well.
+ * A start of 0 is unknown, and one at or after its own sample is ignored, as is one that has not changed. A start
+ * exactly at the previous sample marks a delta, unless the previous sample's start is unknown as well.
  */
 export function startsAnew(
   previousStartMs: number,
@@ -23,7 +23,8 @@ export function startsAnew(
   startMs: number,
   timeMs: number,
 ): boolean {
-  if (startMs === 0 || startMs >= timeMs || startMs < previousMs) return false;
+  if (startMs === previousStartMs || startMs === 0) return false;
+  if (startMs >= timeMs || startMs < previousMs) return false;
   if (startMs > previousMs) return true;
   if (previousStartMs > previousMs) return false;
   return previousStartMs !== 0 && previousStartMs !== previousMs;

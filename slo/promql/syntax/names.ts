@@ -17,22 +17,33 @@ const standIns: Record<string, string> = {
   min_of: 'minute',
 };
 
+/** A name by Prometheus' feature `promql-unquoted-utf8-names`. */
+export const wideWord = /[\p{L}_:][\p{L}\d_:.]*/u;
+
 // A token: a whole string or comment, or a number with its letters (`5m`, `0x1F`), or a word.
 const token =
   /"(?:\\[^]|[^"\\])*"?|'(?:\\[^]|[^'\\])*'?|`[^`]*`?|#[^\n]*|\d[\w.]*|[a-zA-Z_:][\w:]*|[[\]]|\s+|[^]/g;
+/** The same, where letters of any language and dots may be in a word. */
+const wideToken = new RegExp(
+  token.source.replace('[a-zA-Z_:][\\w:]*', () => wideWord.source),
+  'gu',
+);
 
 /** Words in durations that the grammar only knows in lower case. */
 const durationWords = /^(step|range|min_of|max_of)$/i;
 
-/** The text for the grammar, of equal length; throws if a function does not exist. */
-export function prepareNames(text: string): string {
+/**
+ * The text for the grammar, of equal length; throws if a function does not exist. With `wide`, names without quotes may
+ * have dots and letters of any language: in the result, other characters stand for these.
+ */
+export function prepareNames(text: string, wide = false): string {
   let result = '';
   let brackets = 0;
   let offsetParens = 0;
   /** The last tokens, because a sign and a word may stand between `offset` and its parenthesis. */
   let before: string[] = [];
   const hasOffset = /offset/i.test(text);
-  const tokens = [...text.matchAll(token)];
+  const tokens = [...text.matchAll(wide ? wideToken : token)];
   const next = (i: number): string => {
     let j = i + 1;
     while (j < tokens.length && /^(\s|#)/.test(tokens[j]![0])) j++;
@@ -52,7 +63,11 @@ export function prepareNames(text: string): string {
     if (word === '(' && (offsetParens > 0 || afterOffset)) offsetParens++;
     if (word === ')') offsetParens = Math.max(0, offsetParens - 1);
     const inDuration = brackets > 0 || offsetParens > 0 || afterOffset;
-    result += written(word, match.index, inDuration, next(i) === '(');
+    const isCalled = next(i) === '(';
+    result +=
+      wide && !isCalled && /^[\p{L}_:]/u.test(word)
+        ? word.replaceAll(/[^\w:]/g, '_')
+        : written(word, match.index, inDuration, isCalled);
     if (hasOffset) before = [...before, word.toLowerCase()].slice(-4);
   });
   return result;

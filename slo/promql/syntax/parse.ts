@@ -12,10 +12,15 @@ import { parseNumber, parseString } from './literals.js';
 import { prepareNames } from './names.js';
 import { refuseSyntax } from './refuse.js';
 
+export interface ParseOptions {
+  /** Prometheus' feature `promql-unquoted-utf8-names`. */
+  readonly unquotedNames?: boolean;
+}
+
 /** The checked tree: the text parses, every function exists, and every operand has a fitting type. */
-export function parse(text: string): Expr {
+export function parse(text: string, { unquotedNames = false }: ParseOptions = {}): Expr {
   if (text.trim() === '') throw new PromqlError('no expression found in input', { from: 0, to: 0 });
-  const tree = parser.parse(prepareNames(text));
+  const tree = parser.parse(prepareNames(text, unquotedNames));
   refuseSyntax(tree, text);
   const top = tree.topNode.firstChild;
   if (!top) throw new PromqlError('no expression found in input', { from: 0, to: text.length });
@@ -118,7 +123,9 @@ export class Builder {
         span,
       );
     }
-    return { kind: 'selector', name, matchers, ...span };
+    // A name that only a feature allows is kept as if it stood in quotes, which need no feature.
+    const isPlain = name !== undefined && /^[\w:]+$/.test(name);
+    return { kind: 'selector', name: isPlain ? name : undefined, matchers, ...span };
   }
 
   private matcher(node: SyntaxNode): Matcher {

@@ -80,9 +80,6 @@ function extended(builder: Builder, inner: Expr, node: SyntaxNode): Expr {
     throw new PromqlError(`${word} modifier must be preceded by a selector`, span);
   }
   const target = inner.kind === 'matrix' ? inner.selector : inner;
-  if (inner.kind === 'selector' && word === 'anchored') {
-    throw new PromqlError('anchored modifier must be preceded by a range vector selector', span);
-  }
   if (target.extension) {
     throw new PromqlError(`${word} cannot be combined with ${target.extension}`, node);
   }

@@ -1,6 +1,7 @@
 /** Describes the first syntax error of a text, as precisely as the parser's error node allows. */
 import type { Tree } from '@lezer/common';
 import { PromqlError } from './error.js';
+import { wideWord } from './names.js';
 
 export function refuseSyntax(tree: Tree, text: string): void {
   let from = -1;
@@ -26,8 +27,21 @@ export function refuseSyntax(tree: Tree, text: string): void {
       to: bracket + 1,
     });
   }
+  refuseUnquoted(text, at);
   const word = /^(?:[\w:.]+|"[^"]*"|'[^']*'|=~|!~|[=!<>]=|[^\s])/.exec(text.slice(at))?.[0] ?? '';
   throw new PromqlError(`unexpected ${JSON.stringify(word)}`, { from: at, to: at + word.length });
+}
+
+/** Names the feature, and the quotes that need none, where a mistake is in a name that only the feature allows. */
+function refuseUnquoted(text: string, at: number): void {
+  for (const { 0: name, index } of text.matchAll(new RegExp(wideWord, 'gu'))) {
+    if (index > at || index + name.length <= at) continue;
+    throw new PromqlError(
+      `a name with a dot or a letter beyond ASCII stands in quotes: {${JSON.stringify(name)}} for a metric, ` +
+        `${JSON.stringify(name)} for a label; unquoted, it takes --enable-feature=promql-unquoted-utf8-names`,
+      { from: index, to: index + name.length },
+    );
+  }
 }
 
 const token = /"(?:\\[^]|[^"\\\n])*("?)|'(?:\\[^]|[^'\\\n])*('?)|`[^`]*(`?)|#[^\n]*|[^]/g;

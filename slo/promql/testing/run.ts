@@ -62,7 +62,7 @@ function runEval(
 ): string | undefined {
   const failure = command.expectations.find((e) => e.kind === 'fail');
   try {
-    const expr = parse(command.query);
+    const expr = parse(command.query, { unquotedNames: true });
     const { at } = command;
     if (at.kind === 'range') {
       const { series, annotations } = evaluateRange(

@@ -25,13 +25,13 @@ export function parseSeriesLine(line: string): SeriesLine {
 
 const quoted = String.raw`"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'`;
 const pair = new RegExp(
-  String.raw`\s*(?:([a-zA-Z_][\w.:]*|${quoted})\s*=\s*)?(${quoted}|\x60[^\x60]*\x60)\s*(,|\})`,
-  'y',
+  String.raw`\s*(?:([\p{L}_][\p{L}\d_.:]*|${quoted})\s*=\s*)?(${quoted}|\x60[^\x60]*\x60)\s*(,|\})`,
+  'uy',
 );
 
 /** The labels at the start of a line, and the rest of the line. */
 export function parseMetric(line: string): { labels: Labels; rest: string } {
-  const name = /^\s*([a-zA-Z_:][\w:]*)?/.exec(line) as RegExpExecArray;
+  const name = /^\s*([\p{L}_:][\p{L}\d_:.]*)?/u.exec(line) as RegExpExecArray;
   const entries: [string, string][] = name[1] ? [[metricNameLabel, name[1]]] : [];
   let at = name[0].length;
   const brace = /^\s*\{(?!\{)/.exec(line.slice(at));

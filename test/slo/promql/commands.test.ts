@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { UserError } from '../../../base/errors.js';
 import { asset, packageRoot, program } from '../../../base/paths.js';
+import { checkQuery } from '../../../slo/promql/check-command.js';
 import { readCsv } from '../../../slo/promql/data/csv.js';
 import { readOpenMetrics } from '../../../slo/promql/data/openmetrics.js';
 import { askPrometheus } from '../../../slo/promql/data/remote.js';
@@ -71,6 +72,30 @@ describe('query', () => {
     expect(done.status).toBe(status);
     expect(done.err).toContain(message);
     expect(done.err).not.toContain('    at ');
+  });
+});
+
+describe('names without quotes', () => {
+  test.each([
+    'http.requests',
+    'sum by (service.name) (up)',
+    'größe > 1',
+    'up{straße="a"}',
+    'up * on (a..b) group_left (å) info.total',
+  ])('%s takes a feature', (query) => {
+    const off = checkQuery(query, undefined, 'text');
+    expect(off.ok).toBe(false);
+    expect(off.shown).toContain('stands in quotes');
+    expect(off.shown).toContain('--enable-feature=promql-unquoted-utf8-names');
+    expect(checkQuery(query, undefined, 'text', ['promql-unquoted-utf8-names'])).toEqual({
+      ok: true,
+      shown: 'ok: an instant vector\n',
+    });
+  });
+
+  test('a function of such a name is none', () => {
+    const shown = checkQuery('rate.total(up)', undefined, 'text', ['promql-unquoted-utf8-names']);
+    expect(shown.shown).toContain('1:1: unknown function with name "rate.total"');
   });
 });
 
