@@ -21,7 +21,7 @@ export interface Drainable {
 const lookMs = 100;
 /** The drain ends after this long without a request in flight. */
 const quietMs = 1000;
-/** Requests still in flight when the time is up get this long to end. */
+/** The last part of the time, at most half of it, in which no new connection is taken: requests in flight may end. */
 const lastCallMs = 2000;
 
 export class Drain {
@@ -50,6 +50,7 @@ export class Drain {
     let lastBusyMs = startMs;
     let { begun } = this.#target;
     let isLastCall = false;
+    const lastCallAtMs = this.#limitMs - Math.min(lastCallMs, this.#limitMs / 2);
     this.#target.beginDrain();
     this.#timer = this.#clock.every(lookMs, () => {
       const nowMs = this.#clock.monotonicMs();
@@ -57,13 +58,13 @@ export class Drain {
       if (busy > 0 || this.#target.begun > begun) lastBusyMs = nowMs;
       ({ begun } = this.#target);
       if (nowMs - lastBusyMs >= quietMs) return this.#end();
-      if (nowMs - startMs < this.#limitMs) return;
+      if (nowMs - startMs < lastCallAtMs) return;
       if (!isLastCall) {
         isLastCall = true;
         this.#target.closeInbound();
         this.#target.closeIdle();
       }
-      if (busy === 0 || nowMs - startMs >= this.#limitMs + lastCallMs) this.#end();
+      if (busy === 0 || nowMs - startMs >= this.#limitMs) this.#end();
     });
     return this.#done;
   }

@@ -55,8 +55,8 @@ export interface ListenerParts {
   readonly terminatesTls: boolean;
   readonly maxConnections: number;
   /**
-   * The longest wait for the first byte; then a connection is opaque in transparent mode, and closed in explicit
-   * mode.
+   * The longest wait for the first byte; then a connection is opaque, or closed where only HTTP could name its
+   * destination.
    */
   readonly detectTimeoutMs: number;
   /**
@@ -282,7 +282,7 @@ class Looking implements WireUser, Newcomer {
   readonly #wire: Wire;
   readonly #parts: ListenerParts;
   readonly #found: (spoken: Spoken, first: Buffer, isGuess: boolean) => void;
-  /** A client of an explicit port is expected to speak HTTP unless its protocol is known. */
+  /** A client of an explicit port is expected to speak HTTP, unless other bytes have a destination too. */
   readonly #meansHttp: boolean;
   #bytes: Buffer = nothing;
   /** Resting, or known: its time does not run. */
@@ -299,7 +299,11 @@ class Looking implements WireUser, Newcomer {
     this.#wire = wire;
     this.#found = found;
     this.#parts = parts;
-    this.#meansHttp = parts.originalDst === undefined && !meansOpaque;
+    const { direction, originalDst, declared } = parts;
+    this.#meansHttp =
+      originalDst === undefined &&
+      !meansOpaque &&
+      (direction === 'outbound' || declared(undefined) !== 'detect');
     this.#meansOpaque = meansOpaque;
   }
 

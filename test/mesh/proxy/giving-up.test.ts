@@ -299,6 +299,29 @@ test('a server that speaks first is heard: where it is declared opaque, and wher
   }
 });
 
+test('a port with detection carries other bytes, and a server that speaks first', async () => {
+  const app = await rawServer((socket) => {
+    socket.write('220 ok\r\n');
+    socket.on('data', (bytes) => socket.write(bytes));
+  });
+  open.push(() => app.close());
+  for (const [protocol, silent, spoken] of [
+    ['detect', '220 ok\r\n', '220 ok\r\n\x00\x01ping'],
+    ['http1', '<end>', 'HTTP/1.1 400'],
+  ] as const) {
+    const clock = new SimulatedClock(1000);
+    const servers = [server(1, `127.0.0.1:${app.port}`, { protocol })];
+    const proxy = await startProxy({ sides: ['inbound'], clock, state: state({ servers }) });
+    open.push(() => proxy.stop());
+    const heard = await say(proxy.inbound, '\x00\x01ping', { until: spoken.length });
+    expect(heard.startsWith(spoken)).toBe(true);
+    const waiting = say(proxy.inbound, '', { until: /ok\r\n/ });
+    const turns = setInterval(() => clock.advance(1000), 5);
+    open.push(() => clearInterval(turns));
+    expect(await waiting).toBe(silent);
+  }
+});
+
 test('plaintext to a server that asks for an identity is told so', async () => {
   const proxy = await startProxy({
     sides: ['inbound'],
