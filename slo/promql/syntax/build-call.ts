@@ -52,9 +52,15 @@ export function buildAggregate(builder: Builder, node: SyntaxNode): Aggregate {
 }
 
 export function groupingLabels(builder: Builder, node: SyntaxNode | null): string[] {
-  return childNodes(node).map((child) =>
-    child.name === 'QuotedLabelName'
-      ? builder.string(child.firstChild as SyntaxNode)
-      : builder.slice(child),
-  );
+  return childNodes(node).map((child) => {
+    if (child.name === 'QuotedLabelName') return builder.string(child.firstChild as SyntaxNode);
+    const name = builder.slice(child);
+    if (/^(without|inf|nan)$/i.test(name)) {
+      throw new PromqlError(
+        `unexpected ${name} among labels; a label of that name is quoted`,
+        child,
+      );
+    }
+    return name;
+  });
 }

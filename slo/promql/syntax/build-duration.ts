@@ -3,10 +3,8 @@ import type { SyntaxNode } from '@lezer/common';
 import type { Duration } from './ast.js';
 import { PromqlError } from './error.js';
 import { childNodes } from './child-nodes.js';
+import { maxSeconds } from './literals.js';
 import type { Builder } from './parse.js';
-
-/** Prometheus cannot represent longer durations in nanoseconds. */
-const maxSeconds = 9_223_372_036;
 
 export function buildDuration(
   builder: Builder,
@@ -52,11 +50,14 @@ function build(builder: Builder, node: SyntaxNode): Duration {
     default:
   }
   if (parts.length === 3) {
-    const op = builder.slice(second as SyntaxNode) as '+';
+    const op = builder.slice(second as SyntaxNode) as '+' | '/' | '%';
     const [left, right] = [
       build(builder, first as SyntaxNode),
       build(builder, third as SyntaxNode),
     ];
+    if ((op === '/' || op === '%') && right.kind === 'seconds' && right.seconds === 0) {
+      throw new PromqlError(`${op === '/' ? 'division' : 'modulo'} by zero`, second as SyntaxNode);
+    }
     return rebalance({ kind: 'binary', op, left, right, ...span });
   }
   const operand = build(builder, first as SyntaxNode);

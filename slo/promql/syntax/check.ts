@@ -59,7 +59,7 @@ function checkNode(expr: Expr, parents: readonly Expr[]): void {
 
 function expectSubqueryOperand(expr: Expr): void {
   const type = typeOf(expr);
-  if (type === 'vector' || type === 'scalar') return;
+  if (type === 'vector') return;
   throw new PromqlError(
     `subquery is only allowed on instant vector, got ${typeNames[type]} instead`,
     expr,

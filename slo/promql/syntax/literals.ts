@@ -1,6 +1,9 @@
 /** Reads numbers, durations and strings in PromQL's syntax. */
 import { parseDurationMs } from '../../../base/duration.js';
 
+/** Prometheus cannot represent longer durations in nanoseconds. */
+export const maxSeconds = 9_223_372_036;
+
 /** The value of a number or duration; undefined if the text is neither. */
 export function parseNumber(text: string): number | undefined {
   const sign = text.startsWith('-') ? -1 : 1;
@@ -60,7 +63,7 @@ export function parseString(literal: string): string | undefined {
     } else if (hex !== undefined || octal !== undefined) {
       if (code > 255) bad = true;
       bytes.push({ text: String.fromCharCode(code), byte: true });
-    } else if (code > 0x10ffff) {
+    } else if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) {
       bad = true;
     } else {
       bytes.push({ text: String.fromCodePoint(code), byte: false });

@@ -32,6 +32,20 @@ const wideToken = new RegExp(
 /** Words in durations that the grammar only knows in lower case. */
 const durationWords = /^(step|range|min_of|max_of)$/i;
 
+/** The token before an operand: none, a bracket, an operator or `bool`. */
+const beginsOperand = /^$|^[-(,+*/%^=<>!~]$|^(and|or|unless|atan2|bool)$/;
+
+/** Only these are spaces of PromQL: one of a web page or a word processor stops Prometheus. */
+function refuseSpace(token: string, from: number): void {
+  const at = token.startsWith('#') ? -1 : token.search(/[^ \t\n\r]/);
+  if (at < 0) return;
+  const code = token.charCodeAt(at).toString(16).padStart(4, '0');
+  throw new PromqlError(`unexpected character: '\\u${code}', which looks like a space`, {
+    from: from + at,
+    to: from + at + 1,
+  });
+}
+
 /**
  * The text for the grammar, of equal length; throws if a function does not exist. With `wide`, names without quotes may
  * have dots and letters of any language: in the result, other characters stand for these.
@@ -52,6 +66,7 @@ export function prepareNames(text: string, wide = false): string {
   tokens.forEach((match, i) => {
     const word = match[0];
     if (/^(\s|#)/.test(word)) {
+      refuseSpace(word, match.index);
       // The grammar would make comments nodes among the operands.
       result += word.startsWith('#') ? ' '.repeat(word.length) : word;
       return;
@@ -64,6 +79,12 @@ export function prepareNames(text: string, wide = false): string {
     if (word === ')') offsetParens = Math.max(0, offsetParens - 1);
     const inDuration = brackets > 0 || offsetParens > 0 || afterOffset;
     const isCalled = next(i) === '(';
+    if (/^offset$/i.test(word) && beginsOperand.test(before.at(-1) ?? '')) {
+      // A metric may be called so, which the grammar does not know.
+      result += 'offse_';
+      before.push('a metric');
+      return;
+    }
     result +=
       wide && !isCalled && /^[\p{L}_:]/u.test(word)
         ? word.replaceAll(/[^\w:]/g, '_')

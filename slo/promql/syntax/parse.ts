@@ -8,7 +8,7 @@ import { climb, flatten } from './precedence.js';
 import { checkTypes } from './check.js';
 import { childNodes } from './child-nodes.js';
 import { PromqlError } from './error.js';
-import { parseNumber, parseString } from './literals.js';
+import { maxSeconds, parseNumber, parseString } from './literals.js';
 import { prepareNames } from './names.js';
 import { refuseSyntax } from './refuse.js';
 
@@ -81,7 +81,13 @@ export class Builder {
 
   number(node: SyntaxNode): number {
     const value = parseNumber(this.slice(node));
-    if (value !== undefined) return value;
+    if (value !== undefined) {
+      const text = this.slice(node);
+      if (/^[+-]?\s*(inf|nan)$/i.test(text)) return value;
+      const isDuration = /^(?!0x).*[smhdwy]$/i.test(text);
+      if (Math.abs(value) <= (isDuration ? maxSeconds : Number.MAX_VALUE)) return value;
+      throw new PromqlError(`${isDuration ? 'duration' : 'number'} out of range`, node);
+    }
     throw new PromqlError(
       `bad number or duration syntax: ${JSON.stringify(this.slice(node))}`,
       node,
@@ -106,9 +112,9 @@ export class Builder {
     const matchers: Matcher[] = [];
     for (const child of childNodes(node.getChild('LabelMatchers')))
       matchers.push(this.matcher(child));
-    const named = matchers.filter((m) => m.name === '__name__' && m.op === '=');
     if (name !== undefined) {
-      const other = matchers.find((m) => m.name === '__name__' && m.op === '=');
+      if (/^atan2$/i.test(name)) throw new PromqlError('unexpected operator atan2', span);
+      const other = matchers.find((m) => m.name === '__name__');
       if (other) {
         throw new PromqlError(
           `metric name must not be set twice: ${JSON.stringify(name)} or ${JSON.stringify(other.value)}`,
@@ -116,12 +122,6 @@ export class Builder {
         );
       }
       matchers.push({ name: '__name__', op: '=', value: name });
-    } else if (named.length > 1) {
-      const [first, second] = named as [Matcher, Matcher];
-      throw new PromqlError(
-        `metric name must not be set twice: ${JSON.stringify(first.value)} or ${JSON.stringify(second.value)}`,
-        span,
-      );
     }
     // A name that only a feature allows is kept as if it stood in quotes, which need no feature.
     const isPlain = name !== undefined && /^[\w:]+$/.test(name);

@@ -35,7 +35,7 @@ export function refuseSyntax(tree: Tree, text: string): void {
 /** Names the feature, and the quotes that need none, where a mistake is in a name that only the feature allows. */
 function refuseUnquoted(text: string, at: number): void {
   for (const { 0: name, index } of text.matchAll(new RegExp(wideWord, 'gu'))) {
-    if (index > at || index + name.length <= at) continue;
+    if (/^[\w:]+$/.test(name) || index > at || index + name.length <= at) continue;
     throw new PromqlError(
       `a name with a dot or a letter beyond ASCII stands in quotes: {${JSON.stringify(name)}} for a metric, ` +
         `${JSON.stringify(name)} for a label; unquoted, it takes --enable-feature=promql-unquoted-utf8-names`,
