@@ -157,7 +157,8 @@ function splitHostPort(address: string): { host: string; port: string } | undefi
 }
 
 const isIp = (host: string): boolean =>
-  /^\d{1,3}(\.\d{1,3}){3}$/.test(host) || (host.includes(':') && /^[0-9a-fA-F:.]+$/.test(host));
+  /^\d{1,3}(\.\d{1,3}){3}$/.test(host) ||
+  (host.includes(':') && /^[0-9a-fA-F:.]+(%.+)?$/.test(host));
 
 function stripDomain(address: string): string {
   const split = splitHostPort(address);

@@ -127,7 +127,11 @@ function tokenOf(match: RegExpExecArray, offset: number): Token {
   if (word !== undefined) return { kind: 'word', text: word, offset };
   if (quoted !== undefined) return { kind: 'string', text: unquote(quoted, offset), offset };
   if (raw !== undefined) return { kind: 'string', text: raw.slice(1, -1), offset };
-  if (char !== undefined) return { kind: 'char', text: unquote(char, offset), offset };
+  if (char !== undefined) {
+    const text = unquote(char, offset);
+    if ([...text].length === 1) return { kind: 'char', text, offset };
+    throw new TemplateError(`malformed character constant: ${char}`, offset);
+  }
   if (number !== undefined) return { kind: 'number', text: number, offset };
   return { kind: 'symbol', text: all, offset };
 }
@@ -135,8 +139,11 @@ function tokenOf(match: RegExpExecArray, offset: number): Token {
 function unquote(literal: string, offset: number): string {
   return literal.slice(1, -1).replace(goEscape, (_, x, u, long, octal, one) => {
     const hex = (x ?? u ?? long) as string | undefined;
-    if (hex !== undefined) return String.fromCodePoint(parseInt(hex, 16));
-    if (octal !== undefined) return String.fromCodePoint(parseInt(octal as string, 8));
+    if (hex !== undefined || octal !== undefined) {
+      const code = hex === undefined ? parseInt(octal as string, 8) : parseInt(hex, 16);
+      if (code <= 0x10ffff) return String.fromCodePoint(code);
+      throw new TemplateError('invalid syntax: no such character', offset);
+    }
     const char = simpleEscapes[one as string];
     if (char === undefined) throw new TemplateError(`invalid syntax: \\${one as string}`, offset);
     return char;

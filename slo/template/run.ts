@@ -18,6 +18,8 @@ import {
 /** Longer output is an error, so that a loop in a template cannot fill the memory. */
 const outputMaxChars = 1024 * 1024;
 const depthMax = 200;
+/** Of all loops together. */
+const roundsMax = 1024 * 1024;
 
 class LoopSignal {
   readonly kind: 'break' | 'continue';
@@ -47,6 +49,7 @@ class Run {
   readonly #around: Surroundings;
   #out = '';
   #depth = 0;
+  #rounds = 0;
 
   constructor(template: Template, around: Surroundings) {
     this.#template = template;
@@ -71,7 +74,7 @@ class Run {
           break;
         case 'action': {
           const value = this.#pipeline(node.pipeline, dot, scope);
-          if (node.pipeline.variables.length === 0) this.#write(display(value));
+          if (node.pipeline.variables.length === 0) this.#write(printed(value));
           break;
         }
         case 'if':
@@ -114,6 +117,9 @@ class Run {
     const value = this.#pipeline({ ...node.pipeline, variables: [] }, dot, scope);
     const entries = entriesOf(value, node.pipeline.offset);
     for (const [key, item] of entries) {
+      if (++this.#rounds > roundsMax) {
+        throw new TemplateError('the loops take too many rounds', node.pipeline.offset);
+      }
       const values = variables.length === 2 ? [key, item] : [item];
       variables.forEach((name, i) => {
         if (declares) scope.push({ name, value: values[i] });
@@ -153,6 +159,7 @@ class Run {
   #command(command: Command, dot: Value, scope: Variable[], piped: Value[]): Value {
     const [head, ...rest] = command.operands as [Operand, ...Operand[]];
     if (head.kind === 'function') return this.#function(head, rest, dot, scope, piped);
+    if (head.kind === 'nil') throw new TemplateError('nil is not a command', head.offset);
     const args = [...rest.map((operand) => this.#operand(operand, dot, scope)), ...piped];
     return this.#operand(head, dot, scope, args);
   }
@@ -221,7 +228,14 @@ class Run {
   }
 }
 
+/** An action prints the sample to which a pointer leads; `printf` shows that it is a pointer. */
+const printed = (value: Value): string =>
+  display(value).slice(value instanceof TemplateSample ? 1 : 0);
+
 function entriesOf(value: Value, offset: number): [Value, Value][] {
+  if (typeof value === 'bigint' && value <= BigInt(roundsMax)) {
+    return Array.from({ length: Math.max(0, Number(value)) }, (_, i) => [BigInt(i), BigInt(i)]);
+  }
   if (Array.isArray(value)) return (value as Value[]).map((item, i) => [BigInt(i), item]);
   if (value instanceof StringMap) return value.entries();
   if (value instanceof TemplateArguments) {
@@ -295,6 +309,14 @@ function methodOf(
       return BigInt(date.getUTCSeconds());
     case 'Weekday':
       return days[date.getUTCDay()];
+    case 'YearDay':
+      return BigInt(Math.floor((date.getTime() - Date.UTC(date.getUTCFullYear(), 0)) / 864e5) + 1);
+    case 'Add':
+      return args[0] instanceof TemplateDuration
+        ? new TemplateTime(value.ms + args[0].seconds * 1000)
+        : undefined;
+    case 'UnixMilli':
+      return BigInt(Math.floor(value.ms));
     case 'Unix':
       return BigInt(Math.floor(value.ms / 1000));
     case 'UTC':

@@ -46,6 +46,24 @@ test.each([
     '{{ args 1 "b" }} {{ (toTime 1.5e9).Year }} {{ $externalLabels.cluster }} {{ externalURL }}',
     'map[arg0:1 arg1:b] 2017 eu http://x/prom',
   ],
+  ['{{ range $i := 3 }}{{ $i }}{{ end }}{{ range 0 }}{{ else }}none{{ end }}', '012none'],
+  ['{{ query "up" | first }} {{ query "up" | first | printf "%v" }}', '{map[a:z] 1} &{map[a:z] 1}'],
+  [
+    '{{ (toTime 1.5e9).YearDay }} {{ ("-30m" | parseDuration | toDuration | (now | toTime).Add).UnixMilli }}',
+    '195 -1740000',
+  ],
+  ['{{ stripDomain "fe80::1%eth0.1" }}', 'fe80::1%eth0.1'],
+  ['{{ "\\u00e9\\x41" }}{{ \'é\' }}', 'éA233'],
+  ['{{ if nil }}{{ end }}', '<error expanding template: nil is not a command>'],
+  ['{{ range 1e9 }}{{ end }}', "<error expanding template: range can't iterate over 1e+09>"],
+  [
+    '{{ range 9999 }}{{ range 9999 }}{{ range 9999 }}{{ end }}{{ end }}{{ end }}',
+    '<error expanding template: the loops take too many rounds>',
+  ],
+  [
+    '{{ range 999999999999 }}{{ end }}',
+    "<error expanding template: range can't iterate over 999999999999>",
+  ],
 ])('%s', (text, expanded) => {
   expect(new AlertText(text).expand(context)).toBe(expanded);
 });
@@ -57,6 +75,8 @@ test.each([
   ['{{ end }}', 'unexpected {{end}}', 3],
   ['{{ "a', 'unterminated quoted string', 3],
   ['{{ break }}', '{{break}} outside {{range}}', 3],
+  ["{{ 'ab' }}", "malformed character constant: 'ab'", 3],
+  ['{{ "\\U99999999" }}', 'invalid syntax: no such character', 3],
 ])('%s is refused with its place', (text, message, offset) => {
   expect(() => parseAlertTemplate(text)).toThrow(
     expect.objectContaining({ message, offset }) as Error,
