@@ -15,7 +15,9 @@ import { identityChecks } from '../../mesh/kubernetes/check/identity-checks.js';
 import { redirectionChecks } from '../../mesh/kubernetes/check/redirection-checks.js';
 import { scrapeChecks, whyNotScraped } from '../../mesh/kubernetes/check/scrape-checks.js';
 import { proxyChecks, whyNotReady } from '../../mesh/kubernetes/check/proxy-checks.js';
-import type { CheckContext, CheckResult } from '../../mesh/kubernetes/check/model.js';
+import type { Check, CheckContext, CheckResult } from '../../mesh/kubernetes/check/model.js';
+import { exitCodeOf, renderResults, runChecks } from '../../mesh/kubernetes/check/run.js';
+import { ApiError } from '../../mesh/kubernetes/client/api.js';
 import { type AnyObject, resources } from '../../mesh/kubernetes/client/objects.js';
 import type { Pod } from '../../mesh/kubernetes/discovery/types.js';
 import { names } from '../../mesh/kubernetes/install/names.js';
@@ -104,6 +106,53 @@ async function runFromCluster(
   children.push(child);
   await child.ready;
 }
+
+needs(
+  'a user of one namespace learns of it alone, and nothing unseen is called good',
+  { timeout: 60_000 },
+  async () => {
+    const metadata = { name: 'own', annotations: { 'mesh.firedrill.dev/inject': 'enabled' } };
+    await cluster.admin.create({ apiVersion: 'v1', kind: 'Namespace', metadata });
+    const account = { name: 'dev', namespace: 'own' };
+    await cluster.admin.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: account });
+    const rbac = 'rbac.authorization.k8s.io';
+    const all = { apiGroups: ['*'], resources: ['*'], verbs: ['get', 'list'] };
+    const kind = 'Role';
+    await cluster.admin.create({ apiVersion: `${rbac}/v1`, kind, metadata: account, rules: [all] });
+    await cluster.admin.create({
+      apiVersion: `${rbac}/v1`,
+      kind: 'RoleBinding',
+      metadata: account,
+      roleRef: { apiGroup: rbac, kind: 'Role', name: 'dev' },
+      subjects: [{ kind: 'ServiceAccount', ...account }],
+    });
+    const spec = { containers: [{ name: 'app', image: 'x' }] };
+    const bare = { name: 'bare', namespace: 'own' };
+    await cluster.admin.create({ apiVersion: 'v1', kind: 'Pod', metadata: bare, spec });
+    const file = cluster.writeKubeconfig('dev.yaml', await cluster.tokenOf('own', 'dev'));
+    const own = ['--proxy', '--proxy-namespace', 'own', '--kubeconfig', file];
+    const { code, results } = await check(...own);
+    const of = (id: string): string | undefined => results.get(id)?.result;
+    expect([code, of('k8s-api-version'), of('config-namespace'), of('proxy-ready')]).toEqual([
+      1,
+      'success',
+      'unknown',
+      'error',
+    ]);
+    expect(results.get('proxy-injected')?.reason).toBe('without a proxy: own/bare');
+    const unseen = [...results.values()].filter((r) => r.result === 'unknown');
+    expect(unseen.length).toBeGreaterThan(10);
+    expect(unseen.every((r) => /forbidden/.test(r.reason ?? ''))).toBe(true);
+    const found = await cli('diagnostics', '--cluster', '--kubeconfig', file);
+    expect([found.code, found.out]).toEqual([3, 'nothing found\n']);
+    expect(found.err).toMatch(/^\? network-policy-blocks-proxy: you may not list .*NetworkPolicy/m);
+    const { out } = await cli('readiness', 'pre-production', '--kubeconfig', file);
+    expect(out).not.toContain('√');
+    expect(out).toContain('? network policies let the proxies work');
+    await cluster.admin.remove(resources.Pod, 'own', 'bare');
+    await cluster.admin.remove(resources.Namespace, undefined, 'own');
+  },
+);
 
 needs(
   'green before and after an installation, with the real controller and injector',
@@ -274,6 +323,32 @@ needs(
     expect(low.out).toMatch(/\nproxies: pods is forbidden/);
   },
 );
+
+test('a check that may not look is unknown, ends no other, and is not success', async () => {
+  const base = { category: 'c', description: 'd' };
+  const refused = () => Promise.reject(new ApiError(403, '', 'secrets is forbidden'));
+  const checks: Check[] = [
+    { ...base, id: 'a', fatal: true, run: refused },
+    { ...base, id: 'b', run: () => Promise.resolve(undefined) },
+  ];
+  const results = await runChecks(checks, {} as CheckContext);
+  expect(results.map((r) => r.result)).toEqual(['unknown', 'success']);
+  expect([exitCodeOf(results), exitCodeOf(results.slice(1))]).toEqual([3, 0]);
+  expect(renderResults(results)).toMatch(
+    /\? d\n +secrets is forbidden\n[^]*results are \?: 1 checks/,
+  );
+});
+
+test('webhook configurations without a webhook trust nothing', async () => {
+  const run = identityChecks.find((c) => c.id === 'webhook-ca-bundle')?.run;
+  const api = {
+    get: ({ kind }: { kind: string }) =>
+      Promise.resolve(kind === 'Secret' ? { data: { 'ca.crt': 'eA==' } } : { webhooks: [] }),
+  };
+  expect(await run?.({ api, namespace: 'firedrill' } as never)).toMatchObject({
+    reason: expect.stringMatching(/has no webhook/),
+  });
+});
 
 test('no cluster is a failed check with what to do, in JSON too', async () => {
   const run = (file: string) =>

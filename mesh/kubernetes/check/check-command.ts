@@ -1,6 +1,6 @@
 /** `firedrill check`: before an installation, after it, and of the proxies. */
 import type { Command } from 'commander';
-import { exitCode, messageOf } from '../../../base/errors.js';
+import { messageOf } from '../../../base/errors.js';
 import { formatOption } from '../../../base/format-option.js';
 
 interface Options {
@@ -34,7 +34,7 @@ Examples:
   firedrill check --proxy --format json
   firedrill check --prometheus monitoring/prometheus:9090
 
-Exit code 0: all well or warnings only. 1: something failed.`,
+Exit code 0: all well or warnings only. 1: something failed. 3: nothing failed of all that you may look at.`,
     )
     .action(run);
 }
@@ -48,7 +48,7 @@ async function run(options: Options): Promise<void> {
   const { redirectionChecks } = await import('./redirection-checks.js');
   const { proxyChecks } = await import('./proxy-checks.js');
   const { scrapeChecks } = await import('./scrape-checks.js');
-  const { anyFailed, renderResults, runChecks } = await import('./run.js');
+  const { exitCodeOf, renderResults, runChecks } = await import('./run.js');
   let unconfigured: string | undefined;
   const credentials = await findCredentials(options).catch((error: unknown) => {
     unconfigured = messageOf(error);
@@ -77,7 +77,8 @@ async function run(options: Options): Promise<void> {
   };
   const results = await runChecks(checks, context);
   api.close();
-  const success = !anyFailed(results);
+  process.exitCode = exitCodeOf(results);
+  const success = process.exitCode === 0;
   if (options.format === 'json')
     process.stdout.write(`${JSON.stringify({ success, results }, undefined, 2)}\n`);
   else {
@@ -85,5 +86,4 @@ async function run(options: Options): Promise<void> {
       options.format === 'short' ? results.filter((r) => r.result !== 'success') : results;
     process.stdout.write(`${renderResults(shown)}\n`);
   }
-  if (!success) process.exitCode = exitCode.failed;
 }

@@ -146,7 +146,12 @@ export const identityChecks: Check[] = [
         ['ValidatingWebhookConfiguration', names.validatingWebhook],
       ] as const) {
         const found = await c.api.get<Webhooks>(resources[kind], undefined, name);
-        if (found.webhooks?.some((w) => w.clientConfig.caBundle !== bundle)) {
+        const { webhooks = [] } = found;
+        if (webhooks.length === 0) {
+          const fix = 'run firedrill upgrade --apply';
+          return { reason: `${kind} ${name} has no webhook`, fix };
+        }
+        if (webhooks.some((w) => w.clientConfig.caBundle !== bundle)) {
           const reason = `the caBundle of ${kind} ${name} is not the injector's CA`;
           return { reason, fix: 'the injector mends it within a minute; see its log' };
         }

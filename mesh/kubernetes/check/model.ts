@@ -40,7 +40,8 @@ export interface CheckResult {
   id: string;
   category: string;
   description: string;
-  result: 'success' | 'warning' | 'error' | 'skipped';
+  /** `unknown`: the caller may not look at it. */
+  result: 'success' | 'warning' | 'error' | 'unknown' | 'skipped';
   reason?: string;
   fix?: string;
   documentation?: string;

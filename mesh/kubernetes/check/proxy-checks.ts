@@ -14,6 +14,11 @@ const category = 'firedrill-data-plane';
 async function pods({ api, proxyNamespace }: CheckContext): Promise<Pod[]> {
   return (await api.list<Pod>(resources.Pod, { namespace: proxyNamespace })).items;
 }
+/** A user of one namespace may read that one, and list none. */
+async function namespaces({ api, proxyNamespace }: CheckContext): Promise<Namespace[]> {
+  if (proxyNamespace === undefined) return (await api.list<Namespace>(resources.Namespace)).items;
+  return [await api.get<Namespace>(resources.Namespace, undefined, proxyNamespace)];
+}
 const nameOf = (p: { metadata: { namespace?: string; name: string } }): string =>
   `${p.metadata.namespace}/${p.metadata.name}`;
 const some = (all: string[]): string =>
@@ -49,7 +54,7 @@ export const proxyChecks: Check[] = [
     category,
     description: 'every pod that should have a proxy has one',
     run: async (c) => {
-      const { items } = await c.api.list<Namespace>(resources.Namespace);
+      const items = await namespaces(c);
       const enabled = new Set(
         items
           .filter((n) => n.metadata.annotations?.[annotations.inject] === 'enabled')

@@ -1,5 +1,9 @@
-/** Runs checks in order; a check that throws counts as failed with its message, and a fatal failure skips the rest. */
-import { messageOf } from '../../../base/errors.js';
+/**
+ * Runs checks in order; a check that throws counts as failed with its message, or as unknown if the caller has not the
+ * right to look. A fatal failure skips the rest.
+ */
+import { exitCode, messageOf } from '../../../base/errors.js';
+import { isStatus } from '../client/api.js';
 import {
   type Check,
   type CheckContext,
@@ -30,6 +34,18 @@ async function one(check: Check, context: CheckContext): Promise<CheckResult> {
   try {
     failure = await check.run(context);
   } catch (error) {
+    if (isStatus(error, 403)) {
+      const fix = 'nothing is known of it: run check as somebody who may look';
+      return {
+        id,
+        category,
+        description,
+        result: 'unknown',
+        reason: messageOf(error),
+        fix,
+        documentation: documentationOf(id),
+      };
+    }
     failure = {
       reason: messageOf(error),
       fix: 'see the reason: the check itself could not be made',
@@ -52,9 +68,15 @@ const skipped = ({ id, category, description }: Check, because: string): CheckRe
 export const anyFailed = (results: readonly CheckResult[]): boolean =>
   results.some((r) => r.result === 'error');
 
+/** 0: all well or warnings only. Checks that could not be made are no good news. */
+export function exitCodeOf(results: readonly CheckResult[]): number {
+  if (anyFailed(results)) return exitCode.failed;
+  return results.some((r) => r.result === 'unknown') ? exitCode.inconclusive : exitCode.ok;
+}
+
 /** Printed like Linkerd's checks: a ruled heading for each category, a mark for each check. */
 export function renderResults(results: readonly CheckResult[]): string {
-  const marks = { success: '√', warning: '‼', error: '×', skipped: '-' };
+  const marks = { success: '√', warning: '‼', error: '×', unknown: '?', skipped: '-' };
   const lines: string[] = [];
   let category = '';
   for (const r of results) {
@@ -69,7 +91,9 @@ export function renderResults(results: readonly CheckResult[]): string {
     if (r.fix) lines.push(`    fix: ${r.fix}`);
     if (r.documentation) lines.push(`    see ${r.documentation}`);
   }
-  const failed = anyFailed(results);
-  lines.push('', `Status check results are ${failed ? '×' : '√'}`);
+  const unseen = results.filter((r) => r.result === 'unknown').length;
+  const mark = anyFailed(results) ? '×' : unseen > 0 ? '?' : '√';
+  const rights = unseen > 0 ? `: ${unseen} checks need rights that you have not` : '';
+  lines.push('', `Status check results are ${mark}${rights}`);
   return lines.join('\n');
 }

@@ -110,6 +110,11 @@ export const resources = {
   GRPCRoute: row('gateway.networking.k8s.io/v1', 'GRPCRoute', 'grpcroutes'),
   ReferenceGrant: row('gateway.networking.k8s.io/v1beta1', 'ReferenceGrant', 'referencegrants'),
   TrafficSplit: row('split.smi-spec.io/v1alpha4', 'TrafficSplit', 'trafficsplits'),
+  HorizontalPodAutoscaler: row(
+    'autoscaling/v2',
+    'HorizontalPodAutoscaler',
+    'horizontalpodautoscalers',
+  ),
   PodMonitor: row('monitoring.coreos.com/v1', 'PodMonitor', 'podmonitors'),
   PrometheusRule: row('monitoring.coreos.com/v1', 'PrometheusRule', 'prometheusrules'),
   Prometheus: row('monitoring.coreos.com/v1', 'Prometheus', 'prometheuses'),

@@ -43,13 +43,13 @@ Examples:
   firedrill diagnostics aggressive-retries --proxies 127.0.0.1:4191
   firedrill diagnostics -i rules.yaml -i alertmanager.yaml
 
-Exit code 1 where anything was found.`,
+Exit code 1 where anything was found, 3 where nothing was, and you may not look at all that entries ask for.`,
     )
     .action(run);
 }
 
 async function run(ids: string[], options: Options): Promise<void> {
-  const { diagnose, entries } = await import('./entries.js');
+  const { blindEntries, diagnose, entries } = await import('./entries.js');
   const { formatTable } = await import('../../../base/terminal.js');
   if (options.list) {
     process.stdout.write(
@@ -71,10 +71,12 @@ async function run(ids: string[], options: Options): Promise<void> {
   const { clusterObjects, fileObjects } = await import('./gather.js');
   const objects: AnyObject[] = (options.input ?? []).flatMap(fileObjects);
   const inCluster = options.cluster || options.other !== undefined;
-  if (inCluster) objects.push(...(await clusterObjects(options)));
-  const other = options.other
+  const here = inCluster ? await clusterObjects(options) : undefined;
+  objects.push(...(here?.objects ?? []));
+  const there = options.other
     ? await clusterObjects({ ...options, context: options.other })
     : undefined;
+  const unseen = [...(here?.unseen ?? []), ...(there?.unseen ?? [])];
   const watched = options.proxies ?? options.meshFile ?? options.cluster;
   if (objects.length === 0 && !watched) {
     throw new UserError({
@@ -82,15 +84,18 @@ async function run(ids: string[], options: Options): Promise<void> {
       expected: '--cluster, -i or --proxies',
     });
   }
-  const targets = watched ? await findTargets(options) : [];
+  const isReadable = watched && !here?.unseen.includes('Pod');
+  const targets = isReadable ? await findTargets(options) : [];
   const { proxies, silent } = await observe(targets, targets.length > 0 ? 1000 : 0);
   // Entries that need no proxy are still judged.
   for (const one of silent) process.stderr.write(`no answer from ${one}\n`);
   const { realClock } = await import('../../../base/clock.js');
-  const found = diagnose(
-    { objects, proxies, nowMs: realClock.nowMs(), ...(other ? { other } : {}) },
-    ids,
-  );
+  const other = there && { other: there.objects };
+  const facts = { objects, proxies, nowMs: realClock.nowMs(), ...other };
+  const found = diagnose(facts, ids);
+  const blind = blindEntries(facts, unseen, ids);
+  for (const [id, kinds] of blind)
+    process.stderr.write(`? ${id}: you may not list ${kinds.join(', ')}\n`);
   if (options.format === 'json') process.stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
   else if (found.length === 0) process.stdout.write('nothing found\n');
   else {
@@ -98,4 +103,5 @@ async function run(ids: string[], options: Options): Promise<void> {
       process.stdout.write(`× ${f.id}: ${f.where}\n    ${f.cause}\n    fix: ${f.fix}\n`);
   }
   if (found.length > 0) process.exitCode = exitCode.failed;
+  else if (blind.size + silent.length > 0) process.exitCode = exitCode.inconclusive;
 }

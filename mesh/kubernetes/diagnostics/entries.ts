@@ -25,3 +25,19 @@ export function diagnose(facts: Facts, ids: readonly string[] = []): Diagnosis[]
       find(facts).map((finding) => ({ id, symptom, ...finding })),
     );
 }
+
+/** The entries that asked for objects that the caller may not list, each with these kinds. */
+export function blindEntries(
+  facts: Facts,
+  unseen: readonly string[],
+  ids: readonly string[] = [],
+): Map<string, string[]> {
+  const blind = new Map<string, string[]>();
+  for (const { id, find } of entries.filter((e) => ids.length === 0 || ids.includes(e.id))) {
+    const asked = new Set<string>();
+    find({ ...facts, asked });
+    const kinds = unseen.filter((kind) => asked.has(kind));
+    if (kinds.length > 0) blind.set(id, kinds);
+  }
+  return blind;
+}

@@ -13,6 +13,8 @@ export interface Facts {
   /** The same kinds of objects from another cluster, for drift. */
   other?: readonly AnyObject[];
   nowMs: number;
+  /** Collects the kinds of objects that an entry asks for. */
+  asked?: Set<string>;
 }
 
 export interface Finding {
@@ -35,8 +37,10 @@ export function at(object: unknown, ...path: (string | number)[]): unknown {
   return path.reduce<unknown>((value, key) => (value as Tree | null | undefined)?.[key], object);
 }
 
-export const ofKind = (facts: Facts, ...kinds: string[]): AnyObject[] =>
-  facts.objects.filter((o) => kinds.includes(o.kind));
+export function ofKind(facts: Facts, ...kinds: string[]): AnyObject[] {
+  for (const kind of kinds) facts.asked?.add(kind);
+  return facts.objects.filter((o) => kinds.includes(o.kind));
+}
 
 export const named = (o: AnyObject): string =>
   `${o.kind} ${o.metadata.namespace ? `${o.metadata.namespace}/` : ''}${o.metadata.name}`;

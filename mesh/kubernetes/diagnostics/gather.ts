@@ -23,32 +23,42 @@ const kinds: readonly Kind[] = [
   'RoleBinding',
   'ClusterRole',
   'ClusterRoleBinding',
+  'HorizontalPodAutoscaler',
+  'PodMonitor',
 ];
+
+export interface Gathered {
+  objects: AnyObject[];
+  /** The kinds that the user may not list. */
+  unseen: string[];
+}
 
 /** Kinds that are not installed, or that the user may not list, are left out. */
 export async function clusterObjects(
   options: CredentialOptions & { controlNamespace?: string },
-): Promise<AnyObject[]> {
+): Promise<Gathered> {
   const api = new KubeApi(await findCredentials(options));
   const all: AnyObject[] = [];
+  const unseen: string[] = [];
   try {
     for (const kind of kinds) {
       try {
         all.push(...(await listServed(api, kind)));
       } catch (error) {
-        if (!isStatus(error, 404) && !isStatus(error, 403)) throw error;
+        if (isStatus(error, 403)) unseen.push(kind);
+        else if (!isStatus(error, 404)) throw error;
       }
     }
     const { names } = await import('../install/names.js');
     const namespace = options.controlNamespace ?? 'firedrill';
     const secret = await api
       .find(resources.Secret, namespace, names.webhookSecret)
-      .catch(() => undefined);
+      .catch(() => void unseen.push('Secret'));
     if (secret) all.push(secret);
   } finally {
     api.close();
   }
-  return all;
+  return { objects: all, unseen };
 }
 
 async function listServed(api: KubeApi, kind: Kind): Promise<AnyObject[]> {

@@ -61,7 +61,7 @@ export async function proveInjection(api: KubeApi): Promise<InjectionProof> {
     if (!(error instanceof ApiError)) throw error;
     const reason = messageOf(error);
     // The service account appears shortly after the cluster; a webhook that may not be ignored names its own problem.
-    const passes = error.status >= 500 || /service ?account/i.test(reason);
+    const passes = error.status >= 500 || /service ?account.* not found/i.test(reason);
     return { state: passes ? 'missing' : 'unknown', reason };
   }
   if (isMeshed(made)) return { state: 'proven' };
