@@ -11,6 +11,10 @@ import type { UpdateFrames } from './update-frames.js';
 
 /** Larger updates are cut into parts, so that a thousand slow readers do not hold a thousand snapshots. */
 const maxUpdateBytes = 64 * 1024;
+/** A name of many labels stands for as many topics; ten thousand usual names have fifty thousand. */
+const maxTopics = 100_000;
+/** Characters of a proxy's reason that are kept. */
+const maxErrorLength = 4096;
 const noJson: Buffer = Buffer.alloc(0);
 
 export interface SessionWire {
@@ -42,10 +46,11 @@ export class Session {
   readonly #propagation: Propagation;
   readonly #frames: UpdateFrames;
   readonly #clock: Clock;
-  readonly #topics = new Set<string>();
+  /** How many subscriptions stand for each topic. */
+  readonly #topics = new Map<string, number>();
   readonly #subscriptions = new Set<string>();
   #dirty = new Set<string>();
-  #absent: string[] = [];
+  #absent = new Set<string>();
   #waiting: Batch[] = [];
   #inFlight: InFlight | undefined;
   /** Keys of the acknowledged parts of an incomplete update: all parts are refused or taken together. */
@@ -84,8 +89,8 @@ export class Session {
     this.#reconcile(known);
   }
 
-  get topics(): ReadonlySet<string> {
-    return this.#topics;
+  get topics(): Iterable<string> {
+    return this.#topics.keys();
   }
 
   get subscriptions(): number {
@@ -106,21 +111,25 @@ export class Session {
     add: readonly string[],
     remove: readonly string[],
   ): { added: string[]; gone: string[] } {
-    const before = new Set(this.#topics);
+    const added: string[] = [];
+    const gone: string[] = [];
     for (const subscription of add) {
       if (this.#subscriptions.has(subscription)) continue;
       this.#subscriptions.add(subscription);
       let found = false;
-      for (const topic of topicsOf(subscription)) found = this.#addTopic(topic) || found;
-      if (!found) this.#absent.push(subscription);
+      for (const topic of topicsOf(subscription)) {
+        if (!this.#topics.has(topic)) added.push(topic);
+        found = this.#addTopic(topic) || found;
+      }
+      if (!found) this.#absent.add(subscription);
+      if (this.#topics.size > maxTopics) throw new Error(`more than ${maxTopics} topics`);
     }
     for (const subscription of remove) {
-      if (this.#subscriptions.delete(subscription)) this.#dropTopics(subscription);
+      if (!this.#subscriptions.delete(subscription)) continue;
+      this.#absent.delete(subscription);
+      for (const topic of topicsOf(subscription)) if (this.#dropTopic(topic)) gone.push(topic);
     }
-    return {
-      added: [...this.#topics].filter((topic) => !before.has(topic)),
-      gone: [...before].filter((topic) => !this.#topics.has(topic)),
-    };
+    return { added, gone };
   }
 
   /** An object under a topic of this session changed. Joins the batch only if the change concerns the proxy. */
@@ -140,7 +149,7 @@ export class Session {
   /** Sends the pending objects, unless an update is unacknowledged. Safe to call at any time. */
   flush(nowMs = this.#clock.nowMs()): void {
     if (this.#inFlight) return;
-    if (this.#greeted && this.#dirty.size === 0 && this.#absent.length === 0) return;
+    if (this.#greeted && this.#dirty.size === 0 && this.#absent.size === 0) return;
     if (this.stalled()) return;
     const resources: Buffer[] = [];
     const removed: Buffer[] = [];
@@ -164,6 +173,8 @@ export class Session {
     }
     const more = this.#dirty.size > 0;
     const version = this.#catalogue.version;
+    const absent = [...this.#absent];
+    this.#absent.clear();
     const batches = more ? [] : this.#waiting.splice(0);
     this.#inFlight = { version, keys, batches, sentAtMs: nowMs, more };
     this.#wire.send(
@@ -172,7 +183,7 @@ export class Session {
         snapshot: this.#snapshot,
         resources,
         removed,
-        absent: this.#absent.splice(0),
+        absent,
         timeMs: nowMs,
         more,
       }),
@@ -191,7 +202,7 @@ export class Session {
     this.#held.push(...sent.keys);
     if (error !== '') {
       this.nacks++;
-      this.lastError = error;
+      this.lastError = error.slice(0, maxErrorLength);
       // The proxy keeps its old state, so all of these are still pending; they are sent with the next change, not at
       // once.
       for (const key of this.#held) this.#dirty.add(key);
@@ -219,7 +230,9 @@ export class Session {
 
   #addTopic(topic: string): boolean {
     const keys = this.#catalogue.keysOf(topic);
-    this.#topics.add(topic);
+    const count = this.#topics.get(topic) ?? 0;
+    this.#topics.set(topic, count + 1);
+    if (count > 0) return keys !== undefined;
     for (const key of keys ?? []) {
       const entry = this.#catalogue.get(key);
       if (!entry || !this.#wants(entry)) continue;
@@ -229,14 +242,15 @@ export class Session {
     return keys !== undefined;
   }
 
-  #dropTopics(subscription: string): void {
-    const kept = new Set([...this.#subscriptions].flatMap(topicsOf));
-    for (const topic of topicsOf(subscription)) {
-      if (kept.has(topic)) continue;
-      this.#topics.delete(topic);
-      // Sent as removed, unless another topic still wants it.
-      for (const key of this.#catalogue.keysOf(topic) ?? []) this.#dirty.add(key);
-    }
+  /** False: another subscription stands for the topic, too. */
+  #dropTopic(topic: string): boolean {
+    const count = this.#topics.get(topic) ?? 0;
+    if (count > 1) this.#topics.set(topic, count - 1);
+    if (count !== 1) return false;
+    this.#topics.delete(topic);
+    // Sent as removed, unless another topic still wants it.
+    for (const key of this.#catalogue.keysOf(topic) ?? []) this.#dirty.add(key);
+    return true;
   }
 
   /** Drops pending objects that the proxy already has, and adds the removal of objects that no longer exist. */

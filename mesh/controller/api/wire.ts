@@ -59,6 +59,9 @@ export class WireWriter {
 
 export class WireError extends Error {}
 
+/** Fields of two bytes would take fifty times a message's size as objects. */
+const maxFields = 100_000;
+
 /** One field as read; the getters throw WireError on another wire type. */
 export interface WireField {
   number: number;
@@ -93,7 +96,8 @@ export function* readWire(buffer: Buffer): Generator<WireField> {
   const wrong = (): never => {
     throw new WireError('field of another wire type');
   };
-  while (at < buffer.length) {
+  for (let fields = 0; at < buffer.length; fields++) {
+    if (fields === maxFields) throw new WireError(`more than ${maxFields} fields`);
     const tag = readVarint();
     const number = Math.floor(tag / 8);
     if (number === 0) throw new WireError('field number 0');

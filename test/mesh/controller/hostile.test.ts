@@ -9,13 +9,18 @@ import { SimulatedClock } from '../../../base/clock.js';
 import { frameMessage, MessageSplitter } from '../../../mesh/controller/api/framing.js';
 import {
   certifyPath,
+  decodeUpdate,
   encodeCertifyRequest,
   encodeProxyMessage,
   type Hello,
+  type Resource,
   streamPath,
 } from '../../../mesh/controller/api/messages.js';
+import { Catalogue } from '../../../mesh/controller/catalogue.js';
 import { requestCertificate } from '../../../mesh/controller/client/certify.js';
 import { controllerIdentity } from '../../../mesh/controller/controller.js';
+import { Propagation } from '../../../mesh/controller/propagation.js';
+import { Sessions } from '../../../mesh/controller/sessions.js';
 import { Strangers } from '../../../mesh/controller/strangers.js';
 import { generateWorkloadKey, splitPem, type WorkloadKey } from '../../../mesh/identity/csr.js';
 import { bitString, der, octetString, oid, sequence, set } from '../../../mesh/identity/der.js';
@@ -181,6 +186,46 @@ test('subscriptions are counted over all messages of a stream', async () => {
   stream.write(frameMessage(encodeProxyMessage({ kind: 'subscribe', add, remove: [] })));
   expect(await said).toMatch(/^8 more than 20000 subscriptions/);
   await eventually(() => controller.sessions.size === 0);
+});
+
+/** 2,000 names of 64 labels: more than a hundred thousand topics. */
+const deep = Array.from({ length: 2000 }, (_, i) => `s${i}${'.a'.repeat(63)}${i}`);
+test.each<[string, Partial<Hello>, RegExp]>([
+  ['topics', { subscribe: deep }, /^13 more than 100000 topics/],
+  [
+    'entries',
+    { known: Array.from({ length: 100_001 }, () => ({}) as Resource) },
+    /^3 more than 100000 fields/,
+  ],
+])('small entries that would take much memory are refused: %s', async (_, claim, expected) => {
+  const path = folder();
+  const { address, controller } = await controllerIn(path, { registry });
+  const { stream, said } = await streamIn(path, address);
+  stream.write(greeting(claim));
+  expect(await said).toMatch(expected);
+  expect(controller.sessions.size).toBe(0);
+});
+
+test('a proxy that subscribes and unsubscribes, unheard, costs neither memory nor time', () => {
+  const sent: Buffer[] = [];
+  const clock = new SimulatedClock(0);
+  const parts = { catalogue: new Catalogue(clock), propagation: new Propagation(clock), clock };
+  const sessions = new Sessions(parts);
+  const own = { ...hello, subscribe: tooMany.slice(0, 20_000) };
+  const session = sessions.open(cart, own, { send: (frame) => void sent.push(frame) });
+  for (let i = 0; i < 1000; i++) sessions.subscribe(session, [`${i}.x`], [`${i}.x`]);
+  sessions.subscribe(session, ['a.shop', 'b.shop'], ['a.shop']);
+  sessions.subscribe(session, [], own.subscribe);
+  expect(session.subscriptions).toBe(1);
+  expect([...session.topics].filter((topic) => topic.endsWith('shop'))).toEqual([
+    '*.shop',
+    'b.shop',
+  ]);
+  sessions.acknowledge(session, 0, 'x'.repeat(1_000_000));
+  expect(session.lastError.length).toBeLessThan(5000);
+  expect(sent.map((frame) => decodeUpdate(frame.subarray(5)).absent.length)).toEqual([20_000]);
+  sessions.subscribe(session, ['c.shop'], []);
+  expect(decodeUpdate((sent[1] as Buffer).subarray(5)).absent).toEqual(['b.shop', 'c.shop']);
 });
 
 test('incomplete messages of all proxies share 64 MB', async () => {
