@@ -26,6 +26,7 @@ const meshVerbs: readonly Part[] = [
       'install',
       'upgrade',
       'uninstall',
+      'collector',
       'injector',
       'inject',
       'uninject',

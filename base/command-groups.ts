@@ -13,6 +13,7 @@ const groups: readonly (readonly [string, readonly string[]])[] = [
       'install',
       'upgrade',
       'uninstall',
+      'collector',
       'inject',
       'uninject',
       'check',

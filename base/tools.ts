@@ -191,6 +191,10 @@ export const tools = {
     purpose: 'renders the chart in tests',
     sources: [{ kind: 'go', module: 'helm.sh/helm/v3/cmd/helm', version: 'v3.16.4' }],
   },
+  otelcol: {
+    purpose: 'an OpenTelemetry Collector for tests',
+    sources: [{ kind: 'script', file: 'test/collector/build.sh' }],
+  },
   iptables: { purpose: 'transparent mode', sources: [{ kind: 'debian', package: 'iptables' }] },
   ip: {
     purpose: 'network namespaces in tests',

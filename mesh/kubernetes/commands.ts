@@ -9,10 +9,12 @@ import { registerProfile } from './profile/profile-command.js';
 import { registerCanary } from './observe/canary-command.js';
 import { registerObserve } from './observe/observe-commands.js';
 import { registerVersion } from './observe/version-command.js';
+import { registerCollector } from './install/collector-command.js';
 import { type LoadMonitoring, registerInstall } from './install/install-commands.js';
 
 export function registerKubernetes(program: Command, monitoring: LoadMonitoring): void {
   registerInstall(program, monitoring);
+  registerCollector(program);
   registerInject(program);
   registerRedirector(program);
   registerProxyInit(program);
