@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { formatOption } from '../../base/format-option.js';
+import { readTrustDomain } from '../identity/names.js';
 
 export function registerControllerRun(program: Command): void {
   const controller = program
@@ -22,7 +23,12 @@ export function registerControllerRun(program: Command): void {
     .command('validate')
     .description('Check that a registry file is well-formed; report each mistake with its place')
     .argument('<registry>', 'registry file')
-    .option('--trust-domain <name>', 'trust domain of its identities', 'cluster.local')
+    .option(
+      '--trust-domain <name>',
+      'trust domain of its identities',
+      readTrustDomain,
+      'cluster.local',
+    )
     .addOption(formatOption('text', 'json'))
     .addHelpText('after', '\nExample:\n  firedrill controller validate registry.yaml --format json')
     .action(async (file: string, options: { trustDomain: string; format: string }) => {

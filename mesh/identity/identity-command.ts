@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { parseDurationMs } from '../../base/duration.js';
 import { UserError } from '../../base/errors.js';
 import { registerDeny } from './deny-command.js';
+import { readTrustDomain } from './names.js';
 import type { AnchorKeeper } from './roll-over.js';
 import { formatOption } from '../../base/format-option.js';
 
@@ -16,7 +17,7 @@ export function registerIdentity(program: Command): void {
     .command('init')
     .description('Create a trust anchor and an issuer; existing files are kept')
     .requiredOption('--folder <path>', 'folder for the keys (0600)')
-    .requiredOption('--trust-domain <name>', 'such as retail.local')
+    .requiredOption('--trust-domain <name>', 'such as retail.local', readTrustDomain)
     .option('--anchor-lifetime <duration>', 'lifetime of the trust anchor', '3650d')
     .option('--issuer-lifetime <duration>', 'lifetime of the issuer', '365d')
     .addHelpText('after', help('firedrill identity init --folder pki --trust-domain retail.local'))
@@ -115,7 +116,7 @@ function registerRotate(identity: Command): void {
     .command('issuer')
     .description('Create a new issuer signed by the newest anchor; proxies renew by themselves')
     .requiredOption('--folder <path>', 'folder with trust-anchor.key')
-    .requiredOption('--trust-domain <name>', 'such as retail.local')
+    .requiredOption('--trust-domain <name>', 'such as retail.local', readTrustDomain)
     .option('--issuer-lifetime <duration>', 'lifetime of the issuer', '365d')
     .addHelpText(
       'after',
@@ -138,7 +139,7 @@ function registerRotate(identity: Command): void {
       'firedrill',
     )
     .option('--kubeconfig <file>', 'default: KUBECONFIG, ~/.kube/config')
-    .requiredOption('--trust-domain <name>', 'such as retail.local')
+    .requiredOption('--trust-domain <name>', 'such as retail.local', readTrustDomain)
     .option('--admin <url...>', "controllers' admin addresses: wait for every proxy between steps")
     .option('--timeout <duration>', 'limit for each wait', '10m')
     .addHelpText(

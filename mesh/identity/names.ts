@@ -1,5 +1,7 @@
 /** Names of workloads: `<service account>.<namespace>.serviceaccount.identity.<trust domain>`, a DNS SAN. */
 
+import { UserError } from '../../base/errors.js';
+
 export interface WorkloadName {
   serviceAccount: string;
   namespace: string;
@@ -42,4 +44,17 @@ export function isWorkloadName(name: WorkloadName): boolean {
     ...name.trustDomain.split('.'),
   ];
   return labels.every((part) => label.test(part)) && identityName(name).length <= 253;
+}
+
+/** Names of accounts and namespaces stand before it in a DNS name, which has at most 253 characters. */
+const longestTrustDomain = 150;
+
+/** Reads the value of `--trust-domain`; throws a UserError if no certificate could bear it. */
+export function readTrustDomain(text: string): string {
+  if (text.length <= longestTrustDomain && text.split('.').every((part) => label.test(part)))
+    return text;
+  throw new UserError({
+    message: `--trust-domain ${JSON.stringify(text)}`,
+    expected: `a domain name in lower case, such as retail.local, of at most ${longestTrustDomain} characters`,
+  });
 }

@@ -50,17 +50,20 @@ needs(
     const clock = new SimulatedClock();
     const source = new KubernetesSource(east.admin, { trustDomain: 'test.local', clock });
     await source.start({ replace: take, update: take, problems: (list) => (problems = list) });
-    await east.admin.create({
-      apiVersion: 'mesh.firedrill.dev/v1alpha1',
-      kind: 'MultiClusterLink',
-      metadata: { name: 'west', namespace: 'firedrill' },
-      spec: {
-        clusterName: 'west',
-        gatewayAddress: '192.0.2.9:4143',
-        gatewayIdentity: 'gateway.firedrill.serviceaccount.identity.west.local',
-        credentialsSecret: 'west',
-      },
-    });
+    const linked = (name: string, gatewayAddress: string) =>
+      east.admin.create({
+        apiVersion: 'mesh.firedrill.dev/v1alpha1',
+        kind: 'MultiClusterLink',
+        metadata: { name, namespace: 'firedrill' },
+        spec: {
+          clusterName: 'west',
+          gatewayAddress,
+          gatewayIdentity: 'gateway.firedrill.serviceaccount.identity.west.local',
+          credentialsSecret: 'west',
+        },
+      });
+    const gatewayOf = (name: string) => destinations.get(name)?.backends[0]?.endpoints[0]?.address;
+    await linked('west', '192.0.2.9:4143');
     // The Secret comes after its link, and its token is mended later.
     const isSaid = (text: RegExp) => () => {
       clock.advance(15_000);
@@ -98,9 +101,15 @@ needs(
     await west.startApiServer();
     await exported('catalog', { 'mesh.firedrill.dev/exported': 'true' });
     await until(() => destinations.has('catalog-west.default'), 'the second service');
+    // A second link of the same cluster name waits until the first is gone.
+    await linked('west-2', '192.0.2.10:4143');
+    await until(() => source.caches.MultiClusterLink.objects.size === 2, 'the second link');
     await west.admin.remove(resources.Service, 'default', 'catalog');
     await until(() => !destinations.has('catalog-west.default'), 'its removal');
+    expect(gatewayOf('cart-west.default')).toBe('192.0.2.9:4143');
     await east.admin.remove(resources.MultiClusterLink, 'firedrill', 'west');
+    await until(() => gatewayOf('cart-west.default') === '192.0.2.10:4143', 'the second link');
+    await east.admin.remove(resources.MultiClusterLink, 'firedrill', 'west-2');
     await until(() => !destinations.has('cart-west.default'), 'the end of the link');
     expect(problems).toEqual([]);
     await source.stop();

@@ -36,6 +36,9 @@ const split = (name: string, ...services: string[]): AnyObject =>
     backends: services.map((service) => ({ service, weight: 1 })),
   });
 const service = (name: string): AnyObject => object('Service', name, { selector: { app: name } });
+const alias = (name: string): AnyObject => object('Service', name, { type: 'ExternalName' });
+const link = (name: string, clusterName: string): AnyObject =>
+  object('MultiClusterLink', name, { clusterName });
 const profile = (authority: string): AnyObject =>
   object('ServiceProfile', 'web.shop.svc.cluster.local', {
     dstOverrides: [{ authority, weight: 1 }],
@@ -77,6 +80,11 @@ test.each<[string, AnyObject, AnyObject[], string, RegExp]>([
   ['a split', split('s', 'web'), [service('web')], 'Accepted', /^in force$/],
   ['a second split', split('t', 'web'), [service('web'), split('s')], 'Conflicted', /Split s/],
   ['a split to nobody', split('s', 'v2'), [service('web')], 'BackendNotFound', /shop\/v2: its/],
+  ['a split to an alias', split('s', 'a'), [service('web'), alias('a')], 'BackendNotFound', /503/],
+  ['a split of an alias', split('s', 'web'), [alias('web')], 'TargetNotFound', /an ExternalName/],
+  ['a link', link('a', 'west'), [link('b', 'west')], 'Accepted', /^in force$/],
+  ['another link of its cluster', link('b', 'w'), [link('a', 'w')], 'Conflicted', /Link a is in/],
+  ['a link of another cluster', link('b', 'w'), [link('a', 'x')], 'Accepted', /^in force$/],
   [
     'overrides to nobody',
     profile('v2:80'),

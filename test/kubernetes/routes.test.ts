@@ -32,6 +32,12 @@ const cluster = [
   ...service('shop', 'v1'),
   ...service('shop', 'v2'),
   ...service('other', 'far'),
+  object('Service', 'shop', 'alias', {
+    type: 'ExternalName',
+    externalName: 'x.example',
+    ports: [{ port: 80 }],
+  }),
+  object('Service', 'shop', 'dns', { ports: [{ port: 80, protocol: 'UDP' }] }),
 ];
 const parent = { group: '', kind: 'Service', name: 'echo', port: 80 };
 type Rule = Record<string, unknown>;
@@ -83,6 +89,8 @@ test.each([
   ['all weights 0', to('v1', { weight: 0 })],
   ['no such service', to('nope')],
   ['no such port', [{ name: 'v1', port: 81 }]],
+  ['a port of UDP', to('dns')],
+  ['an ExternalName', to('alias')],
   ['a service of another namespace, without its grant', to('far', { namespace: 'other' })],
   ['a backend of another kind', [{ group: 'x.io', kind: 'ServiceImport', name: 'v1', port: 80 }]],
   ['a filter on the backend that is not done', to('v1', { filters: [{ type: 'URLRewrite' }] })],
@@ -240,6 +248,24 @@ test.each<[string, Rule[], Rule, [string, string][]]>([
     ],
   ],
   [
+    'a Service without its group, for which the API server puts the Gateway API',
+    [],
+    { parentRefs: [{ ...parent, group: 'gateway.networking.k8s.io' }] },
+    [
+      ['False', 'NoMatchingParent'],
+      ['True', 'ResolvedRefs'],
+    ],
+  ],
+  [
+    'an ExternalName, and one as a backend',
+    [{ backendRefs: to('alias') }],
+    { parentRefs: [{ ...parent, name: 'alias' }] },
+    [
+      ['False', 'NoMatchingParent'],
+      ['False', 'InvalidKind'],
+    ],
+  ],
+  [
     'a filter that is not done',
     [{ filters: [{ type: 'CORS' }], backendRefs: to('v1') }],
     {},
@@ -294,7 +320,7 @@ test('policy that targets nothing says so', () => {
   const server = object('Server', 'shop', 'http', spec);
   const empty = new Map();
   const store = {
-    Service: new Map([['shop/echo', {}]]),
+    Service: new Map([['shop/echo', { spec: {} }]]),
     Server: new Map([['shop/http', server]]),
     Pod: empty,
     HTTPRoute: empty,

@@ -65,7 +65,7 @@ function convertPort(
       const refKey = `${ref.namespace}/${ref.service}`;
       if (refKey !== key) uses.add(refKey);
       const target = look.service(refKey);
-      const targetPort = target?.spec.ports?.find((p) => p.port === (ref.port ?? port.port));
+      const targetPort = target && tcpPorts(target).find((p) => p.port === (ref.port ?? port.port));
       const endpoints = target
         ? endpointsOf(target, targetPort ?? (target.spec.ports?.[0] as ServicePort), look)
         : [];
@@ -128,7 +128,7 @@ export function whyNotSent(
   referrer: Referrer,
   ref: ServiceRef,
   look: Pick<Lookup, 'service' | 'isGranted'>,
-): { reason: 'RefNotPermitted' | 'BackendNotFound'; message: string } | undefined {
+): { reason: 'RefNotPermitted' | 'BackendNotFound' | 'InvalidKind'; message: string } | undefined {
   const name = `${ref.namespace}/${ref.service}`;
   const isOpen = ref.namespace === referrer.namespace || referrer.parents.includes(name);
   if (!isOpen && !look.isGranted(referrer, ref)) {
@@ -137,9 +137,14 @@ export function whyNotSent(
     return { reason: 'RefNotPermitted', message };
   }
   const service = look.service(name);
-  const isThere = service?.spec.ports?.some((p) => ref.port === undefined || p.port === ref.port);
+  if (service?.spec.type === 'ExternalName') {
+    const message = `Service ${name} is an ExternalName, which has no endpoints`;
+    return { reason: 'InvalidKind', message };
+  }
+  const open = service ? tcpPorts(service) : [];
+  const isThere = open.some((p) => ref.port === undefined || p.port === ref.port);
   if (isThere) return undefined;
-  const port = ref.port === undefined ? '' : ` with port ${ref.port}`;
+  const port = ref.port === undefined ? '' : ` with TCP port ${ref.port}`;
   return { reason: 'BackendNotFound', message: `there is no Service ${name}${port}` };
 }
 

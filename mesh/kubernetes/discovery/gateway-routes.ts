@@ -279,6 +279,10 @@ const isCoreGroup = (group: string | undefined): boolean =>
 export const isServiceParent = (parent: ParentRef): boolean =>
   parent.kind === 'Service' && isCoreGroup(parent.group);
 
+/** A Service without `group: ""`: the API server fills in the Gateway API's own group, in which no Service is. */
+export const isUngrouped = (parent: ParentRef): boolean =>
+  parent.kind === 'Service' && parent.group === resources.HTTPRoute.group;
+
 /** Whether this parent makes a route one of the inbound side. The API server fills in the Gateway API's own group. */
 export const isServerParent = ({ kind, group }: ParentRef): boolean =>
   kind === 'Server' &&

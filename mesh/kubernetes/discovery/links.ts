@@ -187,8 +187,12 @@ export class LinkMirror {
   }
 }
 
-/** Follows all links as they are added and removed. */
+/**
+ * Follows all links as they are added and removed. Two links of one cluster name would give the same destinations, so
+ * the first by name alone is followed, until it goes.
+ */
 export class Links {
+  readonly #links = new Map<string, Link>();
   readonly #mirrors = new Map<string, LinkMirror>();
   readonly #make: (link: Link) => LinkMirror;
 
@@ -199,13 +203,26 @@ export class Links {
   change(now: Link | undefined, before: Link | undefined): void {
     const key = keyOf((now ?? before) as Link);
     // A written status does not change the link.
-    if (now && before && JSON.stringify(now.spec) === JSON.stringify(before.spec)) return;
+    const isSame = now && before && JSON.stringify(now.spec) === JSON.stringify(before.spec);
+    if (!isSame) this.#end(key);
+    if (now) this.#links.set(key, now);
+    else this.#links.delete(key);
+    const first = new Map<string, string>();
+    for (const other of [...this.#links.keys()].sort().toReversed())
+      first.set((this.#links.get(other) as Link).spec.clusterName, other);
+    const followed = new Set(first.values());
+    for (const other of this.#mirrors.keys()) if (!followed.has(other)) this.#end(other);
+    for (const other of followed) {
+      if (this.#mirrors.has(other)) continue;
+      const mirror = this.#make(this.#links.get(other) as Link);
+      this.#mirrors.set(other, mirror);
+      void mirror.start();
+    }
+  }
+
+  #end(key: string): void {
     this.#mirrors.get(key)?.stop();
     this.#mirrors.delete(key);
-    if (!now) return;
-    const mirror = this.#make(now);
-    this.#mirrors.set(key, mirror);
-    void mirror.start();
   }
 
   stop(): void {

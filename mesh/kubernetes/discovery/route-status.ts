@@ -3,7 +3,13 @@ import { isDeepStrictEqual } from 'node:util';
 import type { AnyObject } from '../client/objects.js';
 import { isOfPort } from './attached.js';
 import { type Lookup, whyNotSent } from './destinations.js';
-import { grpcRoutes, httpRoutes, isServerParent, isServiceParent } from './gateway-routes.js';
+import {
+  grpcRoutes,
+  httpRoutes,
+  isServerParent,
+  isServiceParent,
+  isUngrouped,
+} from './gateway-routes.js';
 import type { Drafts, FieldProblem } from './route-parts.js';
 import type { GrpcRouteSpec, HttpRouteSpec, ParentRef } from './specs.js';
 
@@ -35,7 +41,9 @@ export function parentStatuses(
   const spec = route.spec as HttpRouteSpec & GrpcRouteSpec;
   const before = (route.status as { parents?: ParentStatus[] } | undefined)?.parents ?? [];
   const others = before.filter((p) => p.controllerName !== controllerName);
-  const ours = (spec.parentRefs ?? []).filter((p) => isServiceParent(p) || isServerParent(p));
+  const ours = (spec.parentRefs ?? []).filter(
+    (p) => isServiceParent(p) || isServerParent(p) || isUngrouped(p),
+  );
   if (ours.length === 0 && others.length === before.length) return undefined;
   const read = route.kind === 'GRPCRoute' ? grpcRoutes : httpRoutes;
   const made: Drafts = read(route.metadata, spec);
@@ -77,6 +85,10 @@ function accepted(
   const { rules } = route.spec as HttpRouteSpec;
   const key = `${parent.namespace ?? namespace}/${parent.name}`;
   const reason = 'NoMatchingParent';
+  if (isUngrouped(parent)) {
+    const message = `no Service is in group ${parent.group}: write group: "" for Service ${key}`;
+    return [{ type, status: 'False', reason, message }];
+  }
   const isOfServer = isServerParent(parent);
   const isApart = !key.startsWith(`${namespace}/`);
   if (isOfServer && (isApart || route.kind !== 'HTTPRoute')) {
@@ -87,6 +99,10 @@ function accepted(
   const found = isOfServer ? look.server(key) : service;
   if (!found) {
     const message = `there is no ${parent.kind} ${key}`;
+    return [{ type, status: 'False', reason, message }];
+  }
+  if (service?.spec.type === 'ExternalName' && !isOfServer) {
+    const message = `Service ${key} is an ExternalName: apps connect to its target by themselves`;
     return [{ type, status: 'False', reason, message }];
   }
   if (!isOfServer && !service?.spec.ports?.some((p) => isOfPort(parent, p))) {

@@ -3,6 +3,7 @@ import type { AnyObject, KubeObject } from '../client/objects.js';
 import { parseAuthority, type ServiceRef } from './route-parts.js';
 import type {
   AuthorizationPolicySpec,
+  MultiClusterLinkSpec,
   RateLimitSpec,
   ServerSpec,
   ServiceProfileSpec,
@@ -42,6 +43,17 @@ export function targetFinding(object: AnyObject, store: Store): Finding {
       return ofTarget(object, namespace, store);
     case 'Server':
       return ofServer(object, namespace, store);
+    case 'MultiClusterLink': {
+      const { clusterName } = object.spec as MultiClusterLinkSpec;
+      const first = firstOf(
+        object,
+        store.MultiClusterLink.values(),
+        (o) => (o as SpecObject<MultiClusterLinkSpec>).spec.clusterName === clusterName,
+      );
+      return first === undefined
+        ? inForce
+        : conflict('MultiClusterLink', first, `cluster ${clusterName}`);
+    }
     case 'ExternalWorkload': {
       const services = [...store.Service.values()].filter(
         ({ metadata, spec }) =>
@@ -161,11 +173,19 @@ function ofService(
   store: Store,
 ): Finding {
   if (!store.Service.has(key)) return missing(`there is no Service ${key}`);
+  const isAlias = (service: string): boolean =>
+    store.Service.get(service)?.spec.type === 'ExternalName';
+  if (isAlias(key)) {
+    return missing(`Service ${key} is an ExternalName: apps connect to its target by themselves`);
+  }
   const where = key.startsWith(`${namespace}/`) ? '' : ` for clients of namespace ${namespace}`;
   const absent = sentTo
     .map((ref) => `${ref.namespace}/${ref.service}`)
-    .find((to) => !store.Service.has(to));
+    .find((to) => !store.Service.has(to) || isAlias(to));
   if (absent === undefined) return { ...inForce, message: `in force${where}` };
-  const message = `in force${where}, and there is no Service ${absent}: its share is answered 503`;
+  const why = isAlias(absent)
+    ? `Service ${absent} is an ExternalName, which has no endpoints`
+    : `there is no Service ${absent}`;
+  const message = `in force${where}, and ${why}: its share is answered 503`;
   return { ...inForce, reason: 'BackendNotFound', message };
 }

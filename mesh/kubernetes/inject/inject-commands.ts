@@ -4,6 +4,7 @@ import { statSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../../base/errors.js';
 import { inputName, readInput } from '../../../base/input.js';
+import { readTrustDomain } from '../../identity/names.js';
 
 interface InjectFlags {
   namespace: string;
@@ -21,7 +22,7 @@ export function registerInject(program: Command): void {
     .argument('<path>', 'manifests, a folder of them, or - for standard input')
     .option('-n, --namespace <name>', "the control plane's namespace", 'firedrill')
     .option('--image <image>', "the proxy's image")
-    .option('--trust-domain <name>', 'end of every identity', 'cluster.local')
+    .option('--trust-domain <name>', 'end of every identity', readTrustDomain, 'cluster.local')
     .option(
       '--trust-anchors <file>',
       "the mesh's trust bundle, PEM; absent: ConfigMap firedrill-trust-anchors of the pod's namespace",

@@ -7,6 +7,7 @@ import type { Observed, TargetOptions } from './targets.js';
 import type { Traffic } from './rows.js';
 import { formatOption } from '../../../base/format-option.js';
 import { choiceOption } from '../../../base/choice-option.js';
+import { readTrustDomain } from '../../identity/names.js';
 
 export interface Options extends TargetOptions {
   window: string;
@@ -154,7 +155,7 @@ function registerPolicy(program: Command): void {
   )
     .option('--default <mode>', 'try this default, such as deny, on the servers as they are')
     .option('--registry <file>', 'try the policy of this registry file')
-    .option('--trust-domain <name>', 'of the registry', 'cluster.local')
+    .option('--trust-domain <name>', 'of the registry', readTrustDomain, 'cluster.local')
     .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',

@@ -1,12 +1,14 @@
 /** C2: certificates are issued only with a proof, and rotation of each part of the chain loses no proxy. */
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { program } from '../../../base/paths.js';
 import { requestCertificate } from '../../../mesh/controller/client/certify.js';
 import { controllerIdentity } from '../../../mesh/controller/controller.js';
 import { generateWorkloadKey, splitPem } from '../../../mesh/identity/csr.js';
-import { identityName } from '../../../mesh/identity/names.js';
+import { identityName, readTrustDomain } from '../../../mesh/identity/names.js';
 import {
   addTrustAnchor,
   dropOldAnchors,
@@ -211,4 +213,35 @@ test('C7, D14: proxies fail over, and one that starts while no replica is there 
   expect(again.identities).toHaveLength(1);
   expect(again.client.stats.connected).toBe(false);
   expect(again.client.staleSeconds()).toBeGreaterThan(3590);
+});
+
+test('bad input: a trust domain that no certificate could bear is refused before a key is made', () => {
+  for (const bad of [
+    'a_b',
+    'Retail.local',
+    '.retail',
+    'retail.',
+    'a..b',
+    'a b',
+    '',
+    '-a',
+    'ä.local',
+    `${'a'.repeat(64)}.local`,
+    `${'a.'.repeat(75)}local`,
+    'spiffe://a',
+  ])
+    expect(() => readTrustDomain(bad), bad).toThrow(/--trust-domain .*; expected a domain name/);
+  for (const good of ['a', 'cluster.local', '1.2', 'x-y.example.org', 'a.'.repeat(74) + 'ab'])
+    expect(readTrustDomain(good)).toBe(good);
+  const path = join(folder(), 'pki');
+  const end = spawnSync(
+    process.execPath,
+    [program('cli'), 'identity', 'init', '--folder', path, '--trust-domain', 'a_b'],
+    { encoding: 'utf8' },
+  );
+  expect([end.status, end.stderr, existsSync(path)]).toEqual([
+    2,
+    expect.stringContaining('--trust-domain "a_b"'),
+    false,
+  ]);
 });
