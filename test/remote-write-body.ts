@@ -4,9 +4,11 @@ export interface Written {
   labels: Record<string, string>;
   /** Milliseconds and value; a value of 'stale' ends the series. */
   samples: [number, number | 'stale'][];
+  /** Messages as bytes. */
+  histograms?: number[][];
 }
 
-function varint(value: number): number[] {
+export function varint(value: number): number[] {
   const bytes: number[] = [];
   let rest = BigInt.asUintN(64, BigInt(value));
   do {
@@ -16,7 +18,7 @@ function varint(value: number): number[] {
   return bytes;
 }
 
-const field = (number: number, bytes: number[]): number[] => [
+export const field = (number: number, bytes: number[]): number[] => [
   (number << 3) | 2,
   ...varint(bytes.length),
   ...bytes,
@@ -33,8 +35,12 @@ function sample([timeMs, value]: Written['samples'][number]): number[] {
 }
 
 export function remoteWriteBody(...series: Written[]): Uint8Array {
-  const message = series.flatMap(({ labels, samples }) =>
-    field(1, [...Object.entries(labels).flatMap(label), ...samples.flatMap(sample)]),
+  const message = series.flatMap(({ labels, samples, histograms = [] }) =>
+    field(1, [
+      ...Object.entries(labels).flatMap(label),
+      ...samples.flatMap(sample),
+      ...histograms.flatMap((bytes) => field(4, bytes)),
+    ]),
   );
   const literals: number[] = [];
   for (let at = 0; at < message.length; at += 60) {

@@ -86,6 +86,11 @@ describe('known metrics of other programs', () => {
     '3 <= a < 7',
     'digitalocean_incidents_total > 0',
     'a / count(b) < 0.5 and count(b) > 0',
+    'count(ALERTS{alertstate="firing", severity="page"}) > 0',
+    'count by (node) (node_failed{cause="disk"}) >= 1',
+    'group(node_failed{cause="disk"}) == 1',
+    'count_over_time(node_failed{cause="disk"}[5m]) > 0',
+    'present_over_time(node_failed[5m]) > 0',
     'sum by (user) (rate(cortex_requests[5m])) > 1',
     'a{quantile="0.9"} / ignoring(quantile) a_seconds{quantile="0.5"} > 2',
   ])('%s is right', (expr) => {

@@ -14,7 +14,7 @@ import { startGuarded } from '../../base/child.js';
 import { SimulatedClock, sleep } from '../../base/clock.js';
 import { program } from '../../base/paths.js';
 import { findTool } from '../../base/tools.js';
-import { remoteWriteBody, type Written } from '../remote-write-body.js';
+import { field, remoteWriteBody, varint, type Written } from '../remote-write-body.js';
 import { testWith } from '../tools.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'firedrill-serve-'));
@@ -225,6 +225,90 @@ describe('bounded', () => {
     const headers = { 'content-encoding': 'gzip' };
     const gzip = await fetch(`${url}/api/v1/write`, { method: 'POST', headers, body: 'x' });
     expect(gzip.status).toBe(415);
+  });
+
+  test('native histograms are read as the Go library of Prometheus writes them', async () => {
+    const url = await start();
+    const body = Buffer.from(
+      '/AFoCoQBChAKCF9fbmFtZV9fEgRzbG93IjcIFhkAAQFsgD9AKfyp8dJNYlA/MAJCBAgGEAFKAQJaBAgD' +
+        'EAEGSAIQAWIDCgoLeKD7kf+8MSI3CBmqOQAsEAQLeIDQlf+8MQpzOoYAFGl6ZSJfEQGDDAAADEAJVBQA' +
+        'IkAgaTkJFBwAAFoCEANqGAkOBPA/CQgA4A0IDABAcAMNWgSCATokACQAQAAAAAAAABRA',
+      'base64',
+    );
+    const send = () => fetch(`${url}/api/v1/write`, { method: 'POST', body });
+    expect((await send()).status).toBe(204);
+    // A sender that repeats its body is not refused.
+    expect((await send()).status).toBe(204);
+    const value = async (query: string) => {
+      const path = `query?query=${encodeURIComponent(query)}`;
+      const { data } = (await ask(url, path)) as {
+        data: { result: { value: [number, string] }[] };
+      };
+      return data.result[0]?.value[1];
+    };
+    expect(await ask(url, 'query?query=slow')).toMatchObject({
+      data: {
+        result: [
+          {
+            histogram: [
+              startMs / 1000,
+              {
+                count: '25',
+                sum: '31.5',
+                buckets: [
+                  [1, '-8', '-4', '1'],
+                  [3, '-0.001', '0.001', '2'],
+                  [0, '0.125', '0.25', '8'],
+                  [0, '0.25', '0.5', '10'],
+                  [0, '1', '2', '4'],
+                ],
+              },
+            ],
+          },
+        ],
+      },
+    });
+    expect(await value('histogram_count(increase(slow[61s])) * 60 / 61')).toBe('3');
+    expect(await value('histogram_fraction(-Inf, 2, size) * histogram_count(size)')).toBe('1.5');
+    expect(await value('histogram_avg(size)')).toBe(String(9 / 3.5));
+  });
+
+  test('a histogram that Prometheus would not store is no remote write', async () => {
+    const url = await start();
+    const schema = (code: number): number[] => [4 << 3, ...varint(code)];
+    const span = field(11, [1 << 3, 0, 2 << 3, ...varint(4_000_000_000)]);
+    for (const [bytes, told] of [
+      [schema(18), 'a histogram of schema 9'],
+      [span, 'a histogram with 4000000000 buckets and 0 counts'],
+      [field(12, [1]), 'a histogram with 0 buckets and 1 counts'],
+      [[...field(11, [2 << 3, 1]), ...field(12, [1])], 'a histogram with a negative count'],
+    ] as const) {
+      const answer = await write(url, { ...level('a'), histograms: [[...bytes]] });
+      expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining(told)]);
+    }
+  });
+
+  test('a sample of a time that has another value is refused, and the first one stays', async () => {
+    const url = await start();
+    const samples: Written['samples'] = [
+      [startMs - 30_000, 'stale'],
+      [startMs - 20_000, NaN],
+      [startMs, 1],
+    ];
+    expect((await write(url, level('a', ...samples))).status).toBe(204);
+    expect((await write(url, level('a', ...samples, [startMs - 10_000, 5]))).status).toBe(204);
+    const other = await write(
+      url,
+      level('a', [startMs - 30_000, 3], [startMs - 20_000, 'stale'], [startMs, 2]),
+      { ...level('a'), histograms: [[15 << 3, ...varint(startMs)]] },
+    );
+    expect([other.status, await other.text()]).toEqual([
+      400,
+      expect.stringContaining('4 samples of a time that has another value'),
+    ]);
+    expect(await ask(url, 'query?query=level')).toMatchObject({
+      data: { result: [{ value: [startMs / 1000, '1'] }] },
+    });
   });
 
   test('remote write 2.0 is refused by name, and so is what is too old', async () => {

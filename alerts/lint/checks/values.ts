@@ -64,7 +64,13 @@ export const comparisonChecks: Check = (rule, options, say) => {
   }
 };
 
-/** Whether a filter below the comparison decides if there is a value; the comparison itself may then always hold. */
+/** What gives a value as soon as there is a series: `count(job_failed) > 0` asks for nothing else. */
+const ofExistence = new Set([
+  ...['absent', 'absent_over_time', 'count_over_time', 'present_over_time'],
+  ...['count', 'group'],
+]);
+
+/** Whether the choice of series below the comparison decides, so that the comparison itself may always hold. */
 function chooses(node: Extract<Expr, { kind: 'binary' }>): boolean {
   const within = (e: Expr): boolean => {
     switch (e.kind) {
@@ -77,8 +83,9 @@ function chooses(node: Extract<Expr, { kind: 'binary' }>): boolean {
           within(e.right)
         );
       case 'call':
-        return e.name.startsWith('absent') || e.args.some(within);
+        return ofExistence.has(e.name) || e.args.some(within);
       case 'aggregate':
+        return ofExistence.has(e.op) || within(e.expr);
       case 'paren':
       case 'unary':
       case 'subquery':

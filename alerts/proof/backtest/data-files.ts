@@ -3,6 +3,7 @@ import { messageOf, UserError } from '../../../base/errors.js';
 import { readInput } from '../../../base/input.js';
 import { readTimeMs } from '../../../base/time-text.js';
 import { Labels, MemoryStore, type StoredSeries } from '../../../slo/promql/index.js';
+import type { Histogram } from '../../../slo/promql/histogram/histogram.js';
 import { eachSample, ExpositionError, labelsOf, numberOf } from '../../watch/exposition.js';
 
 export interface DataRange {
@@ -101,14 +102,19 @@ export class DataFiles {
     }
   }
 
-  add(labels: Record<string, string>, timeMs: number, value: number, file: string): void {
+  add(
+    labels: Record<string, string>,
+    timeMs: number,
+    value: number | Histogram,
+    file: string,
+  ): void {
     this.#add(this.store.series(labels), timeMs, value, { file, line: 1, column: 1 });
   }
 
   #add(
     series: StoredSeries,
     timeMs: number,
-    value: number,
+    value: number | Histogram,
     place: { file: string; line: number; column: number },
   ): void {
     if (timeMs <= series.lastMs) {
@@ -119,7 +125,8 @@ export class DataFiles {
         expected: 'samples of a series in the order of their times',
       });
     }
-    series.append(timeMs, value);
+    if (typeof value === 'number') series.append(timeMs, value);
+    else series.appendHistogram(timeMs, value);
     this.range ??= { startMs: timeMs, endMs: timeMs };
     if (timeMs < this.range.startMs) this.range.startMs = timeMs;
     if (timeMs > this.range.endMs) this.range.endMs = timeMs;

@@ -1,10 +1,11 @@
 /** A store with bounds: it drops series beyond the limit and old samples, and counts both. */
 import { Labels, MemoryStore, StoredSeries } from '../../../slo/promql/index.js';
+import type { Histogram } from '../../../slo/promql/histogram/histogram.js';
 
 export interface StoreLimits {
   /** Maximum number of series; samples of further series are dropped. */
   seriesMax: number;
-  /** Maximum number of samples; beyond it, the oldest quarter of the time is dropped. */
+  /** Maximum number of samples (a histogram counts as its buckets); beyond it, the oldest quarter of the time is dropped. */
   samplesMax: number;
   /** Samples older than this are dropped, in milliseconds. */
   retentionMs: number;
@@ -31,6 +32,17 @@ export class LimitedStore extends MemoryStore {
     return new StoredSeries(labels instanceof Labels ? labels : Labels.of(labels), 1);
   }
 
+  /** Adds a sample and counts it; false if the series has another one of that time, which stays. */
+  take(series: StoredSeries, timeMs: number, value: number | Histogram | 'stale'): boolean {
+    const before = series.length;
+    if (value === 'stale') series.appendStale(timeMs);
+    else if (typeof value === 'number') series.append(timeMs, value);
+    else series.appendHistogram(timeMs, value);
+    if (series.length === before) return series.holds(timeMs, value);
+    this.samples += typeof value === 'object' ? weightOf(value) : 1;
+    return true;
+  }
+
   /** Drops samples past their time, and the oldest quarter of the time if there are too many samples. */
   sweep(nowMs: number): void {
     this.dropBefore(nowMs - this.limits.retentionMs);
@@ -49,6 +61,14 @@ export class LimitedStore extends MemoryStore {
 
   #count(): void {
     this.samples = 0;
-    for (const series of this.all()) this.samples += series.length;
+    for (const series of this.all()) {
+      this.samples += series.length;
+      series.histograms?.forEach((histogram) => {
+        if (histogram) this.samples += weightOf(histogram) - 1;
+      });
+    }
   }
 }
+
+const weightOf = ({ positive, negative }: Histogram): number =>
+  1 + positive.counts.length + negative.counts.length;

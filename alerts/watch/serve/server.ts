@@ -24,8 +24,6 @@ const writtenMaxBytes = 64 * 1024 * 1024;
 const connectionsMax = 256;
 /** As in Prometheus, a sender's clock may be ahead by so much. */
 const futureMaxMs = 600_000;
-/** Native histograms are not supported; the sender gets an error. */
-const histogramsText = 'native histograms are not taken by remote write';
 
 type Handler = (served: Served, query: URLSearchParams, part: string) => Answer;
 
@@ -151,9 +149,8 @@ async function write(
   }
   const oldestMs = nowMs() - store.limits.retentionMs;
   const refusedBefore = store.refused;
-  let [old, early, ambiguous, histograms] = [0, 0, 0, 0];
-  for (const { labels, samples, histograms: count, ...one } of written) {
-    histograms += count;
+  let [old, early, ambiguous, other] = [0, 0, 0, 0];
+  for (const { labels, samples, ...one } of written) {
     if (one.ambiguous) {
       ambiguous++;
       continue;
@@ -162,10 +159,8 @@ async function write(
     for (const { timeMs, value, stale } of samples) {
       if (timeMs < oldestMs) old++;
       else if (timeMs > nowMs() + futureMaxMs) early++;
-      else if (stale) series.appendStale(timeMs);
-      else series.append(timeMs, value);
+      else if (!store.take(series, timeMs, stale ? 'stale' : value)) other++;
     }
-    store.samples += samples.length;
   }
   if (store.samples > store.limits.samplesMax) store.sweep(nowMs());
   const refused = store.refused - refusedBefore;
@@ -174,7 +169,7 @@ async function write(
     ...(old > 0 ? [`${old} samples older than what is kept`] : []),
     ...(early > 0 ? [`${early} samples too far in the future`] : []),
     ...(ambiguous > 0 ? [`${ambiguous} series with an empty or a repeated label name`] : []),
-    ...(histograms > 0 ? [histogramsText] : []),
+    ...(other > 0 ? [`${other} samples of a time that has another value`] : []),
   ];
   // Valid samples are kept; the error must not make the sender repeat them.
   if (wrong.length > 0) throw new ApiError(400, 'bad_data', wrong.join('; '));

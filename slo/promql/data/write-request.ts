@@ -1,12 +1,19 @@
 /** Decodes a body of Prometheus remote write 1.0: protobuf compressed by snappy, without a library. */
+import type { Histogram } from '../histogram/histogram.js';
+import { Double, eachField, Reader } from './protobuf.js';
+import { writtenHistogramOf } from './written-histogram.js';
+
+export interface WrittenSample {
+  timeMs: number;
+  value: number | Histogram;
+  stale: boolean;
+}
 
 export interface WrittenSeries {
   labels: Record<string, string>;
   /** Whether a label has no name, or the name of another: no valid series. */
   ambiguous: boolean;
-  samples: { timeMs: number; value: number; stale: boolean }[];
-  /** Number of native histograms in the body; they are not read. */
-  histograms: number;
+  samples: WrittenSample[];
 }
 
 /** Decodes snappy's block format: literals, and copies of earlier output. */
@@ -51,7 +58,7 @@ export function writeRequestOf(bytes: Uint8Array): WrittenSeries[] {
 function seriesOf(bytes: Uint8Array): WrittenSeries {
   // An object without a prototype, because a label may be called __proto__.
   const labels = Object.create(null) as Record<string, string>;
-  const series: WrittenSeries = { labels, ambiguous: false, samples: [], histograms: 0 };
+  const series: WrittenSeries = { labels, ambiguous: false, samples: [] };
   eachField(bytes, (field, value) => {
     if (!(value instanceof Uint8Array)) return;
     if (field === 1) {
@@ -72,98 +79,7 @@ function seriesOf(bytes: Uint8Array): WrittenSeries {
       });
       series.samples.push(sample);
     }
-    if (field === 4) series.histograms++;
+    if (field === 4) series.samples.push(writtenHistogramOf(value));
   });
   return series;
-}
-
-/** The bits of the NaN by which Prometheus marks the end of a series. */
-const staleBits = 0x7ff0000000000002n;
-
-/** A float with its original bits, which distinguish a staleness marker from any other NaN. */
-class Double {
-  readonly #view: DataView;
-
-  constructor(bytes: Uint8Array) {
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, 8);
-  }
-
-  read(): { value: number; stale: boolean } {
-    const value = this.#view.getFloat64(0, true);
-    return { value, stale: Number.isNaN(value) && this.#view.getBigUint64(0, true) === staleBits };
-  }
-}
-
-/** Reads protobuf's wire format: integers as bigint, doubles, and everything else as bytes. */
-function eachField(
-  bytes: Uint8Array,
-  take: (field: number, value: bigint | Double | Uint8Array) => void,
-): void {
-  const reader = new Reader(bytes);
-  while (!reader.done) {
-    const key = reader.varint();
-    const field = key >>> 3;
-    switch (key & 7) {
-      case 0:
-        take(field, reader.varint64());
-        break;
-      case 1:
-        take(field, new Double(reader.bytes(8)));
-        break;
-      case 2:
-        take(field, reader.bytes(reader.varint()));
-        break;
-      case 5:
-        reader.bytes(4);
-        break;
-      default:
-        throw new Error('protobuf: an unknown kind of field');
-    }
-  }
-}
-
-class Reader {
-  readonly #bytes: Uint8Array;
-  #at = 0;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  get done(): boolean {
-    return this.#at >= this.#bytes.length;
-  }
-
-  byte(): number {
-    const byte = this.#bytes[this.#at++];
-    if (byte === undefined) throw new Error('it is cut off');
-    return byte;
-  }
-
-  bytes(count: number): Uint8Array {
-    if (this.#at + count > this.#bytes.length) throw new Error('it is cut off');
-    const slice = this.#bytes.subarray(this.#at, this.#at + count);
-    this.#at += count;
-    return slice;
-  }
-
-  little(count: number): number {
-    let value = 0;
-    for (let i = 0; i < count; i++) value += this.byte() * 2 ** (8 * i);
-    return value;
-  }
-
-  varint64(): bigint {
-    let value = 0n;
-    for (let shift = 0n; shift < 70n; shift += 7n) {
-      const byte = this.byte();
-      value |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return value;
-    }
-    throw new Error('a number that does not end');
-  }
-
-  varint(): number {
-    return Number(this.varint64());
-  }
 }

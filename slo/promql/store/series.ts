@@ -1,6 +1,6 @@
 /** The samples of one series as columns of numbers. */
 import { sameBounds } from '../histogram/bounds.js';
-import type { Histogram } from '../histogram/histogram.js';
+import { equalHistograms, type Histogram } from '../histogram/histogram.js';
 import { isReset } from '../histogram/resets.js';
 import type { Labels } from '../labels.js';
 
@@ -72,6 +72,17 @@ export class StoredSeries implements Series {
 
   get lastMs(): number {
     return this.length === 0 ? -Infinity : (this.times[this.length - 1] as number);
+  }
+
+  /** Whether the sample of this time is this one. */
+  holds(timeMs: number, sample: number | Histogram | 'stale'): boolean {
+    const i = lowerBound(this.times, 0, this.length, timeMs);
+    if (i === this.length || this.times[i] !== timeMs) return false;
+    const histogram = this.histograms?.[i];
+    const stale = this.stale?.[i] === 1;
+    if (typeof sample === 'object') return !!histogram && equalHistograms(histogram, sample);
+    if (sample === 'stale' || stale || histogram) return sample === 'stale' && stale;
+    return Object.is(this.values[i], sample);
   }
 
   /** Drops samples older than `timeMs`. */
