@@ -66,8 +66,12 @@ export const comparisonChecks: Check = (rule, options, say) => {
 
 /** What gives a value as soon as there is a series: `count(job_failed) > 0` asks for nothing else. */
 const ofExistence = new Set([
-  ...['absent', 'absent_over_time', 'count_over_time', 'present_over_time'],
-  ...['count', 'group'],
+  'absent',
+  'absent_over_time',
+  'count',
+  'count_over_time',
+  'group',
+  'present_over_time',
 ]);
 
 /** Whether the choice of series below the comparison decides, so that the comparison itself may always hold. */
