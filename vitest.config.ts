@@ -23,8 +23,6 @@ export default defineConfig({
     hookTimeout: 60_000,
     // A limit far beyond the expected time: a busy machine is not a failure.
     expect: { poll: { timeout: 20_000, interval: 10 } },
-    // Real servers on a shared machine: CI repeats a failed test once, and its report names each repeated test.
-    retry: process.env.CI === 'true' ? 1 : 0,
     projects: [
       {
         extends: true,
