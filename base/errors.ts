@@ -66,3 +66,13 @@ export function formatProblem(problem: Problem): string {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** Why `fetch` got no answer; its own message is only "fetch failed". */
+export function whyUnanswered(error: unknown): string {
+  const cause = error instanceof Error && error.cause ? error.cause : error;
+  const { code, errors } = cause as { code?: string; errors?: unknown[] };
+  // A name with two addresses gives an error without a message for each.
+  const text = messageOf(cause) || (errors ?? []).map(messageOf).join(', ') || String(code);
+  if (text === 'bad port') return 'Node refuses to ask this port, as browsers do; use another one';
+  return text.includes('wrong version number') ? 'it does not speak TLS; expected http://' : text;
+}

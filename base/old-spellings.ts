@@ -1,9 +1,15 @@
 /** Commands and options in the spelling of version 0.1: they still work, and print the new spelling. */
 import type { EventEmitter } from 'node:events';
 import { type Command, Option } from 'commander';
+import { UserError } from './errors.js';
 
 /** Names in version 0.1 of the format for people, which is now `text`. */
 const textWords: ReadonlySet<string> = new Set(['table', 'lines']);
+
+/** What `-o` takes in kubectl, helm and linkerd. */
+const formatWords: ReadonlySet<string> = new Set(
+  'json yaml yml text table wide short name csv xml html markdown md'.split(' '),
+);
 
 /** By command: pairs of an option in version 0.1 and its new long name. */
 const renamed: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
@@ -55,6 +61,7 @@ export function withOldSpellings(program: Command, path = ''): void {
     const name = `${path} ${command.name()}`.trimStart();
     withOldSpellings(command, name);
     withOldOutput(command);
+    withPathsAlone(command);
     for (const [flags, now] of renamed[name] ?? []) withOldName(command, flags, now);
   }
 }
@@ -66,6 +73,24 @@ function withOldName(command: Command, flags: string, now: string): void {
     process.stderr.write(`${old.long} is called --${now} now\n`);
     // A Commander command is an emitter, which its types do not fully declare.
     (command as unknown as EventEmitter).emit(`option:${now}`, value);
+  });
+}
+
+/**
+ * Refuses a format, such as `-o json` of other programs, where `-o` is a path, and a file's name where it is a folder.
+ */
+function withPathsAlone(command: Command): void {
+  const out = command.options.find((o) => o.long === '--out');
+  command.on('option:out', (value: string) => {
+    const message = `-o ${value}`;
+    if (formatWords.has(value)) {
+      const formats = command.options.find((o) => o.long === '--format')?.argChoices ?? [];
+      const near = formats.includes(value) ? `--format ${value}` : `a path, such as out.${value}`;
+      throw new UserError({ message, expected: `${near} (or ./${value} for that name)` });
+    }
+    if (out?.flags.includes('<folder>') && /\.(html|json|md|xml|ya?ml)$/.test(value)) {
+      throw new UserError({ message, expected: 'a folder, in which several files are written' });
+    }
   });
 }
 

@@ -220,14 +220,14 @@ async function pageOf(name: string, slo: string | undefined): Promise<Page> {
   const pages = readPages();
   const page = pageFor(pages, name, slo !== undefined);
   if (page) return page;
-  const near = [...pages.keys()].filter((p) => p.toLowerCase().includes(name.toLowerCase()));
-  throw new UserError({
-    message: `no page '${name}'`,
-    expected:
-      near.length > 0
-        ? near.join(', ')
-        : 'one of firedrill runbook list (alerts of SLOs: SloBudgetBurn, SloNoData)',
-  });
+  const { suggest } = await import('../base/suggest.js');
+  const known = [...pages].flatMap(([page, { covers }]) => [page, ...covers]);
+  const holding = known.filter((p) => p.toLowerCase().includes(name.toLowerCase()));
+  const meant = suggest(name, known);
+  if (meant !== undefined) throw new UserError(`no page '${name}': did you mean ${meant}?`);
+  const near = [...new Set(holding)].join(', ');
+  const one = 'one of firedrill runbook list (alerts of SLOs: SloBudgetBurn, SloNoData)';
+  throw new UserError({ message: `no page '${name}'`, expected: near === '' ? one : near });
 }
 
 interface RenderFlags {

@@ -1,5 +1,5 @@
 /** The metrics of a running Prometheus: names, types and labels, and the scrape interval. */
-import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { exitCode, UserError, whyUnanswered } from '../../base/errors.js';
 import { parseDurationMs } from '../../base/duration.js';
 import { defaultStepMs, sloNames } from '../../slo/index.js';
 import type { MetricCatalogue, MetricType } from './catalogue.js';
@@ -37,9 +37,7 @@ export async function addLiveMetrics(
         signal: AbortSignal.timeout(timeoutMs),
       });
     } catch (error) {
-      const cause =
-        error instanceof Error && error.cause ? messageOf(error.cause) : messageOf(error);
-      throw new UserError(`${url} does not answer: ${cause}`, exitCode.environment);
+      throw new UserError(`${url} does not answer: ${whyUnanswered(error)}`, exitCode.environment);
     }
     const body = (await response.json().catch(() => ({}))) as { data?: T; error?: string };
     if (response.ok && body.data !== undefined) return body.data;

@@ -1,6 +1,6 @@
 /** A running Alertmanager: its alerts and silences. */
 import type { Fetch } from '../../base/access.js';
-import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { exitCode, UserError, whyUnanswered } from '../../base/errors.js';
 import type { ActiveSilence } from './evaluate.js';
 import { type AlertLabels, type AlertMatcher, matcherOf } from './matchers.js';
 
@@ -92,9 +92,8 @@ export class AlertmanagerApi {
           : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
       });
     } catch (error) {
-      const cause =
-        error instanceof Error && error.cause ? messageOf(error.cause) : messageOf(error);
-      throw new UserError(`${this.#base} does not answer: ${cause}`, exitCode.environment);
+      const why = whyUnanswered(error);
+      throw new UserError(`${this.#base} does not answer: ${why}`, exitCode.environment);
     }
     const text = await response.text();
     if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T;

@@ -4,7 +4,7 @@
  * `firedrill gameday recover`. It may run more than once.
  */
 import { sleep } from '../../base/clock.js';
-import { messageOf } from '../../base/errors.js';
+import { whyUnanswered } from '../../base/errors.js';
 import { failureOf, runCommand } from './run-command.js';
 
 export type Undo =
@@ -85,7 +85,7 @@ async function ask({
   } catch (error) {
     const cause = error instanceof Error ? (error.cause as NodeJS.ErrnoException) : undefined;
     if (cause?.code === 'ECONNREFUSED' && !strict) return;
-    throw new Error(`${method} ${url}: ${messageOf(cause ?? error)}`, { cause: error });
+    throw new Error(`${method} ${url}: ${whyUnanswered(error)}`, { cause: error });
   }
   const text = await response.text();
   if (response.ok || (response.status === 404 && !strict)) return;

@@ -1,5 +1,5 @@
 /** Requests of JSON or text to an admin port: supervisor, controller, sidecar, relay, service. */
-import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { exitCode, UserError, whyUnanswered } from '../../base/errors.js';
 
 interface AskOptions {
   method?: string;
@@ -20,8 +20,7 @@ export async function askText(url: string, options: AskOptions = {}): Promise<st
       ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
     });
   } catch (error) {
-    const cause = error instanceof Error && error.cause ? messageOf(error.cause) : messageOf(error);
-    throw new Unreachable(`${url} does not answer: ${cause}`);
+    throw new Unreachable(`${url} does not answer: ${whyUnanswered(error)}`);
   }
   const text = await response.text();
   if (!response.ok) {

@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path';
 import { homedir } from 'node:os';
 import { findExecutable, isExecutable } from '../../base/executable.js';
 import { fetchWith } from '../../base/access.js';
-import { messageOf } from '../../base/errors.js';
+import { whyUnanswered } from '../../base/errors.js';
 import type { UndoRequest } from '../faults/undo.js';
 import { runCommand } from '../faults/run-command.js';
 import type { Activity, Provider } from './experiment.js';
@@ -98,12 +98,11 @@ async function performHttp(provider: Of<'http'>, { signal }: Doing): Promise<Ans
       ...(text !== undefined && { body: text }),
     });
   } catch (error) {
-    const cause = error instanceof Error && error.cause ? error.cause : error;
     const { timeoutMs } = provider;
     throw new Error(
       limit.aborted && !signal.aborted
         ? `no answer within ${timeoutMs / 1000} s`
-        : messageOf(cause),
+        : whyUnanswered(error),
       { cause: error },
     );
   }

@@ -1,6 +1,6 @@
 /** `firedrill controller`: runs a controller, checks a registry file, queries a running controller. */
 import type { Command } from 'commander';
-import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { exitCode, UserError, whyUnanswered } from '../../base/errors.js';
 import { formatOption } from '../../base/format-option.js';
 import { readTrustDomain } from '../identity/names.js';
 
@@ -74,7 +74,6 @@ export async function getJson(admin: string, path: string): Promise<unknown> {
     if (!response.ok) throw new Error(`status ${response.status}`);
     return await response.json();
   } catch (error) {
-    const cause = error instanceof Error && error.cause ? `: ${messageOf(error.cause)}` : '';
-    throw new UserError(`${admin}${path}: ${messageOf(error)}${cause}`, exitCode.environment);
+    throw new UserError(`${admin}${path}: ${whyUnanswered(error)}`, exitCode.environment);
   }
 }

@@ -1,7 +1,7 @@
 /** Asks Prometheus and Alertmanager, and reads the results of game days: the only part with input from outside. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { exitCode, UserError, whyUnanswered } from '../../base/errors.js';
 import type { PrometheusClient } from '../../slo/budget/prometheus.js';
 import { type GameDayResult, parseResult } from '../report/result.js';
 import { historyOf } from './alerts.js';
@@ -38,9 +38,8 @@ export async function silencesOf(url: string, startMs: number): Promise<Silence[
     if (!response.ok) throw new Error(`it answered ${response.status}`);
     answer = (await response.json()) as ApiSilence[];
   } catch (error) {
-    const cause = error instanceof Error && error.cause ? error.cause : error;
     throw new UserError(
-      `Alertmanager at ${url} cannot be reached: ${messageOf(cause)}`,
+      `Alertmanager at ${url} cannot be reached: ${whyUnanswered(error)}`,
       exitCode.environment,
     );
   }

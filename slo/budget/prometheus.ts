@@ -1,6 +1,6 @@
 /** A client for Prometheus's query API, or a compatible one; its errors are made for users. */
 import type { Fetch } from '../../base/access.js';
-import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { exitCode, UserError, whyUnanswered } from '../../base/errors.js';
 
 export interface Sample {
   labels: Record<string, string>;
@@ -146,7 +146,7 @@ export class PrometheusClient {
     } catch (error) {
       const cause = error instanceof Error && error.cause ? error.cause : error;
       throw new PrometheusGone(
-        `Prometheus at ${this.url} cannot be reached: ${reasonOf(cause)}`,
+        `Prometheus at ${this.url} cannot be reached: ${whyUnanswered(error)}`,
         cause instanceof Error && cause.name === 'TimeoutError',
       );
     }
@@ -199,9 +199,3 @@ const isSeries = (value: unknown): boolean =>
     ([key, v]) =>
       (key !== 'value' || isPair(v)) && (key !== 'values' || (Array.isArray(v) && v.every(isPair))),
   );
-
-/** The reason without the text of OpenSSL. */
-function reasonOf(cause: unknown): string {
-  const text = messageOf(cause);
-  return text.includes('wrong version number') ? 'it does not speak TLS; expected http://' : text;
-}

@@ -1,5 +1,8 @@
 /** Parts of the command line: each adds its commands, and old spellings and mistakes get an answer. */
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { expect, test } from 'vitest';
 import { program } from '../../base/paths.js';
@@ -42,6 +45,44 @@ test('a mistake names the word that was meant, and the help of its own command',
   const choice = run('slo', 'explain', 'x.yaml', '--format', 'xml');
   expect([choice.status, choice.stderr]).toEqual([2, '--format xml; expected one of text, json\n']);
   expect(run('slo', 'generate', '--nput', 'x').stderr).toContain('(firedrill slo generate --help');
+});
+
+test.each([
+  [
+    'slo generate -i - -o json',
+    '-o json; expected a path, such as out.json (or ./json for that name)',
+  ],
+  ['gameday run -o json', '-o json; expected --format json (or ./json for that name)'],
+  ['gameday run -o day.html', '-o day.html; expected a folder, in which several files are written'],
+  [
+    'diagnostics --list agressive-retries',
+    "no entry 'agressive-retries': did you mean aggressive-retries?",
+  ],
+  [
+    'slo budget -i slo.yaml --prometheus http://127.0.0.1:6000',
+    'Prometheus at http://127.0.0.1:6000 cannot be reached: Node refuses to ask this port, as browsers do; use another one',
+  ],
+])('%s: %s', (words, told) => {
+  const folder = mkdtempSync(join(tmpdir(), 'firedrill-words-'));
+  try {
+    const slo =
+      'apiVersion: firedrill.dev/v1\nservice: a\nowner: b\nslos: [{ name: x, objective: 99, sli: M1 }]\n';
+    writeFileSync(join(folder, 'slo.yaml'), slo);
+    const args = [program('cli'), ...words.split(' ')];
+    const ran = spawnSync(process.execPath, args, { encoding: 'utf8', cwd: folder, input: '' });
+    expect(ran.stderr).toContain(`${told}\n`);
+    expect(ran.status).not.toBe(0);
+    expect(readdirSync(folder)).toEqual(['slo.yaml']);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('the list of diagnostics is for programs, too', () => {
+  const ran = run('diagnostics', '--list', '--format', 'json', 'slow-canary');
+  expect(JSON.parse(ran.stdout)).toEqual([
+    { id: 'slow-canary', symptom: 'a canary takes days to tell anything' },
+  ]);
 });
 
 const ruleText = 'groups:\n  - name: g\n    rules:\n      - { alert: A, expr: up == 0 }\n';

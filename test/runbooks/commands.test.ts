@@ -39,10 +39,13 @@ test('show, and what is offered for a name that is not quite right', () => {
   expect(firedrill(['runbook', 'show', 'certificate-expiry']).out).toContain(
     '# certificate-expiry',
   );
-  expect(firedrill(['runbook', 'show', 'retrystorm'])).toMatchObject({
-    status: 2,
-    err: "no page 'retrystorm'; expected MeshRetryStorm\n",
-  });
+  for (const [name, told] of [
+    ['MeshRetryStrom', ': did you mean MeshRetryStorm?'],
+    ['Retry', '; expected MeshRetryRateHigh, MeshRetryStorm, retry-storm'],
+  ]) {
+    const err = `no page '${name}'${told}\n`;
+    expect(firedrill(['runbook', 'show', name as string])).toMatchObject({ status: 2, err });
+  }
 });
 
 test('render from standard input to Markdown, and to a page that opens offline', () => {

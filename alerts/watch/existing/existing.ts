@@ -4,7 +4,7 @@
  */
 import { type Access, fetchWith } from '../../../base/access.js';
 import { type Clock, realClock } from '../../../base/clock.js';
-import { exitCode, messageOf, UserError } from '../../../base/errors.js';
+import { exitCode, messageOf, UserError, whyUnanswered } from '../../../base/errors.js';
 import { PrometheusClient } from '../../../slo/budget/prometheus.js';
 import { type AmAlert, AlertmanagerApi } from '../../routing/alertmanager-api.js';
 import { AlertmanagerSightings } from '../alertmanager-sightings.js';
@@ -145,8 +145,7 @@ async function versionOf(prometheus: Access, api: AlertmanagerApi | undefined): 
     const url = `${prometheus.url}/api/v1/status/buildinfo`;
     info = (await getJson(url, fetchWith(prometheus))) as { data?: { version?: string } };
   } catch (error) {
-    const cause = error instanceof Error && error.cause ? error.cause : error;
-    const text = `no Prometheus answers at ${prometheus.url}: ${messageOf(cause)}`;
+    const text = `no Prometheus answers at ${prometheus.url}: ${whyUnanswered(error)}`;
     throw new UserError(text, exitCode.environment);
   }
   const own = `Prometheus ${versionText(info.data?.version)}`;

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import type { Access } from '../../../base/access.js';
 import { fetchWith } from '../../../base/access.js';
-import { exitCode, messageOf, UserError } from '../../../base/errors.js';
+import { exitCode, UserError, whyUnanswered } from '../../../base/errors.js';
 import type { Rule, RuleGroup } from '../../../slo/rules/model.js';
 import { getJson } from '../prometheus-api.js';
 
@@ -32,9 +32,8 @@ export async function loadedRules(access: Access): Promise<RuleGroup[]> {
     if (!answer.success) throw new Error(`${wrong?.path.join('.')}: ${wrong?.message}`);
     ({ groups } = answer.data.data);
   } catch (error) {
-    const cause = error instanceof Error && error.cause ? error.cause : error;
     throw new UserError(
-      `the Prometheus at ${access.url} does not return its rules: ${messageOf(cause)}`,
+      `the Prometheus at ${access.url} does not return its rules: ${whyUnanswered(error)}`,
       exitCode.environment,
     );
   }

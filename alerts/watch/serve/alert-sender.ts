@@ -1,5 +1,5 @@
 /** Sends alerts to Alertmanagers as Prometheus does: at once, repeatedly, and resolved ones for 15 minutes. */
-import { messageOf } from '../../../base/errors.js';
+import { whyUnanswered } from '../../../base/errors.js';
 import type { Alert } from '../../rules/alerting.js';
 import type { Evaluated } from './rule-loop.js';
 
@@ -131,7 +131,7 @@ class Queue {
         this.#lastError = '';
       } catch (error) {
         this.dropped += batch.length;
-        const text = messageOf(error instanceof Error && error.cause ? error.cause : error);
+        const text = whyUnanswered(error);
         if (text !== this.#lastError) this.#say(`${this.url}: ${text}`);
         this.#lastError = text;
       }

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { exitCode, UserError } from '../../../base/errors.js';
 import type { AnyObject } from '../client/objects.js';
 import { formatOption } from '../../../base/format-option.js';
+import { suggest } from '../../../base/suggest.js';
 import { eachOf } from '../../../base/choice-option.js';
 
 interface Options {
@@ -51,21 +52,23 @@ Exit code 1 where anything was found, 3 where nothing was, and you may not look 
 async function run(ids: string[], options: Options): Promise<void> {
   const { blindEntries, diagnose, entries } = await import('./entries.js');
   const { formatTable } = await import('../../../base/terminal.js');
-  if (options.list) {
-    process.stdout.write(
-      `${formatTable(
-        ['ID', 'SYMPTOM'],
-        entries.map((e) => [e.id, e.symptom]),
-      )}\n`,
-    );
-    return;
-  }
   for (const id of ids) {
     if (entries.some((e) => e.id === id)) continue;
-    throw new UserError({
-      message: `no entry '${id}'`,
-      expected: 'one of firedrill diagnostics --list',
-    });
+    const known = entries.map((e) => e.id);
+    const meant = suggest(id, known);
+    if (meant !== undefined) throw new UserError(`no entry '${id}': did you mean ${meant}?`);
+    const expected = 'one of firedrill diagnostics --list';
+    throw new UserError({ message: `no entry '${id}'`, expected });
+  }
+  if (options.list) {
+    const listed = entries.filter((e) => ids.length === 0 || ids.includes(e.id));
+    const rows = listed.map(({ id, symptom }) => ({ id, symptom }));
+    const table = formatTable(
+      ['ID', 'SYMPTOM'],
+      rows.map((r) => [r.id, r.symptom]),
+    );
+    process.stdout.write(`${options.format === 'json' ? JSON.stringify(rows, null, 2) : table}\n`);
+    return;
   }
   const { findTargets, observe } = await import('../observe/targets.js');
   const { clusterObjects, fileObjects } = await import('./gather.js');

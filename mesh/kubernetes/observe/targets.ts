@@ -1,7 +1,7 @@
 /** Selects proxies and reads them: from a list of admin addresses, a file of them, or a cluster's pods. */
 import { sleep } from '../../../base/clock.js';
 import { parseDurationMs } from '../../../base/duration.js';
-import { exitCode, messageOf, UserError } from '../../../base/errors.js';
+import { exitCode, UserError, whyUnanswered } from '../../../base/errors.js';
 import { checkYaml, readYaml } from '../../../base/yaml.js';
 import * as z from 'zod';
 import type { MeshState, ProxyConfig } from '../../model.js';
@@ -187,7 +187,7 @@ export async function observe(
 
 /** The reason why a target did not answer. */
 export const reasonOf = (target: Target, error: unknown): string =>
-  target.problem?.() ?? messageOf(error);
+  target.problem?.() ?? whyUnanswered(error);
 
 /** Like `observe`, for callers that need an answer: throws a UserError if there is no proxy, or if none answers. */
 export async function observeAll(options: TargetOptions, windowMs: number): Promise<Observed[]> {

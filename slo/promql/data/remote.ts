@@ -1,5 +1,5 @@
 /** Runs queries in a Prometheus, or a compatible server, instead of this process. */
-import { exitCode, messageOf, UserError } from '../../../base/errors.js';
+import { exitCode, UserError, whyUnanswered } from '../../../base/errors.js';
 import type { Points } from '../engine/points.js';
 import type { Sample } from '../engine/query.js';
 import { Histogram } from '../histogram/histogram.js';
@@ -57,8 +57,7 @@ async function ask(
     });
     return (await response.json()) as Answer;
   } catch (error) {
-    const cause = error instanceof Error && error.cause ? messageOf(error.cause) : messageOf(error);
-    throw new UserError(`${url}: no answer: ${cause}`, exitCode.environment);
+    throw new UserError(`${url}: no answer: ${whyUnanswered(error)}`, exitCode.environment);
   }
 }
 
