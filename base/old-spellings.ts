@@ -6,7 +6,7 @@ import { UserError } from './errors.js';
 /** Names in version 0.1 of the format for people, which is now `text`. */
 const textWords: ReadonlySet<string> = new Set(['table', 'lines']);
 
-/** What `-o` takes in kubectl, helm and linkerd. */
+/** Values of `-o` in kubectl, helm and linkerd. */
 const formatWords: ReadonlySet<string> = new Set(
   'json yaml yml text table wide short name csv xml html markdown md'.split(' '),
 );

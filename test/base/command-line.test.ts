@@ -60,7 +60,7 @@ test.each([
   ],
   [
     'slo budget -i slo.yaml --prometheus http://127.0.0.1:6000',
-    'Prometheus at http://127.0.0.1:6000 cannot be reached: Node refuses to ask this port, as browsers do; use another one',
+    'cannot be reached: Node refuses to ask this port, as browsers do; use another one',
   ],
 ])('%s: %s', (words, told) => {
   const folder = mkdtempSync(join(tmpdir(), 'firedrill-words-'));

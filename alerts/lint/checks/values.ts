@@ -64,7 +64,7 @@ export const comparisonChecks: Check = (rule, options, say) => {
   }
 };
 
-/** What gives a value as soon as there is a series: `count(job_failed) > 0` asks for nothing else. */
+/** Each of these has a value as soon as there is a series: `count(job_failed) > 0` asks for nothing else. */
 const ofExistence = new Set([
   'absent',
   'absent_over_time',

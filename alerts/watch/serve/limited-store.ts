@@ -5,7 +5,7 @@ import type { Histogram } from '../../../slo/promql/histogram/histogram.js';
 export interface StoreLimits {
   /** Maximum number of series; samples of further series are dropped. */
   seriesMax: number;
-  /** Maximum number of samples (a histogram counts as its buckets); beyond it, the oldest quarter of the time is dropped. */
+  /** Maximum number of samples and of buckets; beyond it, the oldest quarter of the time is dropped. */
   samplesMax: number;
   /** Samples older than this are dropped, in milliseconds. */
   retentionMs: number;
