@@ -25,14 +25,14 @@ import {
 } from './own-routes.js';
 import { endsEveryMs, endsGraceMs, Receiver } from './receiver.js';
 import { alertsOf, type WebhookPayload } from './webhook-payload.js';
-import { fetchOverHttp, type FetchText, Scraper } from './scraper.js';
+import { fetchOverHttp, type FetchMetrics, Scraper } from './scraper.js';
 import { type KnownRule, Sightings, standingOf } from './standing.js';
 import { writtenVia } from './sunk-config.js';
 
 export interface EmbeddedParts {
   clock: Clock;
   /** Fetches metrics; over HTTP unless a test replaces it. */
-  fetchText: FetchText;
+  fetchMetrics: FetchMetrics;
   /** Delivers to the receiver by a call instead of over HTTP, for clocks that a test steps. */
   direct: boolean;
 }
@@ -49,7 +49,7 @@ export async function startEmbedded(
 ): Promise<Watch> {
   const watch = new EmbeddedWatch(options, {
     clock: parts.clock ?? realClock,
-    fetchText: parts.fetchText ?? fetchOverHttp,
+    fetchMetrics: parts.fetchMetrics ?? fetchOverHttp,
     direct: parts.direct ?? false,
   });
   await watch.start();
@@ -213,9 +213,9 @@ export class EmbeddedWatch implements Watch {
   #watch(target: Target): void {
     const key = targetKey(target);
     if (this.#scrapers.has(key)) return;
-    const { clock, fetchText } = this.#parts;
+    const { clock, fetchMetrics } = this.#parts;
     const { scrapeIntervalMs } = this.#options;
-    const scraper = new Scraper(target, clock, this.store, scrapeIntervalMs, fetchText);
+    const scraper = new Scraper(target, clock, this.store, scrapeIntervalMs, fetchMetrics);
     this.#scrapers.set(key, scraper);
     scraper.start();
   }

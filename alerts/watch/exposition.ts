@@ -28,7 +28,10 @@ export interface ExpositionOptions {
   firstLine?: number;
 }
 
-/** Calls back with each sample; throws an ExpositionError at the first invalid line. */
+/**
+ * Calls back with each sample; throws an ExpositionError at the first line that Prometheus refuses, with which it
+ * refuses the whole scrape: `\r\n`, an unknown type, a fraction in a timestamp and others.
+ */
 export function eachSample(
   text: string,
   options: ExpositionOptions,
@@ -39,12 +42,43 @@ export function eachSample(
   for (let start = 0; start < text.length; line++) {
     let end = text.indexOf('\n', start);
     if (end < 0) end = text.length;
-    const first = skipBlank(text, start, end);
-    if (first < end && text.charCodeAt(first) !== hash) {
-      readLine(text, first, end, line, start, options.openMetrics === true, sample);
+    const openMetrics = options.openMetrics === true;
+    const first = openMetrics ? start : skipBlank(text, start, end);
+    if (text.charCodeAt(first) === hash) {
+      checkComment(text, first, end, line, openMetrics);
+    } else if (first < end) {
+      readLine(text, first, end, line, start, openMetrics, sample);
       take(sample);
+    } else if (openMetrics) {
+      throw new ExpositionError('an empty line', line, 1);
     }
     start = end + 1;
+  }
+}
+
+const types = /^(counter|gauge|histogram|gaugehistogram|summary|info|stateset|unknown|untyped)?$/;
+
+function checkComment(
+  text: string,
+  from: number,
+  end: number,
+  line: number,
+  openMetrics: boolean,
+): void {
+  if (openMetrics) {
+    const comment = text.slice(from, end);
+    if (comment === '# EOF' && end + 1 < text.length) {
+      throw new ExpositionError('more text after # EOF', line + 1, 1);
+    }
+    if (!/^# (EOF|HELP \S+ .*|UNIT \S+ \S*|TYPE \S+ \S.*)$/.test(comment)) {
+      throw new ExpositionError('a comment is HELP, TYPE, UNIT or # EOF', line, 1);
+    }
+  }
+  const type = /^#[ \t]+TYPE[ \t]+\S+[ \t]*([^\n]*)$/.exec(
+    text.slice(from, Math.min(end, from + 999)),
+  );
+  if (type && (type[1] === '' || !types.test(type[1] as string))) {
+    throw new ExpositionError(`'${short(type[1] as string)}' is not a type`, line, 1);
   }
 }
 
@@ -54,7 +88,7 @@ const closeBrace = 125;
 const quoteMark = 34;
 const backslash = 92;
 
-const isBlank = (code: number): boolean => code === 32 || code === 9 || code === 13;
+const isBlank = (code: number): boolean => code === 32 || code === 9;
 
 function skipBlank(text: string, from: number, end: number): number {
   let at = from;
@@ -82,7 +116,7 @@ function readLine(
   };
   let at = from;
   while (at < end && text.charCodeAt(at) !== openBrace && !isBlank(text.charCodeAt(at))) at++;
-  const brace = skipBlank(text, at, end);
+  const brace = openMetrics ? at : skipBlank(text, at, end);
   if (text.charCodeAt(brace) === openBrace && brace < end) {
     at = bracesEnd(text, brace, end);
     if (at < 0) fail('labels without their closing brace', brace);
@@ -90,25 +124,32 @@ function readLine(
   sample.series = text.slice(from, at);
   if (at >= end) fail(`a value is missing after ${short(sample.series)}`, end);
   const valueFrom = skipBlank(text, at, end);
+  if (openMetrics && valueFrom !== at + 1) fail('one space stands before the value', at);
   const valueEnd = wordEnd(text, valueFrom, end);
   const word = text.slice(valueFrom, valueEnd);
   const value = numberOf(word);
-  if (value === undefined) {
-    fail(word === '' ? 'a value is missing' : `'${word}' is not a number`, valueFrom);
+  const isTooLarge = Math.abs(value ?? 0) === Infinity && !/inf/i.test(word);
+  if (value === undefined || isTooLarge || /^0x/i.test(word)) {
+    fail(word === '' ? 'a value is missing' : `'${short(word)}' is not a number`, valueFrom);
   }
   sample.value = value as number;
   sample.timeMs = undefined;
-  const next = skipBlank(text, valueEnd, end);
-  if (next >= end) return;
-  const exemplar = (i: number): boolean => openMetrics && text.charCodeAt(i) === hash;
-  if (exemplar(next)) return;
-  const timeEnd = wordEnd(text, next, end);
-  const time = Number(text.slice(next, timeEnd));
-  if (Number.isNaN(time)) fail(`'${text.slice(next, timeEnd)}' is not a timestamp`, next);
-  sample.timeMs = openMetrics ? Math.round(time * 1000) : Math.trunc(time);
-  const rest = skipBlank(text, timeEnd, end);
-  if (rest < end && !exemplar(rest)) fail('more than a value and a timestamp', rest);
+  const rest = text.slice(valueEnd, end);
+  if (rest === '') return;
+  const match = (openMetrics ? afterOpenMetricsValue : afterValue).exec(rest);
+  if (!match) {
+    const expected = openMetrics ? 'a timestamp or an exemplar' : 'a timestamp in milliseconds';
+    fail(`only ${expected} may follow the value, not '${short(rest.trim())}'`, valueEnd + 1);
+  }
+  const time = match?.[1];
+  if (time === undefined) return;
+  const timeMs = openMetrics ? Math.round((numberOf(time) ?? NaN) * 1000) : Number(time);
+  if (!(Math.abs(timeMs) < 2 ** 63)) fail(`'${time}' is not a timestamp`, valueEnd + 1);
+  sample.timeMs = timeMs;
 }
+
+const afterValue = /^[ \t]*(?:[ \t](\d+)[ \t]*)?$/;
+const afterOpenMetricsValue = /^(?: ([^#\s]\S*))?(?: # \{[^\n]*\} [-+.\w]+(?: [-+.\w]+)?)?$/;
 
 /** The index after the closing brace, or -1. Braces within quotes are text. */
 function bracesEnd(text: string, open: number, end: number): number {
@@ -122,7 +163,8 @@ function bracesEnd(text: string, open: number, end: number): number {
   return -1;
 }
 
-const short = (text: string): string => (text.length > 40 ? `${text.slice(0, 40)}…` : text);
+const short = (text: string): string =>
+  (text.length > 40 ? `${text.slice(0, 40)}…` : text).replaceAll('\r', '\\r');
 
 const decimal = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
@@ -135,14 +177,15 @@ export function numberOf(word: string): number | undefined {
   return /^0x[0-9a-f]+$/.test(lower) ? Number(lower) : undefined;
 }
 
-const name = /[a-zA-Z_:][a-zA-Z0-9_:.]*/y;
+const name = /[a-zA-Z_:][a-zA-Z0-9_:]*/y;
+const labelName = /[a-zA-Z_][a-zA-Z0-9_]*/y;
 const quoted = /"((?:[^"\\\n]|\\.)*)"/y;
 
 /** The labels of a series as exposed, including `__name__`; throws an Error with the mistake. */
 export function labelsOf(series: string): Record<string, string> {
   const labels: Record<string, string> = {};
   const open = series.indexOf('{');
-  const metric = (open < 0 ? series : series.slice(0, open)).trim();
+  const metric = (open < 0 ? series : series.slice(0, open)).replace(/[ \t]+$/, '');
   if (metric !== '') {
     name.lastIndex = 0;
     if (name.exec(metric)?.[0] !== metric)
@@ -162,7 +205,7 @@ function readLabels(series: string, from: number, labels: Record<string, string>
   for (;;) {
     skip();
     if (series[at] === '}') return;
-    let key = match(name, series, at);
+    let key = match(labelName, series, at);
     if (key === undefined) {
       const text = match(quoted, series, at);
       if (text === undefined) throw new Error(`a label was expected at ${short(series.slice(at))}`);
@@ -173,6 +216,7 @@ function readLabels(series: string, from: number, labels: Record<string, string>
     if (series[at] !== '=') {
       // A quoted text without `=` is the metric's name.
       if (!key.startsWith('"')) throw new Error(`'=' is missing after the label ${key}`);
+      if (labels.__name__ !== undefined) throw new Error(`a second metric name, ${short(key)}`);
       labels.__name__ = unescape(key.slice(1, -1));
     } else {
       at++;
@@ -186,7 +230,6 @@ function readLabels(series: string, from: number, labels: Record<string, string>
     }
     skip();
     if (series[at] === ',') at++;
-    else if (series[at] !== '}') throw new Error(`',' or '}' was expected after a label`);
   }
 }
 

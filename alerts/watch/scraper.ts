@@ -6,14 +6,20 @@ import type { MemoryStore } from '../../slo/promql/index.js';
 import { eachSample, ExpositionError, labelsOf } from './exposition.js';
 import { instanceOf, type Target } from './model.js';
 
-/** The text of a target's metrics; rejects if there is none. */
-export type FetchText = (url: string, timeoutMs: number) => Promise<string> | string;
+/** A target's metrics: Prometheus's text, or OpenMetrics by the answer's type. */
+export interface Exposition {
+  readonly text: string;
+  readonly openMetrics: boolean;
+}
+
+/** A target's metrics; rejects if there are none. */
+export type FetchMetrics = (url: string, timeoutMs: number) => Promise<Exposition> | Exposition;
 
 /** Bounds for one target; a real Prometheus gets the same bounds. */
 export const seriesMax = 200_000;
 export const bodyMaxBytes = 64 * 1024 * 1024;
 
-export const fetchOverHttp: FetchText = async (url, timeoutMs) => {
+export const fetchOverHttp: FetchMetrics = async (url, timeoutMs) => {
   const response = await fetch(url, {
     signal: AbortSignal.timeout(timeoutMs),
     headers: { accept: 'text/plain;version=0.0.4;q=1,*/*;q=0.1' },
@@ -27,7 +33,12 @@ export const fetchOverHttp: FetchText = async (url, timeoutMs) => {
     if (bytes > bodyMaxBytes) throw new Error('the body is too large');
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return {
+    text: Buffer.concat(chunks).toString('utf8'),
+    openMetrics: /^application\/openmetrics-text\b/i.test(
+      response.headers.get('content-type') ?? '',
+    ),
+  };
 };
 
 interface Scraped {
@@ -41,7 +52,7 @@ export class Scraper {
   readonly #clock: Clock;
   readonly #store: MemoryStore;
   readonly #intervalMs: number;
-  readonly #fetchText: FetchText;
+  readonly #fetchMetrics: FetchMetrics;
   readonly #own: Record<string, string>;
   /** Parsed labels by the series' text, because most scrapes bring the same series. */
   readonly #known = new Map<string, Labels>();
@@ -57,13 +68,13 @@ export class Scraper {
     clock: Clock,
     store: MemoryStore,
     intervalMs: number,
-    fetchText: FetchText,
+    fetchMetrics: FetchMetrics,
   ) {
     this.target = target;
     this.#clock = clock;
     this.#store = store;
     this.#intervalMs = intervalMs;
-    this.#fetchText = fetchText;
+    this.#fetchMetrics = fetchMetrics;
     this.#own = { ...target.labels, job: target.job, instance: instanceOf(target) };
   }
 
@@ -89,31 +100,31 @@ export class Scraper {
     const began = this.#clock.monotonicMs();
     const timeoutMs = Math.min(10_000, this.#intervalMs);
     const took = (): number => (this.#clock.monotonicMs() - began) / 1000;
-    let answer: Promise<string> | string;
+    let answer: ReturnType<FetchMetrics>;
     try {
-      answer = this.#fetchText(this.target.url, timeoutMs);
+      answer = this.#fetchMetrics(this.target.url, timeoutMs);
     } catch (error) {
       this.#fail(startMs, took(), error);
       return;
     }
-    if (typeof answer === 'string') {
+    if ('text' in answer) {
       this.#take(answer, startMs, took());
       return;
     }
     this.#busy = true;
     void answer
       .then(
-        (text) => this.#take(text, startMs, took()),
+        (exposition) => this.#take(exposition, startMs, took()),
         (error: unknown) => this.#fail(startMs, took(), error),
       )
       .finally(() => (this.#busy = false));
   }
 
-  #take(text: string, timeMs: number, tookSeconds: number): void {
+  #take(exposition: Exposition, timeMs: number, tookSeconds: number): void {
     if (this.#stopped) return;
     let samples: Scraped[];
     try {
-      samples = this.#read(text);
+      samples = this.#read(exposition);
     } catch (error) {
       this.#fail(timeMs, tookSeconds, error);
       return;
@@ -137,10 +148,13 @@ export class Scraper {
     this.#report(timeMs, 1, tookSeconds, samples.length, added);
   }
 
-  #read(text: string): Scraped[] {
+  #read({ text, openMetrics }: Exposition): Scraped[] {
     const samples: Scraped[] = [];
     if (this.#known.size > seriesMax) this.#known.clear();
-    eachSample(text, {}, (sample) => {
+    if (openMetrics && !text.endsWith('# EOF\n') && !text.endsWith('# EOF')) {
+      throw new Error('the metrics are cut off: their last line is not # EOF');
+    }
+    eachSample(text, { openMetrics }, (sample) => {
       if (samples.length >= seriesMax) throw new Error(`more than ${seriesMax} series`);
       let labels = this.#known.get(sample.series);
       if (!labels) {

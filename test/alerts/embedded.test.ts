@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { startEmbedded } from '../../alerts/watch/embedded.js';
 import type { WatchOptions } from '../../alerts/watch/index.js';
+import type { Exposition } from '../../alerts/watch/scraper.js';
 import { SimulatedClock } from '../../base/clock.js';
 import { asset } from '../../base/paths.js';
 import { compileSlos, readSlos, theoryOf } from '../../slo/index.js';
@@ -26,17 +27,18 @@ test('the page of an SLO comes when theory says, and resolves', async () => {
   const slo = slos.find((s) => s.id === 'payment-availability')!;
   let errorRatio = 0;
   let [total, bad, lastMs] = [0, 0, startMs];
-  const fetchText = (): string => {
+  const fetchMetrics = (): Exposition => {
     const events = (clock.nowMs() - lastMs) / 10;
     lastMs = clock.nowMs();
     total += events;
     bad += events * errorRatio;
     const base = 'response_total{direction="outbound",dst="payment.retail"';
-    return `${base},classification="success"} ${total - bad}\n${base},classification="failure"} ${bad}\n`;
+    const text = `${base},classification="success"} ${total - bad}\n${base},classification="failure"} ${bad}\n`;
+    return { text, openMetrics: false };
   };
   const watch = await startEmbedded(options({ groups: compileSlos([slo]) }), {
     clock,
-    fetchText,
+    fetchMetrics,
     direct: true,
   });
   steps(clock, 7 * 60 * minuteMs);
@@ -90,7 +92,7 @@ test('labels that clash are kept, targets that leave are stale, bad metrics are 
         },
       ],
     }),
-    { clock, fetchText: () => text, direct: true },
+    { clock, fetchMetrics: () => ({ text: text, openMetrics: false }), direct: true },
   );
   steps(clock, 60_000);
   expect(await watch.query('a')).toEqual([

@@ -165,13 +165,15 @@ export async function smallDrill(mutation: Mutation = {}): Promise<ScenarioRecor
     },
     {
       clock,
-      fetchText: () =>
+      fetchMetrics: () =>
         mutation.unscraped && leases.size > 0
           ? Promise.reject(new Error('refused'))
-          : Promise.resolve(
-              '# TYPE requests_total counter\n' +
+          : Promise.resolve({
+              text:
+                '# TYPE requests_total counter\n' +
                 `requests_total{code="200"} ${counts.ok}\nrequests_total{code="500"} ${counts.failed}\n`,
-            ),
+              openMetrics: false,
+            }),
       direct: mutation.alertmanager === undefined,
     },
   );

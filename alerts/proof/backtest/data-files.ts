@@ -17,7 +17,7 @@ export class DataFiles {
   range: DataRange | undefined;
 
   readOpenMetrics(file: string): void {
-    const text = readInput(file);
+    const text = readInput(file).replaceAll('\r\n', '\n');
     const openMetrics =
       /^# EOF\s*$/m.test(text) || !/^\S+(\{[^\n]*\})? \S+ \d{12,}\s*$/m.test(text);
     if (openMetrics && !/\n# EOF\s*$/.test(text)) {
