@@ -34,6 +34,8 @@ const maxSpreadMs = 300_000;
  * workloads.
  */
 const ownLifetimeMs = 3_600_000;
+/** An issuer that is away, such as a sealed Vault, is asked again for the controller's own certificate after this. */
+const ownRetryMs = 30_000;
 
 export interface Controller {
   readonly grpcPort: number;
@@ -116,7 +118,10 @@ export async function startController(
   const renewOwn = (): void => {
     own.make().then(
       (credentials) => server.setCredentials(credentials),
-      (error: unknown) => log(`the controller's own certificate: ${messageOf(error)}`),
+      (error: unknown) => {
+        log(`the controller's own certificate: ${messageOf(error)}`);
+        own.dueIn(ownRetryMs);
+      },
     );
   };
   own.onDue = renewOwn;
@@ -189,6 +194,7 @@ class OwnCertificate {
   readonly #authority: CertificateAuthority;
   readonly #clock: Clock;
   #timer: Timer | undefined;
+  #isStopped = false;
   onDue: () => void = () => undefined;
 
   constructor(config: ControllerConfig, authority: CertificateAuthority, clock: Clock) {
@@ -202,16 +208,13 @@ class OwnCertificate {
   }
 
   async make(): Promise<ServerCredentials> {
-    this.#timer?.cancel();
     const key = generateWorkloadKey();
     const csr = createCsr(key, identityName(this.#name));
     const { leaf, chain } = await this.#authority.certifyOwn(this.#name, csr, this.#lifetimeMs);
     const lifeMs = notAfterMs(leaf) - notBeforeMs(leaf);
     const dueMs = notBeforeMs(leaf) + (lifeMs * 2) / 3 - this.#clock.nowMs();
     // Timers of Node hold 24.8 days at most; an earlier check does no harm.
-    this.#timer = this.#clock.after(Math.min(Math.max(dueMs, 1000), 86_400_000), () =>
-      this.onDue(),
-    );
+    this.dueIn(Math.min(Math.max(dueMs, 1000), 86_400_000));
     return {
       key: key.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
       cert: [leaf, ...chain].map((c) => c.toString()).join(''),
@@ -219,7 +222,13 @@ class OwnCertificate {
     };
   }
 
+  dueIn(delayMs: number): void {
+    this.#timer?.cancel();
+    if (!this.#isStopped) this.#timer = this.#clock.after(delayMs, () => this.onDue());
+  }
+
   stop(): void {
+    this.#isStopped = true;
     this.#timer?.cancel();
   }
 }

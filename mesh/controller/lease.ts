@@ -69,9 +69,10 @@ export class FileLease implements Lease {
     try {
       const holder = this.#read();
       const nowMs = this.#clock.nowMs();
-      if (holder && holder.replica !== this.#replica && holder.untilMs > nowMs) this.#untilMs = 0;
-      else if (holder?.replica === this.#replica) this.#claim(nowMs);
-      else this.#takeOver(nowMs);
+      // This replica's own lease, once lapsed, may just now be taken by another one.
+      if (!holder || holder.untilMs <= nowMs) this.#takeOver(nowMs);
+      else if (holder.replica === this.#replica) this.#claim(nowMs);
+      else this.#untilMs = 0;
     } catch {
       // The folder is not accessible: the lease runs out by itself.
     }
@@ -109,8 +110,10 @@ export class FileLease implements Lease {
 
   #read(): Holder | undefined {
     try {
-      return JSON.parse(readFileSync(this.#file, 'utf8')) as Holder;
+      const holder = JSON.parse(readFileSync(this.#file, 'utf8')) as Partial<Holder> | null;
+      return typeof holder?.untilMs === 'number' ? (holder as Holder) : undefined;
     } catch {
+      // Missing, or of no lease: free.
       return undefined;
     }
   }

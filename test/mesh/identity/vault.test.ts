@@ -252,3 +252,23 @@ test('C2: a controller with its issuer in Vault: proxies join, and a sealed Vaul
   vault.sealed = false;
   await eventually(() => late.identities.length > 0);
 });
+
+test("C2: a renewal of the controller's own certificate that Vault refused is tried again", async () => {
+  const clock = new SimulatedClock(Date.now());
+  const logs: string[] = [];
+  const controller = await startController(
+    controllerConfig({ trustDomain, identity: { issuer: pki() } }),
+    { clock, log: (line) => logs.push(line) },
+  );
+  atEnd(() => controller.stop());
+  const signed = (): number => vault.calls.filter((call) => call === 'POST pki/sign/mesh').length;
+  expect(signed()).toBe(1);
+  vault.sealed = true;
+  // The certificate is valid for a day.
+  clock.advance(16 * 3_600_000);
+  await eventually(() => logs.some((line) => line.includes("the controller's own certificate")));
+  expect(signed()).toBe(2);
+  vault.sealed = false;
+  clock.advance(30_000);
+  await eventually(() => signed() === 3);
+});

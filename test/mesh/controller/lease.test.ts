@@ -1,0 +1,49 @@
+/** C7: the lease in a file: one leader at a time, and always one in the end. */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { SimulatedClock } from '../../../base/clock.js';
+import { FileLease } from '../../../mesh/controller/lease.js';
+import { folder } from './bench-mesh.js';
+
+const durationMs = 9000;
+let file: string;
+let clock: SimulatedClock;
+beforeEach(() => {
+  file = join(folder(), 'lease');
+  clock = new SimulatedClock(1_000_000);
+});
+
+const lease = (replica: string): FileLease => new FileLease({ file, replica, durationMs, clock });
+
+test('the first leads, and the second when the first stops', async () => {
+  const [first, second] = [lease('a'), lease('b')];
+  const told: boolean[] = [];
+  second.onChange((leading) => told.push(leading));
+  clock.advance(60_000);
+  expect([first.leading(), second.leading()]).toEqual([true, false]);
+  await first.stop();
+  clock.advance(3000);
+  expect([first.leading(), second.leading()]).toEqual([false, true]);
+  expect(told).toEqual([false, true]);
+});
+
+test('a lease that lapsed while its holder was paused is not extended while another takes it over', () => {
+  const paused = lease('a');
+  writeFileSync(file, JSON.stringify({ replica: 'a', untilMs: clock.nowMs() }));
+  // Another replica has the lock and has not yet written its claim.
+  writeFileSync(`${file}.lock`, String(clock.nowMs() + 3000));
+  clock.advance(3000);
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ untilMs: 1_000_000 });
+  rmSync(`${file}.lock`);
+  clock.advance(3000);
+  expect(paused.leading()).toBe(true);
+});
+
+test.each(['', '{}', 'null', '{"replica":"a"}', '[]'])(
+  'a file that holds no lease is free: %s',
+  (text) => {
+    writeFileSync(file, text);
+    expect(lease('b').leading()).toBe(true);
+  },
+);
