@@ -13,7 +13,7 @@ import { realClock, sleep } from '../base/clock.js';
 import { packageRoot, program } from '../base/paths.js';
 import { seededRandom, systemRandom } from '../base/random.js';
 import { ControllerClient } from '../mesh/controller/client/client.js';
-import { controllerIdentity } from '../mesh/controller/controller.js';
+import { controllerIdentity } from '../mesh/controller/own-certificate.js';
 import { controllerEnvironment, controllerNodeFlags } from '../mesh/controller/node-flags.js';
 import { splitPem } from '../mesh/identity/csr.js';
 import { createJoinToken } from '../mesh/identity/join-tokens.js';

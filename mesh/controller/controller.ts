@@ -4,11 +4,9 @@ import { type Clock, realClock, type Timer } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
 import type { Attestor } from '../identity/attestor.js';
 import { CertificateAuthority } from '../identity/authority.js';
-import { createCsr, generateWorkloadKey } from '../identity/csr.js';
 import { CertificateEvents } from '../identity/events.js';
 import { issuerHash, type Issuing, type IssuerStore } from '../identity/issuing.js';
 import { JoinTokens } from '../identity/join-tokens.js';
-import { identityName, parseIdentity, type WorkloadName } from '../identity/names.js';
 import { ensurePki, FileIssuerStore, pkiFiles, rotateIssuer } from '../identity/pki-files.js';
 import { notAfterMs, notBeforeMs } from '../identity/x509.js';
 import { kinds } from './api/messages.js';
@@ -20,22 +18,15 @@ import type { DiscoverySource } from './discovery/source.js';
 import { ControllerFaults } from './faults.js';
 import { FileLease, type Lease, soleLeader } from './lease.js';
 import { controllerMetrics } from './metrics.js';
+import { OwnCertificate } from './own-certificate.js';
 import { loadKubernetesPlugin, type PluginContext } from './plugins.js';
 import { Propagation } from './propagation.js';
-import { ControlServer, type ServerCredentials } from './server.js';
+import { ControlServer } from './server.js';
 import { Sessions } from './sessions.js';
 import { bundleName, bundleTopic } from './topics.js';
 
 /** The longest default time over which proxies spread their renewals after the issuer or the bundle changed. */
 const maxSpreadMs = 300_000;
-
-/**
- * The controller's own certificate lives at least this long: a drill with lifetimes of seconds concerns the
- * workloads.
- */
-const ownLifetimeMs = 3_600_000;
-/** An issuer that is away, such as a sealed Vault, is asked again for the controller's own certificate after this. */
-const ownRetryMs = 30_000;
 
 export interface Controller {
   readonly grpcPort: number;
@@ -101,7 +92,7 @@ export async function startController(
   };
   const propagation = new Propagation(clock);
   const sessions = new Sessions({ catalogue, propagation, clock });
-  const own = new OwnCertificate(config, authority, clock);
+  const own = new OwnCertificate(config, authority, clock, log);
   const sources = [...(options.sources ?? []), ...(await discoverySources(config, context))];
   const server = new ControlServer(await own.make(), {
     authority,
@@ -115,16 +106,7 @@ export async function startController(
       return undefined;
     },
   });
-  const renewOwn = (): void => {
-    own.make().then(
-      (credentials) => server.setCredentials(credentials),
-      (error: unknown) => {
-        log(`the controller's own certificate: ${messageOf(error)}`);
-        own.dueIn(ownRetryMs);
-      },
-    );
-  };
-  own.onDue = renewOwn;
+  own.onRenewed = (credentials) => server.setCredentials(credentials);
   const { renewSpread, certificateLifetime } = config.identity;
   // A rotation of the anchor waits for this; 3,000 proxies in five minutes are ten certificates a second.
   const spreadMs = renewSpread ?? Math.min(certificateLifetime / 10, maxSpreadMs);
@@ -136,7 +118,7 @@ export async function startController(
     authority.setIssuing(next);
     publishBundle();
     server.cutDenied();
-    renewOwn();
+    own.renew();
   };
   wireFaults(faults, catalogue, sessions, server);
   for (const source of sources) await source.start(catalogue.addSource(source.name));
@@ -185,56 +167,6 @@ function bundleOf(issuing: Issuing, spreadMs: number): unknown {
     renewSpreadMs: Math.round(spreadMs),
     denied: issuing.denied ?? [],
   };
-}
-
-/** The controller's certificate, made by its own authority, renewed at two thirds of its life. */
-class OwnCertificate {
-  readonly #name: WorkloadName;
-  readonly #lifetimeMs: number;
-  readonly #authority: CertificateAuthority;
-  readonly #clock: Clock;
-  #timer: Timer | undefined;
-  #isStopped = false;
-  onDue: () => void = () => undefined;
-
-  constructor(config: ControllerConfig, authority: CertificateAuthority, clock: Clock) {
-    const name = config.identity.name ?? controllerIdentity(config.trustDomain);
-    const parsed = parseIdentity(name);
-    if (!parsed) throw new Error(`${name} is not an identity`);
-    this.#name = parsed;
-    this.#lifetimeMs = Math.max(config.identity.certificateLifetime, ownLifetimeMs);
-    this.#authority = authority;
-    this.#clock = clock;
-  }
-
-  async make(): Promise<ServerCredentials> {
-    const key = generateWorkloadKey();
-    const csr = createCsr(key, identityName(this.#name));
-    const { leaf, chain } = await this.#authority.certifyOwn(this.#name, csr, this.#lifetimeMs);
-    const lifeMs = notAfterMs(leaf) - notBeforeMs(leaf);
-    const dueMs = notBeforeMs(leaf) + (lifeMs * 2) / 3 - this.#clock.nowMs();
-    // Timers of Node hold 24.8 days at most; an earlier check does no harm.
-    this.dueIn(Math.min(Math.max(dueMs, 1000), 86_400_000));
-    return {
-      key: key.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-      cert: [leaf, ...chain].map((c) => c.toString()).join(''),
-      ca: this.#authority.issuing.anchors.map((anchor) => anchor.toString()),
-    };
-  }
-
-  dueIn(delayMs: number): void {
-    this.#timer?.cancel();
-    if (!this.#isStopped) this.#timer = this.#clock.after(delayMs, () => this.onDue());
-  }
-
-  stop(): void {
-    this.#isStopped = true;
-    this.#timer?.cancel();
-  }
-}
-
-export function controllerIdentity(trustDomain: string): string {
-  return identityName({ serviceAccount: 'controller', namespace: 'firedrill', trustDomain });
 }
 
 async function issuerStore(config: ControllerConfig, context: PluginContext): Promise<IssuerStore> {

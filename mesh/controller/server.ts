@@ -44,6 +44,7 @@ const helloLimitMs = 10_000;
 const maxPartBytes = 64 * 1024 * 1024;
 /** A hello's bytes that are kept with the stream: names, labels, the version. */
 const maxClaimBytes = 64 * 1024;
+/** Subscriptions are kept for as long as the stream lasts. */
 const maxSubscriptions = 20_000;
 const maxSubscriptionLength = 512;
 
@@ -197,6 +198,7 @@ export class ControlServer {
     this.#sweep?.cancel();
     this.cutStreams();
     this.#connections.drain();
+    this.#strangers.close();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     const timer = setTimeout(() => this.#connections.close(), 500);
     await closed;
@@ -323,11 +325,8 @@ export class ControlServer {
     }
     if (!session)
       throw new CallError(grpcStatus.failedPrecondition, 'the first message must be a hello');
-    if (message.kind === 'subscribe') {
-      if (message.issuer !== undefined) session.issuer = message.issuer.slice(0, 64);
-      checkSubscriptions(session.subscriptions, message.add);
-      sessions.subscribe(session, message.add, message.remove);
-    } else sessions.acknowledge(session, message.version, message.error);
+    if (message.kind === 'issuer') session.issuer = message.issuer.slice(0, 64);
+    else sessions.acknowledge(session, message.version, message.error);
   }
 
   /** The verified name of the client's certificate; throws CallError when there is none. */
@@ -360,7 +359,11 @@ export class ControlServer {
     if (JSON.stringify([workload, proxyVersion, labels]).length > maxClaimBytes) {
       throw new CallError(grpcStatus.invalidArgument, 'more labels than a workload has');
     }
-    checkSubscriptions(0, hello.subscribe);
+    const isLong = hello.subscribe.some((name) => name.length > maxSubscriptionLength);
+    if (isLong || hello.subscribe.length > maxSubscriptions) {
+      const text = `more than ${maxSubscriptions} subscriptions of ${maxSubscriptionLength} characters`;
+      throw new CallError(grpcStatus.resourceExhausted, text);
+    }
     const why = this.#parts.whyNot?.(identity, hello);
     if (why !== undefined) throw new CallError(grpcStatus.permissionDenied, why);
     return hello;
@@ -375,14 +378,6 @@ export class ControlServer {
       }
     }
   }
-}
-
-/** Subscriptions are kept for as long as the stream lasts. */
-function checkSubscriptions(before: number, add: readonly string[]): void {
-  const isLong = add.some((name) => name.length > maxSubscriptionLength);
-  if (!isLong && before + add.length <= maxSubscriptions) return;
-  const limits = `${maxSubscriptions} subscriptions of ${maxSubscriptionLength} characters`;
-  throw new CallError(grpcStatus.resourceExhausted, `more than ${limits}`);
 }
 
 function describe(error: unknown): [number, string] {

@@ -46,11 +46,8 @@ export class Session {
   readonly #propagation: Propagation;
   readonly #frames: UpdateFrames;
   readonly #clock: Clock;
-  /** How many subscriptions stand for each topic. */
-  readonly #topics = new Map<string, number>();
-  readonly #subscriptions = new Set<string>();
+  readonly #topics = new Set<string>();
   #dirty = new Set<string>();
-  #absent = new Set<string>();
   #waiting: Batch[] = [];
   #inFlight: InFlight | undefined;
   /** Keys of the acknowledged parts of an incomplete update: all parts are refused or taken together. */
@@ -85,16 +82,15 @@ export class Session {
     for (const topic of [settingsTopic, bundleTopic, serversTopic(hello.namespace)]) {
       this.#addTopic(topic);
     }
-    this.subscribe(subscribe, []);
+    for (const subscription of subscribe) {
+      for (const topic of topicsOf(subscription)) this.#addTopic(topic);
+      if (this.#topics.size > maxTopics) throw new Error(`more than ${maxTopics} topics`);
+    }
     this.#reconcile(known);
   }
 
-  get topics(): Iterable<string> {
-    return this.#topics.keys();
-  }
-
-  get subscriptions(): number {
-    return this.#subscriptions.size;
+  get topics(): ReadonlySet<string> {
+    return this.#topics;
   }
 
   get owed(): number {
@@ -104,32 +100,6 @@ export class Session {
   /** The time at which the unacknowledged update was sent; undefined: there is none. */
   get unacknowledgedSinceMs(): number | undefined {
     return this.#inFlight?.sentAtMs;
-  }
-
-  /** Returns the new and the removed topics, for the index of subscribers. */
-  subscribe(
-    add: readonly string[],
-    remove: readonly string[],
-  ): { added: string[]; gone: string[] } {
-    const added: string[] = [];
-    const gone: string[] = [];
-    for (const subscription of add) {
-      if (this.#subscriptions.has(subscription)) continue;
-      this.#subscriptions.add(subscription);
-      let found = false;
-      for (const topic of topicsOf(subscription)) {
-        if (!this.#topics.has(topic)) added.push(topic);
-        found = this.#addTopic(topic) || found;
-      }
-      if (!found) this.#absent.add(subscription);
-      if (this.#topics.size > maxTopics) throw new Error(`more than ${maxTopics} topics`);
-    }
-    for (const subscription of remove) {
-      if (!this.#subscriptions.delete(subscription)) continue;
-      this.#absent.delete(subscription);
-      for (const topic of topicsOf(subscription)) if (this.#dropTopic(topic)) gone.push(topic);
-    }
-    return { added, gone };
   }
 
   /** An object under a topic of this session changed. Joins the batch only if the change concerns the proxy. */
@@ -149,7 +119,7 @@ export class Session {
   /** Sends the pending objects, unless an update is unacknowledged. Safe to call at any time. */
   flush(nowMs = this.#clock.nowMs()): void {
     if (this.#inFlight) return;
-    if (this.#greeted && this.#dirty.size === 0 && this.#absent.size === 0) return;
+    if (this.#greeted && this.#dirty.size === 0) return;
     if (this.stalled()) return;
     const resources: Buffer[] = [];
     const removed: Buffer[] = [];
@@ -173,8 +143,6 @@ export class Session {
     }
     const more = this.#dirty.size > 0;
     const version = this.#catalogue.version;
-    const absent = [...this.#absent];
-    this.#absent.clear();
     const batches = more ? [] : this.#waiting.splice(0);
     this.#inFlight = { version, keys, batches, sentAtMs: nowMs, more };
     this.#wire.send(
@@ -183,7 +151,6 @@ export class Session {
         snapshot: this.#snapshot,
         resources,
         removed,
-        absent,
         timeMs: nowMs,
         more,
       }),
@@ -228,29 +195,14 @@ export class Session {
     this.#dirty = new Set();
   }
 
-  #addTopic(topic: string): boolean {
-    const keys = this.#catalogue.keysOf(topic);
-    const count = this.#topics.get(topic) ?? 0;
-    this.#topics.set(topic, count + 1);
-    if (count > 0) return keys !== undefined;
-    for (const key of keys ?? []) {
+  #addTopic(topic: string): void {
+    this.#topics.add(topic);
+    for (const key of this.#catalogue.keysOf(topic) ?? []) {
       const entry = this.#catalogue.get(key);
       if (!entry || !this.#wants(entry)) continue;
       this.#dirty.add(key);
       if (isServers(key)) this.#servers.add(key);
     }
-    return keys !== undefined;
-  }
-
-  /** False: another subscription stands for the topic, too. */
-  #dropTopic(topic: string): boolean {
-    const count = this.#topics.get(topic) ?? 0;
-    if (count > 1) this.#topics.set(topic, count - 1);
-    if (count !== 1) return false;
-    this.#topics.delete(topic);
-    // Sent as removed, unless another topic still wants it.
-    for (const key of this.#catalogue.keysOf(topic) ?? []) this.#dirty.add(key);
-    return true;
   }
 
   /** Drops pending objects that the proxy already has, and adds the removal of objects that no longer exist. */

@@ -42,13 +42,6 @@ export class Sessions {
     return session;
   }
 
-  subscribe(session: Session, add: readonly string[], remove: readonly string[]): void {
-    const { added, gone } = session.subscribe(add, remove);
-    for (const topic of added) this.#join(topic, session);
-    for (const topic of gone) this.#leave(topic, session);
-    session.flush();
-  }
-
   acknowledge(session: Session, version: number, error: string): void {
     if (error === '') this.acks++;
     else this.nacks++;

@@ -43,6 +43,10 @@ class Line {
     return own;
   }
 
+  cutAll(): void {
+    for (const { cut } of this.#all.values()) cut();
+  }
+
   leave(key: string): void {
     this.#all.delete(key);
   }
@@ -75,6 +79,11 @@ export class Strangers {
     this.#handshaking.leave(key);
     const own = this.#greeted.enter(key, cut);
     if (own) socket.once('close', () => this.#greeted.closed(key, own));
+  }
+
+  /** Without this a server that stops would wait for handshakes that never end. */
+  close(): void {
+    this.#handshaking.cutAll();
   }
 
   /** The client has shown a certificate of the mesh. */

@@ -22,7 +22,7 @@ export class UpdateFrames {
 }
 
 function onlyObjectOf(update: EncodedUpdate): Buffer | undefined {
-  const { resources, removed, absent, snapshot, more } = update;
-  const isAlone = resources.length === 1 && removed.length === 0 && absent.length === 0;
+  const { resources, removed, snapshot, more } = update;
+  const isAlone = resources.length === 1 && removed.length === 0;
   return isAlone && !snapshot && !more ? resources[0] : undefined;
 }

@@ -45,7 +45,7 @@ export interface Hello {
 
 export type ProxyMessage =
   | { kind: 'hello'; hello: Hello }
-  | { kind: 'subscribe'; add: string[]; remove: string[]; issuer?: string }
+  | { kind: 'issuer'; issuer: string }
   | { kind: 'ack'; version: number; error: string };
 
 export interface Update {
@@ -53,7 +53,6 @@ export interface Update {
   snapshot: boolean;
   resources: Resource[];
   removed: Resource[];
-  absent: string[];
   timeMs: number;
   more: boolean;
 }
@@ -123,17 +122,8 @@ export function encodeProxyMessage(m: ProxyMessage): Buffer {
   switch (m.kind) {
     case 'hello':
       return w.bytes(1, encodeHello(m.hello)).finish();
-    case 'subscribe':
-      return w
-        .bytes(
-          2,
-          new WireWriter()
-            .strings(1, m.add)
-            .strings(2, m.remove)
-            .string(3, m.issuer ?? '')
-            .finish(),
-        )
-        .finish();
+    case 'issuer':
+      return w.bytes(2, new WireWriter().string(3, m.issuer).finish()).finish();
     case 'ack':
       return w.bytes(3, new WireWriter().uint(1, m.version).string(2, m.error).finish()).finish();
   }
@@ -154,12 +144,8 @@ export function decodeProxyMessage(buffer: Buffer): ProxyMessage {
   for (const f of readWire(buffer)) {
     if (f.number === 1) return { kind: 'hello', hello: decodeHello(f.bytes()) };
     if (f.number === 2) {
-      const m: ProxyMessage & { kind: 'subscribe' } = { kind: 'subscribe', add: [], remove: [] };
-      for (const s of readWire(f.bytes())) {
-        if (s.number === 1) m.add.push(s.string());
-        else if (s.number === 2) m.remove.push(s.string());
-        else if (s.number === 3) m.issuer = s.string();
-      }
+      const m = { kind: 'issuer' as const, issuer: '' };
+      for (const s of readWire(f.bytes())) if (s.number === 3) m.issuer = s.string();
       return m;
     }
     if (f.number === 3) {
@@ -216,14 +202,13 @@ export function encodeUpdate(m: {
   snapshot: boolean;
   resources: readonly Buffer[];
   removed: readonly Buffer[];
-  absent: readonly string[];
   timeMs: number;
   more: boolean;
 }): Buffer {
   const w = new WireWriter().uint(1, m.version).bool(2, m.snapshot);
   for (const r of m.resources) w.bytes(3, r);
   for (const r of m.removed) w.bytes(4, r);
-  return w.strings(5, m.absent).uint(6, m.timeMs).bool(7, m.more).finish();
+  return w.uint(6, m.timeMs).bool(7, m.more).finish();
 }
 
 export function decodeUpdate(buffer: Buffer): Update {
@@ -232,7 +217,6 @@ export function decodeUpdate(buffer: Buffer): Update {
     snapshot: false,
     resources: [],
     removed: [],
-    absent: [],
     timeMs: 0,
     more: false,
   };
@@ -241,7 +225,6 @@ export function decodeUpdate(buffer: Buffer): Update {
     else if (f.number === 2) m.snapshot = f.uint() !== 0;
     else if (f.number === 3) m.resources.push(decodeResource(f.bytes()));
     else if (f.number === 4) m.removed.push(decodeResource(f.bytes()));
-    else if (f.number === 5) m.absent.push(f.string());
     else if (f.number === 6) m.timeMs = f.uint();
     else if (f.number === 7) m.more = f.uint() !== 0;
   }

@@ -56,14 +56,11 @@ const pingIntervalMs = 10_000;
 /** Renewals begin at this share of a certificate's life, plus up to `renewJitter` of it. */
 const renewShare = 0.62;
 const renewJitter = 0.1;
-const wantLimitMs = 1000;
 
 export class ControllerClient {
   readonly #options: ControllerClientOptions;
   readonly #cache: DiskCache;
   readonly #resources = new Resources();
-  readonly #subscriptions: Set<string>;
-  readonly #wanted = new Map<string, Set<() => void>>();
   #identity: IdentityMaterial | undefined;
   #anchors: readonly string[];
   #context:
@@ -101,7 +98,6 @@ export class ControllerClient {
   constructor(options: ControllerClientOptions) {
     this.#options = options;
     this.#cache = new DiskCache(options.cacheFolder, options.clock);
-    this.#subscriptions = new Set(options.subscribe);
     this.#anchors = options.anchors;
     this.#next = options.random.below(Math.max(1, options.addresses.length));
     this.#heardMs = options.clock.nowMs();
@@ -142,28 +138,6 @@ export class ControllerClient {
   /** 0 while connected; otherwise the time since the last message from the controller, in seconds. */
   staleSeconds(): number {
     return this.stats.connected ? 0 : (this.#options.clock.nowMs() - this.#heardMs) / 1000;
-  }
-
-  /**
-   * Subscribes to a destination by a host or address that a client used. Resolves when the controller has answered,
-   * after a second, or at once while there is no controller: a destination that is unknown by then is served as
-   * unknown.
-   */
-  want(subscription: string): Promise<void> {
-    if (this.#subscriptions.has('*') || this.#resources.has(subscription)) return Promise.resolve();
-    const isNew = !this.#subscriptions.has(subscription);
-    this.#subscriptions.add(subscription);
-    if (!this.#stream || (!isNew && !this.#wanted.has(subscription))) return Promise.resolve();
-    const answered = new Promise<void>((resolve) => {
-      const waiting = this.#wanted.get(subscription) ?? new Set();
-      this.#wanted.set(subscription, waiting.add(resolve));
-      this.#options.clock.after(wantLimitMs, () => {
-        waiting.delete(resolve);
-        resolve();
-      });
-    });
-    if (isNew) this.#say({ kind: 'subscribe', add: [subscription], remove: [] });
-    return answered;
   }
 
   stop(): void {
@@ -230,7 +204,7 @@ export class ControllerClient {
 
   #open(session: ClientHttp2Session): void {
     this.#context = undefined;
-    const { clock, workload, proxyVersion } = this.#options;
+    const { clock, workload, proxyVersion, subscribe } = this.#options;
     this.#resources.forgetParts();
     const stream = openStream(session, streamPath, {
       message: (message) => this.#hear(decodeUpdate(message)),
@@ -248,7 +222,7 @@ export class ControllerClient {
         workload: workload.name,
         namespace: workload.namespace,
         labels: workload.labels ?? {},
-        subscribe: [...this.#subscriptions],
+        subscribe: [...subscribe],
         known: this.#resources.known(),
         proxyVersion,
         timeMs: clock.nowMs(),
@@ -294,8 +268,6 @@ export class ControllerClient {
     this.stats.lastError = messageOf(error);
     this.#stream = undefined;
     this.#session = undefined;
-    for (const waiting of this.#wanted.values()) for (const resolve of waiting) resolve();
-    this.#wanted.clear();
     if (this.#stopped) return;
     this.#next++;
     const rounds = Math.floor(this.#failures++ / this.#options.addresses.length);
@@ -328,12 +300,6 @@ export class ControllerClient {
       this.#options.log(`version ${update.version} refused: ${refusal}`);
     }
     this.#say({ kind: 'ack', version: update.version, error: refusal });
-    if (update.more) return;
-    for (const [subscription, waiting] of this.#wanted) {
-      if (!update.absent.includes(subscription) && !this.#resources.has(subscription)) continue;
-      this.#wanted.delete(subscription);
-      for (const resolve of waiting) resolve();
-    }
   }
 
   #takeBundle(before: TrustBundle | undefined): void {
@@ -392,7 +358,7 @@ export class ControllerClient {
 
   #setIdentity(material: IdentityMaterial, source: 'fresh' | 'cache' = 'fresh'): void {
     if (this.#stream && this.#identity?.issuer !== material.issuer) {
-      this.#say({ kind: 'subscribe', add: [], remove: [], issuer: material.issuer });
+      this.#say({ kind: 'issuer', issuer: material.issuer });
     }
     this.#identity = material;
     this.#anchors = material.anchors;

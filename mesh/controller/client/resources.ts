@@ -59,17 +59,6 @@ export class Resources {
     return { version: this.#version, destinations, servers, unknownDestinations };
   }
 
-  /** Whether a destination with this name, host or address is known. */
-  has(subscription: string): boolean {
-    for (const held of this.#held.values()) {
-      if (held.kind !== kinds.destination) continue;
-      const d = held.value as Destination;
-      if (d.name === subscription || d.hosts.includes(subscription)) return true;
-      if (d.addresses.includes(subscription)) return true;
-    }
-    return false;
-  }
-
   /**
    * Takes an update, or holds it back until its last part comes (then returns false). `use` is called with the whole
    * new state; if it throws, the old state is restored and the error is thrown on.

@@ -280,13 +280,14 @@ export class KubernetesSource implements DiscoverySource {
       if (!users) this.#usedBy.set(used, (users = new Set()));
       users.add(key);
     }
-    this.#uses.set(key, made.uses);
-    if (service)
-      this.#given.set(
-        key,
-        made.destinations.map((d) => d.name),
-      );
-    else this.#given.delete(key);
+    if (service) {
+      this.#uses.set(key, made.uses);
+      const names = made.destinations.map((d) => d.name);
+      this.#given.set(key, names);
+    } else {
+      this.#uses.delete(key);
+      this.#given.delete(key);
+    }
     return made.destinations;
   }
 

@@ -14,11 +14,8 @@ import {
   type ControllerClientOptions,
 } from '../../../mesh/controller/client/client.js';
 import { controllerConfig } from '../../../mesh/controller/config.js';
-import {
-  type Controller,
-  controllerIdentity,
-  startController,
-} from '../../../mesh/controller/controller.js';
+import { type Controller, startController } from '../../../mesh/controller/controller.js';
+import { controllerIdentity } from '../../../mesh/controller/own-certificate.js';
 import type { MeshState } from '../../../mesh/model.js';
 
 export const trustDomain = 'test.local';

@@ -7,7 +7,7 @@ import type { TLSSocket } from 'node:tls';
 import { expect, test } from 'vitest';
 import { program } from '../../../base/paths.js';
 import { requestCertificate } from '../../../mesh/controller/client/certify.js';
-import { controllerIdentity } from '../../../mesh/controller/controller.js';
+import { controllerIdentity } from '../../../mesh/controller/own-certificate.js';
 import type { DiscoverySource } from '../../../mesh/controller/discovery/source.js';
 import { generateWorkloadKey, splitPem } from '../../../mesh/identity/csr.js';
 import { denialsInForce, parseDenials, withDenial } from '../../../mesh/identity/denials.js';

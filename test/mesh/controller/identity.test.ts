@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { program } from '../../../base/paths.js';
 import { requestCertificate } from '../../../mesh/controller/client/certify.js';
-import { controllerIdentity } from '../../../mesh/controller/controller.js';
+import { controllerIdentity } from '../../../mesh/controller/own-certificate.js';
 import { generateWorkloadKey, splitPem } from '../../../mesh/identity/csr.js';
 import { identityName, readTrustDomain } from '../../../mesh/identity/names.js';
 import {

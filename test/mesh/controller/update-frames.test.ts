@@ -15,7 +15,6 @@ const update = {
   snapshot: false,
   resources: [cart],
   removed: [],
-  absent: [],
   timeMs: 1000,
   more: false,
 };
@@ -31,7 +30,6 @@ test('the same update is encoded once', () => {
 test.each([
   ['of a later version', { version: 8 }],
   ['at another time', { timeMs: 1001 }],
-  ['with a name that does not exist', { absent: ['nowhere'] }],
   ['with a removal', { removed: [cart] }],
   ['of another object', { resources: [Buffer.from(cart)] }],
   ['of two objects', { resources: [cart, cart] }],
@@ -49,7 +47,6 @@ test.each([
     snapshot: false,
     timeMs: 1000,
     more: false,
-    absent: [],
     removed: [],
     resources: [{ name: 'cart.retail' }],
   });
