@@ -1,5 +1,5 @@
 /** Applies an installation server-side, in order, and waits until it works. */
-import { sleep } from '../../../base/clock.js';
+import { type Clock, realClock, sleep } from '../../../base/clock.js';
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
 import { ApiError, isStatus, type KubeApi } from '../client/api.js';
 import { type AnyObject, type Kind, meshGroup, resourceOf, resources } from '../client/objects.js';
@@ -118,14 +118,17 @@ export async function waitAvailable(
   return unproven;
 }
 
-async function waitFor(
+/** An API server that does not answer takes 30 s of the time for each call. */
+export async function waitFor(
   withinMs: number,
   missing: () => Promise<string | undefined>,
+  clock: Pick<Clock, 'monotonicMs'> = realClock,
 ): Promise<void> {
-  for (let waitedMs = 0; ; waitedMs += 250) {
+  const endMs = clock.monotonicMs() + withinMs;
+  for (;;) {
     const what = await missing().catch(messageOf);
     if (what === undefined) return;
-    if (waitedMs >= withinMs)
+    if (clock.monotonicMs() >= endMs)
       throw new UserError(`after ${withinMs / 1000}s: ${what}`, exitCode.failed);
     await sleep(250);
   }

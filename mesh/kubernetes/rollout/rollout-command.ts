@@ -125,7 +125,7 @@ async function run(service: string, flags: Flags): Promise<void> {
       say,
     });
     warden.dismiss();
-    show(record, flags, versions);
+    show(record, plan.budget, versions, flags);
   } finally {
     // After a failed rollback the warden is not dismissed: it tries again.
     api.close();
@@ -148,18 +148,12 @@ const codes: Record<RolloutRecord['verdict'], number> = {
 
 function show(
   record: RolloutRecord,
-  { objective, period, format }: Flags,
+  budget: Plan['budget'],
   versions: Versions,
+  { period, format }: Pick<Flags, 'period' | 'format'>,
 ): void {
   process.exitCode = codes[record.verdict];
-  const spent =
-    objective === undefined
-      ? undefined
-      : budgetSpent(
-          record,
-          percent('--objective', objective),
-          durationOf('--period', period) / 1000,
-        );
+  const spent = budget && budgetSpent(record, budget.objective, budget.periodMs / 1000);
   if (format === 'json') {
     const value = {
       ...record,
@@ -193,6 +187,7 @@ interface Plan {
   alpha: number;
   margin: number;
   slowerThanMs: number | undefined;
+  budget: { objective: number; periodMs: number } | undefined;
 }
 
 /** Throws a UserError for an invalid value of a flag. */
@@ -211,7 +206,6 @@ function planOf(flags: Flags): Plan {
     const message = '--steps 100 alone: nothing would be compared before all traffic moves';
     throw new UserError({ message, expected: '--mirror, or a smaller step before it' });
   }
-  const alpha = numberOf('--error-rate', flags.errorRate, 0, 0.5);
   return {
     stages: [
       ...(flags.mirror ? [{ kind: 'mirror' } as const] : []),
@@ -219,11 +213,18 @@ function planOf(flags: Flags): Plan {
     ],
     stageMs: durationOf('--every', flags.every),
     pollMs: durationOf('--poll', flags.poll),
-    minRequests: numberOf('--min-requests', flags.minRequests, 0, 1e9),
-    alpha,
-    margin: numberOf('--margin', flags.margin, 0, 1000),
+    minRequests: numberOf('--min-requests', flags.minRequests, 1e9),
+    alpha: numberOf('--error-rate', flags.errorRate, 0.5),
+    margin: numberOf('--margin', flags.margin, 1000),
     slowerThanMs:
       flags.slowerThan === undefined ? undefined : durationOf('--slower-than', flags.slowerThan),
+    budget:
+      flags.objective === undefined
+        ? undefined
+        : {
+            objective: numberOf('--objective', flags.objective.replace(/%$/, ''), 99.9999) / 100,
+            periodMs: durationOf('--period', flags.period),
+          },
   };
 }
 
@@ -233,17 +234,14 @@ function durationOf(name: string, text: string): number {
   throw new UserError({ message: `${name} ${text}`, expected: 'a duration such as 2m' });
 }
 
-function numberOf(name: string, text: string, above: number, most: number): number {
+function numberOf(name: string, text: string, most: number): number {
   const value = Number(text);
-  if (text.trim() !== '' && value > above && value <= most) return value;
+  if (text.trim() !== '' && value > 0 && value <= most) return value;
   throw new UserError({
     message: `${name} ${text}`,
-    expected: `a number above ${above}, at most ${most}`,
+    expected: `a number above 0, at most ${most}`,
   });
 }
-
-const percent = (name: string, text: string): number =>
-  numberOf(name, text.replace(/%$/, ''), 0, 99.9999) / 100;
 
 async function sourceOf(
   api: KubeApi,

@@ -380,6 +380,18 @@ async function ended(child: ChildProcess): Promise<{ code: number | null; said: 
   return { code, said };
 }
 
+test.each([
+  ['--objective', 'often', 'a number above 0'],
+  ['--objective', '100', 'at most 99.9999'],
+  ['--period', 'long', 'a duration such as 2m'],
+])('a wrong %s %s is refused before anything moves', async (flag, value, expected) => {
+  const args = ['canary', 'service', 'web', '-n', 'shop', '--kubeconfig', '/nowhere'];
+  const flags = ['--objective', '99.9', flag, value];
+  const { code, said } = await ended(spawn(process.execPath, [program('cli'), ...args, ...flags]));
+  expect([code, said]).toEqual([2, expect.stringContaining(`${flag} ${value}`)]);
+  expect(said).toContain(expected);
+});
+
 needs('weights move at the API server, and a worse version gets none', async () => {
   for (const name of ['web', 'cart']) await services(name);
   const good = await ended(start('web', await counters({ canary: 0.01 }), '--every', '400ms'));
