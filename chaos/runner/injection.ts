@@ -58,7 +58,7 @@ export class Injection {
   #rampTimer: Timer | undefined;
   readonly #ramp: { overMs: number; bodiesAt(share: number): FaultPoint['body'][] } | undefined;
   #leftToPage = false;
-  #renewing: Promise<void> = Promise.resolve();
+  #renewing: Promise<void> | undefined;
 
   /** Throws a UserError if the system does not know the target. */
   constructor(
@@ -120,7 +120,10 @@ export class Injection {
       await this.#put(lease);
     }
     this.#count();
-    const renew = (): void => void (this.#renewing = this.#renewing.then(() => this.#renew()));
+    // One at a time: the rollback waits for it, and each may wait for a point that does not answer.
+    const renew = (): void => {
+      this.#renewing ??= this.#renew().finally(() => (this.#renewing = undefined));
+    };
     this.#timer = this.#clock.every(renewMs, renew);
     if (!this.#ramp) return;
     this.#rampTimer = this.#clock.every(rampStepMs, () => {
@@ -159,27 +162,29 @@ export class Injection {
     await this.look();
     const residue: string[] = [];
     for (const lease of this.#leases.toReversed()) {
-      if (lease.mended) {
-        lease.undone = true;
-        this.#journal.undone(lease.url);
-        continue;
-      }
-      try {
-        const local = this.#local[lease.point.url];
-        if (local) await local.remove();
-        else await askJson(lease.url, { method: 'DELETE', timeoutMs: 30_000 });
-        lease.undone = true;
-      } catch (error) {
-        const failure = await undoneOtherwise(lease, error);
-        if (failure !== undefined)
-          residue.push(`${this.fault.id} at ${lease.point.target}: ${failure}`);
-      }
-      if (lease.undone || lease.lapsed) this.#journal.undone(lease.url);
+      const failure = await this.#endLease(lease).catch(messageOf);
+      if (failure !== undefined)
+        residue.push(`${this.fault.id} at ${lease.point.target}: ${failure}`);
     }
     this.record.endedMs = this.#clock.nowMs();
     this.record.undo =
       residue.length > 0 ? 'failed' : this.#leases.some((l) => l.lapsed) ? 'lapsed' : 'done';
     return residue;
+  }
+
+  /** Resolves to the reason why the fault may still be active. */
+  async #endLease(lease: HeldLease): Promise<string | undefined> {
+    let failure: string | undefined;
+    try {
+      const local = this.#local[lease.point.url];
+      if (local) await local.remove();
+      else if (!lease.mended) await askJson(lease.url, { method: 'DELETE', timeoutMs: 30_000 });
+      lease.undone = true;
+    } catch (error) {
+      failure = await undoneOtherwise(lease, error);
+    }
+    if (lease.undone || lease.lapsed) this.#journal.undone(lease.url);
+    return failure;
   }
 
   /**

@@ -13,16 +13,17 @@ export const askJson = async <T>(url: string, options: AskOptions = {}): Promise
 /** A refusal or a missing answer is an error that names the address. */
 export async function askText(url: string, options: AskOptions = {}): Promise<string> {
   let response: Response;
+  let text: string;
   try {
     response = await fetch(url, {
       method: options.method ?? 'GET',
       signal: AbortSignal.timeout(options.timeoutMs ?? 10_000),
       ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
     });
+    text = await response.text();
   } catch (error) {
     throw new Unreachable(`${url} does not answer: ${whyUnanswered(error)}`);
   }
-  const text = await response.text();
   if (!response.ok) {
     throw new UserError(
       `${options.method ?? 'GET'} ${url} answered ${response.status}: ${text.trim().slice(0, 300)}`,

@@ -1,4 +1,6 @@
 /** A fault from its lease to its end, and its recovery after a crash; its injection point is answered by a call. */
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,6 +18,7 @@ import {
   userStateFolder,
 } from '../../chaos/runner/stop-switch.js';
 import type { ScenarioFault } from '../../chaos/scenarios/schema.js';
+import { askJson } from '../../chaos/system/ask.js';
 import type { System } from '../../chaos/system/model.js';
 import { answerAt, type Handler } from './drill-clock.js';
 
@@ -60,7 +63,7 @@ const undo: Undo = {
   requests: [{ method: 'PUT', url: 'http://undo.example/{{firedrill-lease}}' }],
 };
 
-function begun(at: ReturnType<typeof point>, given: Partial<ScenarioFault> = {}, own?: Undo) {
+function begun(at: { admin: string }, given: Partial<ScenarioFault> = {}, own?: Undo) {
   const clock = new SimulatedClock(1000);
   const journal = new Journal(stateFolder(), 'run-1', () => clock.nowMs());
   const system = {
@@ -188,6 +191,50 @@ test('a holder that does not answer for a moment has not lost its lease', async 
   expect(at.leases.size).toBe(1);
   await injection.end();
   expect(at.leases.size).toBe(0);
+});
+
+/** A server at which `answer` decides about each request. */
+async function holder(answer: (method: string, response: ServerResponse) => void): Promise<string> {
+  const server = createServer((request, response) => answer(request.method ?? '', response));
+  endings.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+test('renewals at a slow holder do not pile up before the rollback', async () => {
+  const posts: ServerResponse[] = [];
+  const admin = await holder((method, response) => {
+    if (method !== 'POST') response.end('[]');
+    else if (posts.push(response) === 1) response.end('{"effect":1}');
+  });
+  const { injection, clock } = begun({ admin });
+  await injection.begin();
+  clock.advance(20 * renewMs);
+  await expect.poll(() => posts.length).toBe(2);
+  const end = injection.end();
+  posts[1]?.end('{"effect":1}');
+  expect(await end).toEqual([]);
+  expect([posts.length, injection.record.undo]).toEqual([2, 'done']);
+});
+
+test('a fault whose end the journal cannot take is ended all the same', async () => {
+  const at = point();
+  const { injection, journal } = begun(at);
+  await injection.begin();
+  journal.close();
+  expect(await injection.end()).toEqual(['f at web-1: the journal is closed']);
+  expect([at.leases.size, injection.record.undo]).toEqual([0, 'failed']);
+});
+
+test('an answer that is cut short names its address', async () => {
+  const admin = await holder((_, response) => {
+    response.writeHead(200, { 'content-length': '100' }).write('{');
+    response.socket?.end();
+  });
+  await expect(askJson(`${admin}/system`)).rejects.toThrow(`${admin}/system does not answer: `);
 });
 
 test.each([
