@@ -42,6 +42,8 @@ export const annotations = {
   mode: name('mode'),
   /** The control plane that a namespace's proxies follow, for a canary upgrade: the name of its service. */
   revision: name('revision'),
+  /** On a service of a queue, `in-message`: messages carry their trace context. */
+  traceContext: name('trace-context'),
   /** Set by the injector. */
   status: name('status'),
   proxyVersion: name('proxy-version'),

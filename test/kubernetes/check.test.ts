@@ -450,6 +450,7 @@ test('what passes a proxy by, and what no proxy does, is named', async () => {
     pods: [at('web', 'fd00::1'), at('bare', 'fd00::2', 'app'), at('four', '10.1.0.2')],
     services: [
       service('shop', 'sticky', { sessionAffinity: 'ClientIP', internalTrafficPolicy: 'Local' }),
+      service('shop', 'near', { trafficDistribution: 'PreferClose' }),
       service('shop', 'plain', { sessionAffinity: 'None', internalTrafficPolicy: 'Cluster' }),
       service('bare', 'local', { internalTrafficPolicy: 'Local' }),
     ],
@@ -463,7 +464,8 @@ test('what passes a proxy by, and what no proxy does, is named', async () => {
   };
   const at6 = 'neither mutual TLS nor policy at the IPv6 address of shop/web';
   expect(await reasonOf('proxy-ipv6')).toBe(at6);
-  const asked = 'shop/sticky (sessionAffinity: ClientIP, internalTrafficPolicy: Local)';
+  const both = 'sessionAffinity: ClientIP, internalTrafficPolicy: Local';
+  const asked = `shop/sticky (${both}), shop/near (trafficDistribution: PreferClose)`;
   expect(await reasonOf('service-options')).toContain(asked);
   expect(await reasonOf('service-options')).not.toMatch(/plain|bare/);
   [lists.pods, lists.services] = [[at('four', '10.1.0.2')], []];
@@ -471,6 +473,45 @@ test('what passes a proxy by, and what no proxy does, is named', async () => {
     undefined,
     undefined,
   ]);
+});
+
+test('a misspelt annotation of a namespace or a service is named; a misspelt inject is asked for', async () => {
+  const name = (key: string): string => `mesh.firedrill.dev/${key}`;
+  const shop = { metadata: { name: 'shop', annotations: { [name('inject')]: 'enabeld' } } };
+  const service = (named: string, annotations: Record<string, string>) => ({
+    metadata: { namespace: 'shop', name: named, annotations },
+  });
+  const pod = {
+    metadata: { namespace: 'shop', name: 'bare' },
+    spec: { containers: [] },
+    status: { phase: 'Running' },
+  };
+  const lists: Record<string, unknown[]> = {
+    namespaces: [shop],
+    services: [
+      service('a', { [name('opaque-port')]: '80' }),
+      service('b', { [name('opaque-ports')]: 'eighty' }),
+      service('c', { [name('breaker-consecutive-failures')]: '0' }),
+      service('d', { [name('trace-context')]: 'in-message', 'other.io/x': 'y' }),
+    ],
+    pods: [pod],
+  };
+  const api = { list: (of: { plural: string }) => Promise.resolve({ items: lists[of.plural] }) };
+  const reasonOf = async (id: string): Promise<string | undefined> => {
+    const found = proxyChecks.find((c) => c.id === id);
+    return (await found?.run({ api } as unknown as CheckContext))?.reason;
+  };
+  const reason = await reasonOf('annotations-readable');
+  expect(reason).toContain('shop/a: mesh.firedrill.dev/opaque-port: no such annotation; did you');
+  expect(reason).toMatch(/shop\/b: \S+: 'eighty'; expected ports.*shop\/c: \S+: '0'; expected/);
+  expect(reason).not.toContain('shop/d');
+  expect(await reasonOf('proxy-injected')).toBe('without a proxy: shop/bare');
+  (lists.services as unknown[]).length = 0;
+  shop.metadata.annotations = { [name('injekt')]: 'enabled' };
+  expect(await reasonOf('annotations-readable')).toMatch(/^namespace shop: \S+injekt: no such/);
+  shop.metadata.annotations = { [name('inject')]: 'disabled' };
+  expect(await reasonOf('annotations-readable')).toBeUndefined();
+  expect(await reasonOf('proxy-injected')).toBeUndefined();
 });
 
 test('every check is documented under its id', () => {

@@ -254,6 +254,32 @@ needs('a meshed pod is known by its address while no Service sends to it', async
   await source.stop();
 });
 
+needs('a slice of bare addresses leads to a meshed pod by its identity, in any order', async () => {
+  const { admin } = cluster;
+  const { spec, ...manual } = service('manual');
+  await admin.create({ ...manual, spec: { ports: (spec as { ports: unknown }).ports } });
+  const bare = slice('manual', ['10.0.0.88']) as unknown as { endpoints: { targetRef?: object }[] };
+  for (const endpoint of bare.endpoints) delete endpoint.targetRef;
+  await admin.create(bare as unknown as AnyObject);
+  let shown: string | undefined;
+  const take = ({ destinations = [] }: SourceChange): void => {
+    const own = destinations.find((d) => d.name === 'manual.retail');
+    const [endpoint] = own?.backends[0]?.endpoints ?? [];
+    if (endpoint) shown = endpoint.identity ?? 'plaintext';
+  };
+  const source = new KubernetesSource(admin, { trustDomain: 'test.local' });
+  await source.start({ replace: take, update: take, problems: () => undefined });
+  await until(() => shown === 'plaintext', 'an address of nobody');
+  await admin.create(pod('by-hand', 'by-hand', true));
+  const status = { phase: 'Running', podIP: '10.0.0.88', podIPs: [{ ip: '10.0.0.88' }] };
+  await admin.patch(resources.Pod, 'retail', 'by-hand', { status }, 'status');
+  await until(
+    () => shown === 'cart.retail.serviceaccount.identity.test.local',
+    'the identity of the pod at the address',
+  );
+  await source.stop();
+});
+
 test('HTTPRoute rules are ordered by the precedence of the Gateway API', () => {
   const { drafts, problems } = httpRoutes(
     { name: 'r', namespace: 'retail' },

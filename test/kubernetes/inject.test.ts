@@ -65,6 +65,7 @@ test.each([
     pod({ containers: [{ name: 'app', securityContext: { runAsUser: 2102 } }] }),
     enabled,
   ],
+  ['AnnotationsTooLong', pod({}, { 'x.io/big': 'a'.repeat(262_000) }), enabled],
   ['Windows', pod({ os: { name: 'windows' } }), enabled],
   ['Windows', pod({ nodeSelector: { 'kubernetes.io/os': 'windows' } }), enabled],
   ['AlreadyInjected', injected(pod()), enabled],

@@ -33,6 +33,7 @@ export function lookOf(objects: readonly KubeObject[]): Lookup {
           `${o.metadata.namespace}/${o.metadata.labels?.['kubernetes.io/service-name']}` === key,
       ),
     pod: (key) => byKey<Pod>('Pod', key),
+    podAt: (ip) => of<Pod>('Pod', (o) => (o as unknown as Pod).status?.podIP === ip)[0],
     externalWorkloads: () => [],
     attached: (key) => ({
       profiles: of('ServiceProfile', (o) => namedService(o) === key),

@@ -35,6 +35,7 @@ function endpoints(pods: readonly Pod[], entries: EndpointSlice['endpoints']): u
     namespace: () => undefined,
     slices: () => [slice],
     pod: (key) => pods.find((p) => `retail/${p.metadata.name}` === key),
+    podAt: (ip) => pods.find((p) => p.status?.podIP === ip),
     externalWorkloads: none,
     attached: () => ({ profiles: [], splits: [], httpRoutes: [], grpcRoutes: [] }),
     isGranted: () => false,
@@ -59,4 +60,7 @@ test('an endpoint whose pod is not known is left out: sending to it in plaintext
     ['10.0.0.4:8080', 'plaintext'],
   ]);
   expect(endpoints([], entries)).toEqual([['10.0.0.4:8080', 'plaintext']]);
+  // The address that a person wrote is a meshed pod's.
+  const own = { ...pod('d', true), status: { podIP: '10.0.0.4' } };
+  expect(endpoints([own], [at('10.0.0.4')])).toEqual([['10.0.0.4:8080', identity]]);
 });

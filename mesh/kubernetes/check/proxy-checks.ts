@@ -6,6 +6,7 @@ import { annotations, initContainer, parsePorts, proxyContainer } from '../annot
 import { type AnyObject, resources } from '../client/objects.js';
 import type { ContainerStatus, Namespace, Pod, Service } from '../discovery/types.js';
 import { isMeshed } from '../discovery/workload.js';
+import { badAnnotation } from '../inject/annotation-check.js';
 import { names } from '../install/names.js';
 import type { Check, CheckContext } from './model.js';
 
@@ -14,6 +15,9 @@ const category = 'firedrill-data-plane';
 async function pods({ api, proxyNamespace }: CheckContext): Promise<Pod[]> {
   return (await api.list<Pod>(resources.Pod, { namespace: proxyNamespace })).items;
 }
+/** A misspelt `enabled` asks for a proxy, too, and none comes. */
+const isAsked = (value: string | undefined): boolean => value !== undefined && value !== 'disabled';
+
 /** A user of one namespace may read that one, and list none. */
 async function namespaces({ api, proxyNamespace }: CheckContext): Promise<Namespace[]> {
   if (proxyNamespace === undefined) return (await api.list<Namespace>(resources.Namespace)).items;
@@ -57,13 +61,12 @@ export const proxyChecks: Check[] = [
       const items = await namespaces(c);
       const enabled = new Set(
         items
-          .filter((n) => n.metadata.annotations?.[annotations.inject] === 'enabled')
+          .filter((n) => isAsked(n.metadata.annotations?.[annotations.inject]))
           .map((n) => n.metadata.name),
       );
       const bare = (await pods(c)).filter((p) => {
         const own = p.metadata.annotations?.[annotations.inject];
-        const wanted =
-          own === undefined ? enabled.has(p.metadata.namespace ?? '') : own === 'enabled';
+        const wanted = own === undefined ? enabled.has(p.metadata.namespace ?? '') : isAsked(own);
         return wanted && alive(p) && !isMeshed(p) && !p.spec.hostNetwork;
       });
       if (bare.length === 0) return undefined;
@@ -71,6 +74,24 @@ export const proxyChecks: Check[] = [
         reason: `without a proxy: ${some(bare.map(nameOf))}`,
         fix: 'restart them (kubectl rollout restart); if that does not help, see their Events and the webhook checks',
       };
+    },
+  },
+  {
+    id: 'annotations-readable',
+    category,
+    description: 'every annotation of a namespace or a service is known, and can be read',
+    run: async (c) => {
+      const services = await c.api.list<Service>(resources.Service, {
+        namespace: c.proxyNamespace,
+      });
+      const bad = [...(await namespaces(c)), ...services.items].flatMap(({ metadata }) => {
+        const own = metadata.annotations ?? {};
+        const problem = badAnnotation((key) => own[key], own);
+        const where = metadata.namespace === undefined ? 'namespace ' : `${metadata.namespace}/`;
+        return problem === undefined ? [] : [`${where}${metadata.name}: ${problem}`];
+      });
+      if (bad.length === 0) return undefined;
+      return { reason: some(bad), fix: 'correct them: until then the default is in force' };
     },
   },
   {
@@ -196,10 +217,11 @@ export const proxyChecks: Check[] = [
         namespace: c.proxyNamespace,
       });
       const asking = items.flatMap((service) => {
-        const { sessionAffinity, internalTrafficPolicy } = service.spec;
+        const { sessionAffinity, internalTrafficPolicy, trafficDistribution } = service.spec;
         const what = [
           ...(sessionAffinity === 'ClientIP' ? ['sessionAffinity: ClientIP'] : []),
           ...(internalTrafficPolicy === 'Local' ? ['internalTrafficPolicy: Local'] : []),
+          ...(trafficDistribution ? [`trafficDistribution: ${trafficDistribution}`] : []),
         ];
         if (what.length === 0 || !meshed.has(service.metadata.namespace)) return [];
         return [`${nameOf(service)} (${what.join(', ')})`];

@@ -85,8 +85,7 @@ const asyncTraces: Entry = {
     ofKind(facts, 'Service').flatMap((s): Finding[] => {
       const ports = (at(s, 'spec', 'ports') ?? []) as { port: number }[];
       const queue = ports.map((p) => queuePorts[p.port]).find((name) => name !== undefined);
-      if (!queue || s.metadata.annotations?.['mesh.firedrill.dev/trace-context'] === 'in-message')
-        return [];
+      if (!queue || s.metadata.annotations?.[annotations.traceContext] === 'in-message') return [];
       return [
         {
           where: named(s),

@@ -20,6 +20,8 @@ export interface Lookup {
   namespace(name: string): Namespace | undefined;
   slices(key: string): EndpointSlice[];
   pod(key: string): Pod | undefined;
+  /** The meshed pod with this address. */
+  podAt(ip: string): Pod | undefined;
   externalWorkloads(namespace: string): SpecObject<ExternalWorkloadSpec>[];
   /** The routes, profiles and splits that name the service, of every namespace. */
   attached(key: string): Attached;
@@ -162,7 +164,7 @@ function protocolOf(service: Service, port: ServicePort, look: Lookup): Destinat
     look.namespace(service.metadata.namespace ?? 'default')?.metadata.annotations?.[
       annotations.opaquePorts
     ];
-  const opaque = listed === undefined ? defaultOpaquePorts : (parsePorts(listed) ?? []);
+  const opaque = parsePorts(listed ?? '-') ?? defaultOpaquePorts;
   if (opaque.includes(port.port)) return 'opaque';
   switch (port.appProtocol) {
     case undefined:
@@ -186,22 +188,22 @@ function endpointsOf(service: Service, port: ServicePort | undefined, look: Look
   const entries = servedEntries(look.slices(`${namespace}/${name}`), port);
   for (const [entry, number] of entries) {
     const ref = entry.targetRef;
+    const [ip = ''] = entry.addresses;
+    // A slice that somebody wrote by hand often names addresses alone.
     const pod =
-      ref?.kind === 'Pod' ? look.pod(`${ref.namespace ?? namespace}/${ref.name}`) : undefined;
+      ref?.kind === 'Pod' ? look.pod(`${ref.namespace ?? namespace}/${ref.name}`) : look.podAt(ip);
     // Slices and pods come from two watches, in any order. A pod that is not known yet may be meshed, and plaintext
     // to it would be a silent loss of protection; it is left out until it is known, or for good if it was deleted.
     if (ref?.kind === 'Pod' && !pod) continue;
-    for (const ip of entry.addresses.slice(0, 1)) {
-      // The redirection of a pod is of IPv4 alone: at its IPv6 address the app itself answers.
-      const meshed = pod && !isIPv6(ip) ? meshedAs(pod, number, look.trustDomain) : {};
-      const endpoint: Endpoint = {
-        address: withPort(ip, (pod && explicitPort(pod)) ?? number),
-        ...meshed,
-        ...(entry.zone ? { zone: entry.zone } : {}),
-        ...(pod ? { labels: podLabels(pod) } : {}),
-      };
-      found.set(endpoint.address, endpoint);
-    }
+    // The redirection of a pod is of IPv4 alone: at its IPv6 address the app itself answers.
+    const meshed = pod && !isIPv6(ip) ? meshedAs(pod, number, look.trustDomain) : {};
+    const endpoint: Endpoint = {
+      address: withPort(ip, (pod && explicitPort(pod)) ?? number),
+      ...meshed,
+      ...(entry.zone ? { zone: entry.zone } : {}),
+      ...(pod ? { labels: podLabels(pod) } : {}),
+    };
+    found.set(endpoint.address, endpoint);
   }
   for (const external of externalEndpoints(service, port, look))
     found.set(external.address, external);

@@ -49,6 +49,10 @@ const sliceService = (s: EndpointSlice): string[] => {
   return name ? [`${namespaceOf(s)}/${name}`] : [];
 };
 
+/** The addresses for which a slice names no pod. */
+const addressesOf = (s: EndpointSlice): string[] =>
+  (s.endpoints ?? []).flatMap((e) => (e.targetRef?.kind === 'Pod' ? [] : e.addresses.slice(0, 1)));
+
 const podsOf = (s: EndpointSlice): string[] =>
   (s.endpoints ?? []).flatMap((e) =>
     e.targetRef?.kind === 'Pod' ? [`${namespaceOf(s)}/${e.targetRef.name}`] : [],
@@ -80,6 +84,7 @@ export class KubernetesSource implements DiscoverySource {
     isMeshed(p) ? [`${namespaceOf(p)}/${workloadOf(p).name}`] : [],
   );
   readonly #slicesOfPod = new Index<EndpointSlice>(podsOf);
+  readonly #slicesAt = new Index<EndpointSlice>(addressesOf);
   readonly #routed = {
     ServiceProfile: new Index<KubeObject>((o) => [profileService(o.metadata.name, namespaceOf(o))]),
     TrafficSplit: new Index<KubeObject>((o) => [
@@ -161,6 +166,7 @@ export class KubernetesSource implements DiscoverySource {
         this.#touch(keyOf(object));
         break;
       case 'EndpointSlice':
+        this.#slicesAt.change(now as EndpointSlice, before as EndpointSlice);
         for (const pod of this.#slicesOfPod.change(now as EndpointSlice, before as EndpointSlice))
           this.#touchBare(pod);
         for (const key of this.#slices.change(now as EndpointSlice, before as EndpointSlice))
@@ -172,6 +178,10 @@ export class KubernetesSource implements DiscoverySource {
         // The slice may have come before the pod to which it refers.
         for (const slice of this.#slicesOfPod.get(keyOf(object))) {
           for (const key of sliceService(slice)) this.#touch(key);
+        }
+        for (const pod of [now as Pod | undefined, before as Pod | undefined]) {
+          for (const slice of this.#slicesAt.get(pod?.status?.podIP ?? ''))
+            for (const key of sliceService(slice)) this.#touch(key);
         }
         break;
       case 'ServiceProfile':
@@ -336,6 +346,7 @@ export class KubernetesSource implements DiscoverySource {
 
   get lookup(): Lookup {
     const { caches } = this;
+    let byAddress: Map<string, Pod> | undefined;
     return {
       trustDomain: this.#options.trustDomain,
       clusterDomain: this.#options.clusterDomain ?? 'cluster.local',
@@ -344,6 +355,7 @@ export class KubernetesSource implements DiscoverySource {
       namespace: (name) => caches.Namespace.get('', name),
       slices: (key) => this.#slices.get(key),
       pod: (key) => caches.Pod.objects.get(key),
+      podAt: (ip) => (byAddress ??= this.#meshedByAddress()).get(ip),
       externalWorkloads: (namespace) => inNamespace(caches.ExternalWorkload.objects, namespace),
       attached: (key) => ({
         profiles: this.#routed.ServiceProfile.get(key) as never,
@@ -356,6 +368,12 @@ export class KubernetesSource implements DiscoverySource {
           isGrantedBy(g.spec, from, to),
         ),
     };
+  }
+
+  /** Few slices name no pods, so this is not held for them. */
+  #meshedByAddress(): Map<string, Pod> {
+    const meshed = [...this.caches.Pod.objects.values()].filter(isMeshed);
+    return new Map(meshed.map((pod) => [pod.status?.podIP ?? '', pod]));
   }
 
   get #inboundLookup(): InboundLookup {

@@ -9,6 +9,7 @@ export interface Service extends KubeObject {
     clusterIPs?: string[];
     sessionAffinity?: string;
     internalTrafficPolicy?: string;
+    trafficDistribution?: string;
     externalName?: string;
     selector?: Record<string, string>;
     ports?: {

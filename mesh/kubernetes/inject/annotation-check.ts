@@ -68,6 +68,10 @@ const checks: Readonly<Record<string, Check>> = {
     fits: isPolicy,
     expected: accessPolicies.join(', '),
   },
+  [annotations.breaker]: {
+    fits: (text) => /^[1-9]\d*$/.test(text),
+    expected: 'a number of failures, at least 1',
+  },
   [annotations.nativeSidecar]: oneOf('true', 'false'),
   [annotations.start]: oneOf('ordered', 'together'),
   [annotations.mode]: oneOf('transparent', 'explicit'),

@@ -60,6 +60,7 @@ export type SkipReason =
   | 'AlreadyInjected'
   | 'ControlPlane'
   | 'BadAnnotation'
+  | 'AnnotationsTooLong'
   | 'NameTaken'
   | 'PortTaken'
   | 'OtherMesh'
@@ -128,11 +129,21 @@ export function injectPod<P extends PodLike>(
       ? { [annotations.mode]: 'explicit', [annotations.inboundPort]: String(ports.inbound) }
       : {}),
   };
+  const bytes = bytesOfAll(made.metadata.annotations);
+  if (bytes > mostAnnotationBytes) {
+    const message = `annotations would have ${bytes} bytes, and Kubernetes takes ${mostAnnotationBytes}`;
+    return { skipped: 'AnnotationsTooLong', message };
+  }
   addContainers(made.spec, start, explicit, read, options);
   const { spec } = made;
   spec.volumes = [...(spec.volumes ?? []), ...volumesOf(options)];
   return { pod: made };
 }
+
+/** The API server's own limit for all annotations of an object: beyond it, it would refuse the pod. */
+const mostAnnotationBytes = 256 * 1024;
+const bytesOfAll = (all: Record<string, string>): number =>
+  Object.entries(all).reduce((sum, pair) => sum + Buffer.byteLength(pair.join('')), 0);
 
 function addContainers(
   spec: PodSpec,
