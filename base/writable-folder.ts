@@ -8,17 +8,23 @@ const leastBytes = 2 * 1024 * 1024;
 
 /**
  * Throws a UserError (exit code 5) if no file can be written to the folder or less than 2 MiB are free. Files and
- * folders made for the check are removed. `what` begins the message: `the state folder`.
+ * folders made for the check are removed. `what` begins the message: `the state folder`; `expected` ends it.
  */
-export function tryFolder(path: string, what: string): void {
-  const refuse = (why: string): UserError =>
-    new UserError(`${what} ${path} cannot be written: ${why}`, exitCode.environment);
+export function tryFolder(path: string, what: string, expected?: string): void {
+  const refuse = (why: string): UserError => {
+    const message = `${what} ${path} cannot be written: ${why}`;
+    return new UserError(expected ? { message, expected } : message, exitCode.environment);
+  };
   let made: string[] = [];
   try {
     made = addFolders(path, 0o700);
     const probe = join(path, `.firedrill-probe-${process.pid}`);
-    writeFileSync(probe, 'x', { flag: 'wx' });
-    rmSync(probe);
+    try {
+      writeFileSync(probe, 'x', { flag: 'wx' });
+    } finally {
+      // A full disk makes the file, and cannot write into it.
+      rmSync(probe, { force: true });
+    }
     const { bavail, bsize } = statfsSync(path);
     if (bavail * bsize < leastBytes) {
       throw refuse(`only ${Math.round((bavail * bsize) / 1024)} KiB are left there`);

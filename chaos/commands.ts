@@ -22,12 +22,12 @@ import { formatOption } from '../base/format-option.js';
 import { choiceOption, eachOf } from '../base/choice-option.js';
 
 const loadOption = (): Option =>
-  choiceOption('--load <kind>', 'which program sends the load', ['auto', 'embedded', 'k6']).default(
+  choiceOption('--load <kind>', 'program that sends the load', ['auto', 'embedded', 'k6']).default(
     'auto',
   );
 const state = [
   '--state <folder>',
-  'where the journal and the kill switch are',
+  'folder of the journal and the kill switch',
   '.firedrill',
 ] as const;
 
@@ -79,7 +79,7 @@ function registerScenarios(gameday: Command): void {
   gameday
     .command('faults')
     .description('List the kinds of fault: settings, effect counters, and possible targets here')
-    .option('--drill <file>', 'the system (default: as of gameday run)')
+    .option('--drill <file>', 'drill file (default: as in gameday run)')
     .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
@@ -102,7 +102,7 @@ function registerScenarioFiles(gameday: Command): void {
     .argument('<scenario...>', 'files, or built-in scenario names')
     .option(
       '-i, --input <path>',
-      'SLO files to alert on; repeatable (default: the shop’s own)',
+      "SLO files to alert on; repeatable (default: the shop's own)",
       eachOf,
       [],
     )
@@ -137,8 +137,8 @@ Example:
     .description('Export scenarios as Chaos Mesh workflows')
     .argument('<scenario...>', 'files, or built-in scenario names')
     .addOption(formatOption('chaos-mesh'))
-    .option('-n, --namespace <name>', 'of the workloads', 'default')
-    .option('--control-namespace <name>', 'of the controller', 'firedrill')
+    .option('-n, --namespace <name>', 'namespace of the workloads', 'default')
+    .option('--control-namespace <name>', 'namespace of the controller', 'firedrill')
     .addHelpText(
       'after',
       '\nExample:\n  firedrill gameday export killed-pod slow-dependency | kubectl apply -f -',
@@ -156,9 +156,9 @@ function registerSwitch(gameday: Command): void {
     .description(
       'Throw the kill switch: abort every run of this user, and block new runs until it is cleared',
     )
-    .option('--reason <text>', 'said by every run that it stops', 'no reason given')
-    .option('--clear', 'lets runs begin again')
-    .option('--state <folder>', 'only runs with this state folder')
+    .option('--reason <text>', 'reason that each stopped run prints', 'no reason given')
+    .option('--clear', 'allow runs to begin again')
+    .option('--state <folder>', 'stop only runs with this state folder')
     .addHelpText('after', "\nExample:\n  firedrill gameday stop --reason 'a real incident'")
     .action(async (options: { reason: string; clear?: boolean; state?: string }) => {
       const { clearSwitch, throwSwitch, userStateFolder } = await import('./runner/stop-switch.js');
@@ -204,20 +204,20 @@ function registerLoadRun(load: Command): void {
     .description(
       'Test the example shop or --url under load against its SLOs: exit 1 if one is missed, 3 if none can be judged',
     )
-    .option('--duration <duration>', 'how long, after two seconds of warming up', '30s')
+    .option('--duration <duration>', 'duration, after two seconds of warming up', '30s')
     .option(
       '--rate <number>',
-      'requests a second, all routes together (default: the profile’s, or 50)',
+      "requests a second, all routes together (default: the profile's, or 50)",
     )
     .addOption(loadOption())
-    .option('-i, --input <path>', 'SLO files; repeatable (default: the shop’s own)', eachOf, [])
+    .option('-i, --input <path>', "SLO files; repeatable (default: the shop's own)", eachOf, [])
     .option(
       '--url <url>',
-      'instead of the shop; without --profile it is sent GET / and nothing else',
+      'address to load instead of the shop; without --profile, only GET / is sent',
     )
     .option('--profile <file>', 'load.yaml, a k6 script, a Locust file or a HAR recording')
     .option('--junit <file>', 'JUnit XML, for CI')
-    .option('--print', 'the profile as JSON, for k6 (see chaos/load/README.md)')
+    .option('--print', 'print the profile as JSON, for k6 (chaos/load/README.md)')
     .option(...state)
     .addHelpText(
       'after',
@@ -233,7 +233,7 @@ function registerTrend(gameday: Command): void {
   gameday
     .command('trend')
     .description('List past runs; exit 1 if the last run proved less than the one before')
-    .option('--system <name>', 'of several that were drilled here (default: the last one)')
+    .option('--system <name>', 'system, if several were drilled here (default: the last)')
     .addOption(formatOption('text', 'json'))
     .option(...state)
     .addHelpText('after', '\nExample:\n  firedrill gameday trend --format json')
@@ -247,11 +247,11 @@ function registerRun(gameday: Command): void {
   const run = gameday
     .command('run')
     .description('Start a system, run scenarios against it under load, and write a report')
-    .option('--dry-run', 'checks everything and says what would be done; nothing is started')
-    .option('--confirm <name>', 'of the drill, where its guard wants it to be confirmed')
+    .option('--dry-run', 'check everything and print the plan; nothing is started')
+    .option('--confirm <name>', 'name of the drill, if its guard requires a confirmation')
     .option(
       '--surprise [seed]',
-      'scenarios in a drawn order, each named in the terminal only when it is over',
+      'run scenarios in a random order, and name each in the terminal only once it is over',
     );
   withOptions(run)
     .addHelpText(
@@ -292,9 +292,9 @@ function registerReplay(gameday: Command): void {
     .command('replay')
     .description('Replay a recorded game day, event by event')
     .argument('[folder]', 'of its report', 'gameday-report')
-    .option('--speed <factor>', 'times as fast as it was, or max', '10')
+    .option('--speed <factor>', 'speed-up factor, or max', '10')
     .addOption(formatOption('text', 'json'))
-    .option('--report <folder>', 'writes the report anew, byte for byte, from its events alone')
+    .option('--report <folder>', 'write the report again, byte for byte, from its events alone')
     .addHelpText(
       'after',
       '\nExamples:\n  firedrill gameday replay gameday-report --speed 20\n' +
@@ -312,17 +312,14 @@ const withOptions = (command: Command): Command =>
     command
       .option(
         '--drill <file>',
-        'what is drilled (default: the firedrill.yaml of this folder; in none, the example shop)',
+        'drill file (default: firedrill.yaml of this folder; without one, the example shop)',
       )
       .option(
         '--scenarios <list>',
         "built-in scenario names or file paths, comma-separated (default: the drill's)",
         eachOf,
       )
-      .option(
-        '--time-scale <fraction>',
-        "what windows and durations are multiplied by (default: the drill's)",
-      )
+      .option('--time-scale <fraction>', "factor of windows and durations (default: the drill's)")
       .option(
         '--prometheus <kind>',
         'auto, embedded, real (with Alertmanager), or the address of one that runs already',
@@ -332,7 +329,7 @@ const withOptions = (command: Command): Command =>
       .option('--rate <number>', "requests a second, all routes together (default: the load's own)")
       .option(
         '-i, --input <path>',
-        'SLO files to alert on; repeatable (default: the drill’s)',
+        "SLO files to alert on; repeatable (default: the drill's)",
         eachOf,
         [],
       )
@@ -347,23 +344,26 @@ const withOptions = (command: Command): Command =>
         'the alertmanager.yml under test: its receivers become sinks; or the address of one that runs',
       ),
   )
-    .option('--listen <host:port>', 'where their webhook route for the drill leads (gameday route)')
+    .option('--listen <host:port>', 'address of their webhook route for the drill (gameday route)')
     .option('--receiver <name>', 'of that route (default: firedrill)')
     .option(
       '--prove-runbooks',
       "ask each runbook's questions before the fault and under it, and follow its Mitigation instead of the undo",
     )
-    .option('--silences <file>', 'silences in force meanwhile: amtool silence query -o json')
+    .option(
+      '--silences <file>',
+      'silences during the drill, as amtool silence query -o json prints them',
+    )
     .option(
       '--routing-time <time>',
-      'when its time intervals and silences are judged (default: as time goes by)',
+      'time at which time intervals and silences are judged (default: the real time)',
     )
-    .option('-o, --out <folder>', 'where the report goes', 'gameday-report')
-    .option('--junit <file>', 'JUnit XML, for CI (also written to the report’s folder)')
+    .option('-o, --out <folder>', 'folder of the report', 'gameday-report')
+    .option('--junit <file>', "JUnit XML, for CI (also written to the report's folder)")
     .addOption(formatOption('text', 'json'))
     .option(
       '--allowance <duration>',
-      'added to every deadline for what no time scale shortens: grouping, delivery',
+      'time added to each deadline for grouping and delivery, which no time scale shortens',
       '2s',
     )
     .option(...state);

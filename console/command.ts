@@ -47,7 +47,7 @@ export function registerConsole(parent: Command): void {
     .option('--controller <url>', 'its admin address, such as http://127.0.0.1:9990')
     .option('--cluster', 'proxies and controller of the Kubernetes cluster, by its API server')
     .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
-    .option('--context <name>', 'of the kubeconfig')
+    .option('--context <name>', 'context of the kubeconfig')
     .option('--port <number>', 'port to listen on; 0 picks a free one', '0')
     .option('--allow-drills', 'let viewers start, stop and answer drills')
     .option('--allow-edits', 'let viewers edit postmortem.md of the report')

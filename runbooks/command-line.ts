@@ -22,7 +22,8 @@ export function findCommandProblem(
   const rest = words.slice(i);
   const [first] = rest;
   if (command.commands.length > 0 && first !== undefined && !first.startsWith('-')) {
-    const names = command.commands.map((c) => c.name()).filter((n) => !n.startsWith('__'));
+    const shown = command.createHelp().visibleCommands(command);
+    const names = shown.map((c) => c.name()).filter((n) => n !== 'help');
     return {
       message: `no command '${[...words.slice(0, i), first].join(' ')}'`,
       expected: names.join(', '),

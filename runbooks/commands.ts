@@ -192,8 +192,8 @@ Example:
     .command('serve')
     .description('Serve runbooks over HTTP for runbook_url: your own first, then the built-in ones')
     .option('--pages <path...>', 'your own Markdown pages, files or folders')
-    .option('--port <number>', 'where it listens', '8099')
-    .option('--host <address>', 'of loopback by default', '127.0.0.1')
+    .option('--port <number>', 'port to listen on', '8099')
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
     .addHelpText(
       'after',
       '\nExample:\n  firedrill runbook serve --pages docs/runbooks\n' +
@@ -392,7 +392,7 @@ Example:
   postmortem
     .command('new')
     .description('Write a blank postmortem with all sections and their questions')
-    .option('--title <text>', 'what it is about')
+    .option('--title <text>', 'title of the postmortem')
     .option('-o, --out <file>', 'a .md, .html or .json file, or - for standard output', '-')
     .addOption(
       choiceOption('--format <format>', 'how to write it (default: by the ending of --out)', [

@@ -26,7 +26,7 @@ export function registerDiff(alerts: Command): void {
     .option('--step <duration>', 'resolution, at most the shortest interval of the groups', '1m')
     .option('--incidents <file>', 'labelled incidents, to show which would be lost or gained')
     .addOption(formatOption('text', 'markdown', 'json'))
-    .option('-o, --out <file>', 'a file, or -', '-')
+    .option('-o, --out <file>', 'file, or - for standard output', '-')
     .option('--fail', 'exit with 1 if an incident would be lost')
     .addHelpText('after', example)
     .action(async (old: string, now: string, flags: DiffFlags) => {

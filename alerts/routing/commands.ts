@@ -65,7 +65,7 @@ export function registerRouting(alerts: Command): void {
     .description('Write a first declaration, with a team for each owner in SLOs and rules')
     .option(...slosOption)
     .option(...rulesOption)
-    .option('-o, --out <file>', 'a file, or -', '-')
+    .option('-o, --out <file>', 'file, or - for standard output', '-')
     .addHelpText(
       'after',
       '\nExample:\n  firedrill alerts routes init -i examples/slo -o routing.yaml',
@@ -141,16 +141,16 @@ function registerSilence(alerts: Command): void {
   silence
     .command('create')
     .description('Silence matching alerts for a while, with a reason')
-    .option('--alertmanager <url>', 'its address', url)
+    .option('--alertmanager <url>', "Alertmanager's address", url)
     .option(
       '-m, --match <matcher>',
       'a matcher such as service="payment"; all must match',
       eachWhole,
       [],
     )
-    .option('-d, --duration <duration>', 'how long', '1h')
+    .option('-d, --duration <duration>', 'duration', '1h')
     .option('--from <time>', 'start (default: now)')
-    .requiredOption('-c, --comment <text>', 'why')
+    .requiredOption('-c, --comment <text>', 'reason')
     .addOption(new Option('--author <name>', 'who').default(process.env.USER ?? '', '$USER'))
     .option('--dry-run', 'only list the alerts that it would silence', false)
     .addHelpText(
@@ -162,7 +162,7 @@ function registerSilence(alerts: Command): void {
   silence
     .command('list')
     .description('List active and pending silences')
-    .option('--alertmanager <url>', 'its address', url)
+    .option('--alertmanager <url>', "Alertmanager's address", url)
     .option('--expired', 'list expired silences, too', false)
     .addOption(formatOption('text', 'json'))
     .addHelpText('after', '\nExample:\n  firedrill alerts silence list')
@@ -171,7 +171,7 @@ function registerSilence(alerts: Command): void {
     .command('expire')
     .description('Expire silences now')
     .argument('<id...>', 'their ids')
-    .option('--alertmanager <url>', 'its address', url)
+    .option('--alertmanager <url>', "Alertmanager's address", url)
     .addHelpText('after', '\nExample:\n  firedrill alerts silence expire 0d0a8d2e-…')
     .action(async (ids: string[], flags: SilenceFlags) =>
       (await import('./silence-run.js')).expire(ids, flags),
@@ -180,7 +180,7 @@ function registerSilence(alerts: Command): void {
     .command('plan')
     .description('Create the silences of a maintenance calendar')
     .argument('<calendar>', 'a file of kind MaintenanceCalendar')
-    .option('--alertmanager <url>', 'its address', url)
+    .option('--alertmanager <url>', "Alertmanager's address", url)
     .option('--window <duration>', 'how far ahead', '14d')
     .option('--dry-run', 'only list the changes', false)
     .addHelpText(

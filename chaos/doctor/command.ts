@@ -8,7 +8,7 @@ export function registerDoctor(program: Command): void {
     .command('doctor')
     .description('Check what this machine can do: runtime, rights, tools, kill switch, leftovers')
     .addOption(formatOption('text', 'json'))
-    .option('--state <folder>', 'where the journal and the kill switch are', '.firedrill')
+    .option('--state <folder>', 'folder of the journal and the kill switch', '.firedrill')
     .addHelpText(
       'after',
       `

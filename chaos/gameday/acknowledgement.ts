@@ -73,9 +73,9 @@ export function registerAcknowledge(gameday: Command): void {
     .description(
       'Acknowledge a page of the running drill; the report shows the time to acknowledge',
     )
-    .option('--by <role>', 'who: a role rather than a name', 'on call')
-    .option('--alert <name>', 'of which alert (default: the last page)')
-    .option('--state <folder>', 'where the journal of the drill is', '.firedrill')
+    .option('--by <role>', "a role rather than a person's name", 'on call')
+    .option('--alert <name>', "name of the alert (default: the last page's)")
+    .option('--state <folder>', "folder of the drill's journal", '.firedrill')
     .addHelpText('after', "\nExample:\n  firedrill gameday ack --by 'payments on call'")
     .action(({ by, alert, state }: { by: string; alert?: string; state: string }) => {
       acknowledge(state, { atMs: Date.now(), by, ...(alert !== undefined && { alert }) });

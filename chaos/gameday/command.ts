@@ -1,5 +1,5 @@
 /** `firedrill gameday run`: reads options, runs, writes the report, and ends with the verdict's exit code. */
-import { constants, setPriority } from 'node:os';
+import { constants, setPriority, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { outliveReaders } from '../../base/parent.js';
@@ -104,8 +104,9 @@ export async function gameDayCommand(given: CommandOptions): Promise<number> {
     line: (text: string) => progress.line(`${clock()}  ${text}`),
   };
   const options = optionsOf(given);
-  tryFolder(options.stateFolder, 'the state folder');
-  tryFolder(given.out, 'the folder of the report');
+  tryFolder(options.stateFolder, 'the state folder', 'a writable folder after --state');
+  tryFolder(given.out, 'the folder of the report', 'a writable folder after --out');
+  tryFolder(tmpdir(), 'the temporary folder', 'another one in TMPDIR');
   if (given.junit !== undefined) tryFolder(dirname(given.junit), 'the folder of the JUnit file');
   const events = new EventFile(given.out);
   askForPriority();

@@ -13,7 +13,7 @@ export function registerCompare(gameday: Command): void {
     .command('compare')
     .description('Compare reports: regressions, and when each failure mode last passed')
     .argument('<folder...>', 'reports of game days, or their result.json')
-    .option('--modes', 'scenarios by failure mode, with when each last passed')
+    .option('--modes', 'list scenarios by failure mode, with the time of the last pass')
     .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',

@@ -117,10 +117,13 @@ export const worst = (verdicts: readonly Verdict[]): Verdict =>
     : verdicts.reduce((a, b) => (order.indexOf(b) > order.indexOf(a) ? b : a));
 
 export function loadText({ kind, requestsPerSecond }: Load): string {
-  if (kind === 'existing') return 'the load that there is';
+  if (kind === 'existing') return 'the existing load';
   const rate = requestsPerSecond === undefined ? '' : `${requestsPerSecond} requests a second `;
-  return `${rate}by ${kind}`;
+  return `${rate}by ${kind === 'embedded' ? 'the embedded driver' : kind}`;
 }
+
+export const watchText = (version: string): string =>
+  version === 'embedded' ? 'the embedded Prometheus and Alertmanager' : version;
 
 export const isExpected = (scenario: ScenarioRecord, firing: Firing): boolean =>
   scenario.expectations.some(

@@ -57,6 +57,7 @@ import {
   isExpected,
   loadOf,
   loadText,
+  watchText,
   machineOf,
   measurementOf,
   systemOf,
@@ -264,7 +265,7 @@ class GameDay {
     );
     view.line(
       `${description.name}: ${counted(description.workloads.length, 'workload')}, ` +
-        `${loadText(load)}, watched by ${watch.version}, ` +
+        `${loadText(load)}, watched by ${watchText(watch.version)}, ` +
         `time scale ${scaleText(timing.timeScale)}`,
     );
   }

@@ -91,8 +91,8 @@ export function registerHint(gameday: Command): void {
   gameday
     .command('hint')
     .description('Ask the running drill for the next hint; that it was needed is recorded')
-    .option('--by <role>', 'who: a role rather than a name', 'on call')
-    .option('--state <folder>', 'where the journal of the drill is', '.firedrill')
+    .option('--by <role>', "a role rather than a person's name", 'on call')
+    .option('--state <folder>', "folder of the drill's journal", '.firedrill')
     .addHelpText('after', "\nExample:\n  firedrill gameday hint --by 'payments on call'")
     .action(async ({ by, state }: { by: string; state: string }) => {
       const told = await askForHint(state, by);

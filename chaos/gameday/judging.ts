@@ -102,8 +102,8 @@ function lookbackRemark({ timeScale }: Timing): string[] {
   if (timeScale === 1) return [];
   const scaled = formatDurationMs(Math.round(lookbackMs * timeScale));
   return [
-    `the lookback delta stays at 5m of real time (scaled: ${scaled}): series that end without a stale marker ` +
-      'are seen longer',
+    `Prometheus's lookback stays at 5m of real time (scaled: ${scaled}): a series that ends without a stale ` +
+      'marker is seen longer',
   ];
 }
 

@@ -14,9 +14,14 @@ export function registerRoute(gameday: Command): void {
     .description(
       'Print the Alertmanager route that sends a drill its alerts and notifies nobody else',
     )
-    .option('--matcher <matcher>', 'of the alerts of what is drilled; repeatable', eachWhole, [])
-    .option('--receiver <name>', 'of the receiver', 'firedrill')
-    .option('--listen <host:port>', 'where the drill will listen', '127.0.0.1:9099')
+    .option(
+      '--matcher <matcher>',
+      "matcher of the drilled system's alerts; repeatable",
+      eachWhole,
+      [],
+    )
+    .option('--receiver <name>', 'name of the receiver', 'firedrill')
+    .option('--listen <host:port>', 'address at which the drill will listen', '127.0.0.1:9099')
     .addHelpText(
       'after',
       `

@@ -26,7 +26,7 @@ export function registerLoad(program: Command): Command {
     .argument('<file>')
     .option('--writes', 'keep POST, PUT, PATCH and DELETE, which are left out otherwise')
     .option('--rate <number>', 'requests a second, all routes together', '50')
-    .option('-o, --out <file>', 'instead of standard output')
+    .option('-o, --out <file>', 'output file (default: standard output)')
     .addHelpText(
       'after',
       '\nExample:\n  firedrill load from har session.har -o load.yaml\n' +
@@ -59,10 +59,14 @@ export function registerLoad(program: Command): Command {
     .command('probe')
     .description('Send a load profile until stopped, and expose the results to Prometheus')
     .argument('<file>', 'load.yaml; its checks of bodies are what a status cannot tell')
-    .option('--url <url>', "instead of the file's own")
+    .option('--url <url>', "address (default: the file's own)")
     .option('--rate <number>', 'requests a second, all routes together', '1')
-    .option('--listen <address>', 'where it is scraped', '127.0.0.1:9115')
-    .option('--state <folder>', 'where the kill switch is', '.firedrill')
+    .option(
+      '--listen <address>',
+      'address at which Prometheus scrapes the results',
+      '127.0.0.1:9115',
+    )
+    .option('--state <folder>', 'folder of the kill switch', '.firedrill')
     .addHelpText(
       'after',
       '\nExample:\n  firedrill load probe probes.yaml --url http://shop:8080 --rate 2',
@@ -91,7 +95,7 @@ function registerExport(load: Command): void {
     .description('Print a load profile as objects of the k6-operator, for clusters')
     .argument('<file>', 'load.yaml, or a HAR recording')
     .addOption(formatOption('k6-operator'))
-    .option('--url <url>', "of the service in the cluster, instead of the file's own")
+    .option('--url <url>', "address of the service in the cluster (default: the file's own)")
     .option('--rate <number>', "requests a second, all routes together (default: the file's own)")
     .option(
       '-i, --input <path>',
@@ -99,10 +103,10 @@ function registerExport(load: Command): void {
       eachOf,
       [],
     )
-    .option('--name <name>', 'of the objects', 'firedrill-load')
-    .option('-n, --namespace <name>', 'of the objects', 'default')
-    .option('--parallelism <number>', 'pods among which the load is divided', '1')
-    .option('--duration <duration>', 'how long', '10m')
+    .option('--name <name>', 'name of the objects', 'firedrill-load')
+    .option('-n, --namespace <name>', 'namespace of the objects', 'default')
+    .option('--parallelism <number>', 'number of pods that share the load', '1')
+    .option('--duration <duration>', 'duration', '10m')
     .addHelpText(
       'after',
       '\nExample:\n' +

@@ -27,7 +27,7 @@ export function registerRelay(parent: Command): void {
     .argument('<upstream...>', 'host:port; several are taken in turn')
     .option(
       '--admin <address>',
-      'for metrics and faults (default: a free port, which is said)',
+      'address for metrics and faults (default: a free port, which is printed)',
       '0',
     )
     .addOption(

@@ -35,15 +35,20 @@ export function registerInit(parent: Command): void {
     .description('Write a drill for your own services: firedrill.yaml, load, rules, scenarios')
     .option(
       '--service <name=command>',
-      'a service and how it is started; repeatable',
+      'a service and its start command; repeatable',
       eachWhole,
       [],
     )
-    .option('--call <caller=callee>', 'who calls whom, by CALLEE_URL; repeatable', eachWhole, [])
-    .option('--name <name>', 'of the drill (default: of the folder)')
-    .option('--print', 'to standard output instead of a file')
-    .option('--bare', 'firedrill.yaml alone, without a load, rules and scenarios to begin with')
-    .option('--force', 'over a firedrill.yaml that is there')
+    .option(
+      '--call <caller=callee>',
+      'a call; the caller finds the address in CALLEE_URL; repeatable',
+      eachWhole,
+      [],
+    )
+    .option('--name <name>', "name of the drill (default: the folder's)")
+    .option('--print', 'print to standard output instead of writing files')
+    .option('--bare', 'write firedrill.yaml alone, without a load, rules and scenarios')
+    .option('--force', 'replace an existing firedrill.yaml')
     .addHelpText(
       'after',
       `

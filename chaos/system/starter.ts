@@ -90,7 +90,7 @@ More than one request in twenty fails at those who call the entry.
 ## Mitigate
 
 1. Start again whatever has ended.
-2. Take back the last change.
+2. Roll back the last change.
 `;
 
 const scenarioText = (s: {
@@ -113,7 +113,7 @@ hypothesis:
     - { name: errors at the client, client: errorRatio, atMost: 0.02 }
 faults:
   - ${s.fault}
-fault: { atMost: 40m } # it ends as soon as all that must fire was received
+fault: { atMost: 40m } # it ends once every expected alert was received
 recovery: 120m
 expect:
   mustFire:
@@ -121,5 +121,5 @@ expect:
   mayFire:
     - { alert: CallersWait, why: a request that hangs is late before it fails }
 abort:
-  - { name: nothing is asked any more, client: requestsPerSecond, below: 1, for: 20m }
+  - { name: the load has stopped, client: requestsPerSecond, below: 1, for: 20m }
 `;

@@ -36,9 +36,9 @@ Example:
       'Run an experiment: hypothesis, method, hypothesis, and the rollbacks in every case',
     )
     .argument('<file>', 'an experiment, JSON or YAML')
-    .option('--journal <file>', 'what was done and answered, as JSON')
+    .option('--journal <file>', 'file for the record of actions and answers, as JSON')
     .addOption(formatOption('text', 'json'))
-    .option('--state <folder>', 'where the journal and the kill switch are', '.firedrill')
+    .option('--state <folder>', 'folder of the journal and the kill switch', '.firedrill')
     .addHelpText(
       'after',
       `
@@ -85,7 +85,7 @@ async function run(file: string, flags: RunFlags): Promise<number> {
   refuseMissing(experiment);
   const stop = readSwitch(flags.state);
   if (stop) throw new UserError(`the kill switch is thrown (${stop.reason})`, exitCode.aborted);
-  tryFolder(flags.state, 'the state folder');
+  tryFolder(flags.state, 'the state folder', 'a writable folder after --state');
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   for (const { run: left, failed } of await recover(flags.state)) {
     for (const text of failed) say(`left by ${left}: ${text}`);

@@ -17,7 +17,7 @@ export function registerIdentity(program: Command): void {
     .command('init')
     .description('Create a trust anchor and an issuer; existing files are kept')
     .requiredOption('--folder <path>', 'folder for the keys (0600)')
-    .requiredOption('--trust-domain <name>', 'such as retail.local', readTrustDomain)
+    .requiredOption('--trust-domain <name>', 'trust domain, such as retail.local', readTrustDomain)
     .option('--anchor-lifetime <duration>', 'lifetime of the trust anchor', '3650d')
     .option('--issuer-lifetime <duration>', 'lifetime of the issuer', '365d')
     .addHelpText('after', help('firedrill identity init --folder pki --trust-domain retail.local'))
@@ -32,8 +32,8 @@ export function registerIdentity(program: Command): void {
     .requiredOption('--folder <path>', "the controller's identity.joinTokens.folder")
     .requiredOption('--service-account <name>', "the workload's service account")
     .requiredOption('-n, --namespace <name>', 'namespace of the service account')
-    .option('--ttl <duration>', 'how long the token can be used', '10m')
-    .option('--uses <n>', 'how many workloads may join with the token', '1')
+    .option('--ttl <duration>', 'time for which the token can be used', '10m')
+    .option('--uses <n>', 'number of workloads that may join with the token', '1')
     .option('-o, --out <file>', 'file for the token (0600) instead of standard output')
     .addHelpText(
       'after',
@@ -116,7 +116,7 @@ function registerRotate(identity: Command): void {
     .command('issuer')
     .description('Create a new issuer signed by the newest anchor; proxies renew by themselves')
     .requiredOption('--folder <path>', 'folder with trust-anchor.key')
-    .requiredOption('--trust-domain <name>', 'such as retail.local', readTrustDomain)
+    .requiredOption('--trust-domain <name>', 'trust domain, such as retail.local', readTrustDomain)
     .option('--issuer-lifetime <duration>', 'lifetime of the issuer', '365d')
     .addHelpText(
       'after',
@@ -139,7 +139,7 @@ function registerRotate(identity: Command): void {
       'firedrill',
     )
     .option('--kubeconfig <file>', 'default: KUBECONFIG, ~/.kube/config')
-    .requiredOption('--trust-domain <name>', 'such as retail.local', readTrustDomain)
+    .requiredOption('--trust-domain <name>', 'trust domain, such as retail.local', readTrustDomain)
     .option('--admin <url...>', "controllers' admin addresses: wait for every proxy between steps")
     .option('--timeout <duration>', 'limit for each wait', '10m')
     .addHelpText(

@@ -99,9 +99,18 @@ function segmentsOf(line: string): { text: string; offset: number }[] {
   return segments;
 }
 
+/** Words as the shell splits them, quotes included. A redirection and its file are no words of a command. */
+function wordsIn(text: string): { word: string; at: number }[] {
+  const words = text.matchAll(/(?:\\.|'[^']*'|"(?:\\.|[^"\\])*"|\$\([^)]*\)|\S)+/g);
+  const found = Array.from(words, (m) => ({ word: m[0], at: m.index }));
+  const redirects = (word = ''): boolean => /^\d*(&?>{1,2}|<{1,3}(?!\w[^>]*>))/.test(word);
+  const bare = (word = ''): boolean => /^\d*(&?>{1,2}|<{1,3})$/.test(word);
+  return found.filter(({ word }, i) => !redirects(word) && !bare(found[i - 1]?.word));
+}
+
 /** Without assignments and what only wraps it; undefined where nothing is left that could be looked up. */
 function commandOf(text: string, offset: number): ShellCommand | undefined {
-  const words = [...text.matchAll(/\S+/g)].map((m) => ({ word: m[0], at: m.index }));
+  const words = wordsIn(text);
   for (let i = 0; i < words.length; i++) {
     const { word, at } = words[i] as { word: string; at: number };
     if (/^\w+=/.test(word) || wrappers.has(word)) continue;

@@ -165,7 +165,8 @@ function codeProblems(text: string, world: OwnWorld, say: Say): void {
     const at = match.index + 1;
     if (metricLike.test(code)) seriesProblem(code, at, world, say);
     if (!code.startsWith('firedrill ')) continue;
-    const problem = findCommandProblem(world.program, code.split(/\s+/).slice(1));
+    const words = commandsIn(code)[0]?.words ?? [];
+    const problem = findCommandProblem(world.program, words.slice(1));
     if (problem) say(at, problem.message, problem.expected);
   }
 }

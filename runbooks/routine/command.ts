@@ -21,7 +21,7 @@ export function registerRoutine(program: Command): void {
     )
     .argument('<routine>', 'weekly, monthly or quarterly')
     .option('--prometheus <url>', 'which alerts fired, and the budgets')
-    .option('--alertmanager <url>', 'what is silenced')
+    .option('--alertmanager <url>', 'Alertmanager whose silences are listed')
     .option('--game-days <path...>', "reports' folders, folders of them, or result.json files")
     .option('-i, --input <path...>', 'SLO files or folders, for the budgets')
     .option('--at <time>', 'the end of the period, such as 2026-05-01T12:00:00Z; default now')

@@ -26,7 +26,7 @@ export function registerDashboards(program: Command): void {
     .command('generate')
     .description('Write Grafana JSON, one file for each dashboard')
     .requiredOption('-i, --input <path...>', 'SLO files, folders, or -')
-    .requiredOption('-o, --out <folder>', 'made where it is not there')
+    .requiredOption('-o, --out <folder>', 'folder, made if it is missing')
     .option('--step <duration>', 'base resolution of the rules', '30s')
     .option('--mesh', 'use metrics of proxies (default: if an SLO uses them)')
     .option('--no-mesh', 'use the SLOs alone')
@@ -54,7 +54,7 @@ export function registerDashboards(program: Command): void {
     .option('--step <duration>', 'base resolution of the rules', '30s')
     .option('--mesh', 'use metrics of proxies (default: if an SLO uses them)')
     .option('--no-mesh', 'use the SLOs alone')
-    .option('-o, --out <file>', 'the page', 'dashboards.html')
+    .option('-o, --out <file>', 'file of the page', 'dashboards.html')
     .addHelpText(
       'after',
       '\nExample:\n  firedrill dashboards preview -i examples/slo --prometheus http://localhost:9090',

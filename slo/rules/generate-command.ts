@@ -45,11 +45,14 @@ export function registerGenerate(slo: Command): void {
     .option('--time-scale <ratio>', 'multiply every window and interval, for drills', '1')
     .option('--step <duration>', 'base resolution, at least the scrape interval', '30s')
     .option('--windows <file>', "alert windows of your own, in our format or Sloth's")
-    .option('--period <period>', 'for formats that say none, such as 28d, 12w or month')
+    .option(
+      '--period <period>',
+      'period of SLOs whose format names none, such as 28d, 12w or month',
+    )
     .option('--runbook-base <url>', 'where the pages of runbook publish are served')
     .option('--runbook-url <template>', 'instead, such as https://runbooks.example/{{alert}}')
     .option('--dashboard-url <template>', 'such as https://grafana.example/d/{{slo}}')
-    .option('-n, --namespace <name>', 'of the Kubernetes objects', 'monitoring')
+    .option('-n, --namespace <name>', 'namespace of the Kubernetes objects', 'monitoring')
     .option('--label <name=value...>', 'on every rule, such as cluster=eu-1')
     .option('--query-offset <duration>', 'evaluate as of so long ago, where samples come late')
     .addHelpText('after', example)
@@ -112,8 +115,8 @@ export function registerBackfill(slo: Command): void {
     .description('Write the steps of the time before the rules ran, for promtool tsdb')
     .requiredOption('-i, --input <path...>', 'SLO files, folders, or -')
     .requiredOption('-o, --out <file>', 'an OpenMetrics file, or -')
-    .requiredOption('--from <time>', 'such as 2026-05-01T00:00:00Z')
-    .requiredOption('--to <time>', 'when the rules began')
+    .requiredOption('--from <time>', 'start, such as 2026-05-01T00:00:00Z')
+    .requiredOption('--to <time>', 'time at which the rules began')
     .option('--prometheus <url>', 'that has the raw series', 'http://localhost:9090')
     .addHelpText(
       'after',

@@ -28,13 +28,16 @@ export function registerSpec(slo: Command): void {
   slo
     .command('init')
     .description('Write a first SLO file, from questions, flags, or the services of a Prometheus')
-    .option('--service <name>', 'asked for where it is not given')
+    .option('--service <name>', 'name of the service; without it, the command asks')
     .option('--owner <team>', 'the owning team', 'team-unknown')
     .option('--objective <percent>', 'per cent of good events', '99.9')
-    .option('--bad <counter>', 'bad events; default: the success rate that the mesh measures')
-    .option('--total <counter>', 'all events')
+    .option(
+      '--bad <counter>',
+      'counter of bad events (default: the success rate that the mesh measures)',
+    )
+    .option('--total <counter>', 'counter of all events')
     .option('--prometheus <url>', 'list the services and SLIs that it could be about')
-    .option('-o, --out <file>', 'a file, or -', '-')
+    .option('-o, --out <file>', 'file, or - for standard output', '-')
     .addHelpText(
       'after',
       '\nExamples:\n  firedrill slo init --service cart.retail --owner team-shop -o cart.yaml' +
@@ -46,8 +49,8 @@ export function registerSpec(slo: Command): void {
     .command('explain')
     .description('Explain each SLO: error budget, burn rate alerts, detection times, cost')
     .argument('<path...>', 'files, folders, or -')
-    .option('--time-scale <ratio>', 'as in generate', '1')
-    .option('--events-per-hour <n>', 'the traffic; default: examples')
+    .option('--time-scale <ratio>', 'factor of windows and durations, as in generate', '1')
+    .option('--events-per-hour <n>', 'traffic (default: three examples)')
     .option('--prometheus <url>', 'measure the traffic over a day')
     .addOption(formatOption('text', 'json'))
     .addHelpText('after', '\nExample:\n  firedrill slo explain examples/slo/retail.yaml')
@@ -87,8 +90,8 @@ export function registerSpec(slo: Command): void {
     .command('import')
     .description('Convert Sloth, OpenSLO and Pyrra files to the Firedrill format')
     .argument('<path...>', 'files, folders, or -')
-    .option('-o, --out <file>', 'a file, or -', '-')
-    .option('--period <period>', 'for formats that say none')
+    .option('-o, --out <file>', 'file, or - for standard output', '-')
+    .option('--period <period>', 'period of SLOs whose format names none')
     .addHelpText('after', '\nExample:\n  firedrill slo import sloth.yaml -o slo.yaml')
     .action((paths: string[], flags: { out: string; period?: string }) =>
       convert(paths, 'firedrill', flags.out, flags.period),
@@ -108,7 +111,7 @@ export function registerSpec(slo: Command): void {
       ]).makeOptionMandatory(),
     )
     .option('--prometheus <url>', 'that Argo Rollouts or Flagger asks, in the cluster')
-    .option('-o, --out <file>', 'a file, or -', '-')
+    .option('-o, --out <file>', 'file, or - for standard output', '-')
     .addHelpText(
       'after',
       '\nExamples:\n  firedrill slo export examples/slo/retail.yaml --to openslo' +

@@ -1,9 +1,11 @@
 /**
  * A folder with a user's own firedrill.yaml: its services, rules, routing and load; nothing of it is left at the end.
  */
+import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { asset } from '../../base/paths.js';
+import { asset, packageRoot } from '../../base/paths.js';
 import { tryFolder } from '../../base/writable-folder.js';
 import { cut } from '../../base/terminal.js';
 import { readDrill } from '../../chaos/system/drill-file.js';
@@ -182,6 +184,21 @@ test('a folder is tried and left as it was', () => {
   expect(() => tryFolder('/proc/nope/x', 'the folder')).toThrow(
     'the folder /proc/nope/x cannot be written: ENOENT',
   );
+});
+
+test('a folder into which nothing can be written, as on a full disk, is left as it was', () => {
+  const folder = drillFolder();
+  const module = JSON.stringify(join(packageRoot, 'dist/base/writable-folder.js'));
+  const script =
+    `process.on('SIGXFSZ', () => {}); const { tryFolder } = await import(${module}); ` +
+    "try { tryFolder('a/b', 'the folder', 'room') } catch (e) { console.log(e.message) }";
+  const shell = 'ulimit -f 0; exec "$0" --input-type=module -e "$1"';
+  const run = spawnSync('sh', ['-c', shell, process.execPath, script], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  expect(run.stdout).toBe('the folder a/b cannot be written: EFBIG; expected room\n');
+  expect(existsSync(join(folder, 'a'))).toBe(false);
 });
 
 test('a live line is one row of the terminal', () => {

@@ -54,6 +54,9 @@ cat <<EOF
 nosuchcommand in a text
 EOF
 firedrill runbook list --kind failure
+firedrill runbook show 'Mesh'RetryStorm > /tmp/page.md 2>&1
+firedrill runbook show <alert>
+firedrill postmortem new --title 'The back was down' -o "post mortem.md"
 \`\`\`
 
 \`\`\`console
@@ -73,7 +76,8 @@ sum(rate(http_requests_total{job="back"}[5m])) / scalar(job:http_requests:rate5m
 
 ## What to do
 
-Look at \`http_request_duration_seconds_bucket\`. Then \`firedrill runbook show MeshRetryStorm\`.
+Look at \`http_request_duration_seconds_bucket\`. Then \`firedrill runbook show MeshRetryStorm\`, or
+\`firedrill postmortem new --title 'front was slow'\`.
 `,
 };
 

@@ -27,7 +27,7 @@ export function registerTest(alerts: Command): void {
     .addOption(formatOption('text', 'json'))
     .option('--lenient', 'like promtool, accept tests that cannot fail: no such alert, no series')
     .option('--prometheus-version <major>', '2: ranges include both ends, as before version 3', '3')
-    .option('--ignore-unknown-fields', 'as in promtool')
+    .option('--ignore-unknown-fields', 'accept unknown fields, as promtool does')
     .option('--enable-feature <name...>', 'as in promtool, such as promql-experimental-functions')
     .option('--diff', 'accepted, as in promtool: differences are always shown')
     .addHelpText(

@@ -6,10 +6,7 @@ export function registerKubernetes(chaos: Command): void {
     .command('rbac')
     .description('Print the Kubernetes roles that a drill needs, for its runner and its keeper')
     .argument('[file]', 'with system: kubernetes', 'firedrill.yaml')
-    .option(
-      '--runner <name>',
-      'USER, or NAMESPACE:SERVICEACCOUNT (default: an account that is made)',
-    )
+    .option('--runner <name>', 'USER, or NAMESPACE:SERVICEACCOUNT (default: a new account)')
     .addHelpText(
       'after',
       `

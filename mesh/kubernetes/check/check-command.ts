@@ -18,14 +18,17 @@ export function registerCheck(program: Command): void {
   program
     .command('check')
     .description('Check the cluster and the mesh; each failed check gives the reason and a fix')
-    .option('--pre', 'before an installation: may and can this cluster take it')
+    .option(
+      '--pre',
+      'check before an installation: can this cluster take the mesh, and may you install it',
+    )
     .option('--proxy', 'also the proxies in pods')
     .option('-n, --namespace <name>', "the control plane's", 'firedrill')
     .option('--proxy-namespace <name>', 'with --proxy: only these pods')
     .option('--prometheus <url>', 'a URL, or NAMESPACE/SERVICE:PORT; default: it is looked for')
     .addOption(formatOption('text', 'short', 'json'))
     .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
-    .option('--context <name>', 'of the kubeconfig')
+    .option('--context <name>', 'context of the kubeconfig')
     .addHelpText(
       'after',
       `

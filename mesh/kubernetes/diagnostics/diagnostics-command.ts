@@ -23,7 +23,7 @@ export function registerDiagnostics(program: Command): void {
     .command('diagnostics')
     .description('Diagnose 25 common problems, each with its cause and fix')
     .argument('[id...]', 'only these entries (see --list)')
-    .option('--list', 'the entries and their symptoms')
+    .option('--list', 'list the entries and their symptoms')
     .option(
       '-i, --input <path>',
       'manifests, rules, Prometheus or Alertmanager configuration, SLOs; may be repeated',
@@ -35,7 +35,7 @@ export function registerDiagnostics(program: Command): void {
     .option('--mesh-file <file>', 'YAML or JSON with proxies: [{ admin: address or port }]')
     .addOption(formatOption('text', 'json'))
     .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
-    .option('--context <name>', 'of the kubeconfig')
+    .option('--context <name>', 'context of the kubeconfig')
     .addHelpText(
       'after',
       `

@@ -35,7 +35,7 @@ function shared(command: Command): Command {
     .option('--revision <name>', 'a second controller beside the first, for a canary upgrade')
     .option('--ignore-crds', 'leave the custom resource definitions out')
     .option('--kubeconfig <file>', "default: $KUBECONFIG, ~/.kube/config, or the pod's own account")
-    .option('--context <name>', 'of the kubeconfig');
+    .option('--context <name>', 'context of the kubeconfig');
 }
 
 /** Later folders make rules and dashboards, so the builder of the command line passes them in. */
@@ -78,9 +78,9 @@ Examples:
     .description('Print the installed objects for kubectl delete -f -, or delete them with --apply')
     .option('--apply', 'delete instead of printing')
     .option('-n, --namespace <name>', "the control plane's", 'firedrill')
-    .option('--force', 'although pods have proxies, which would be left without a control plane')
+    .option('--force', 'uninstall although pods have proxies, which lose their control plane')
     .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
-    .option('--context <name>', 'of the kubeconfig')
+    .option('--context <name>', 'context of the kubeconfig')
     .addHelpText(
       'after',
       '\nExamples:\n  firedrill uninstall | kubectl delete -f -\n  firedrill uninstall --apply',

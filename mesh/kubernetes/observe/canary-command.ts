@@ -23,8 +23,8 @@ export function registerCanary(program: Command): void {
   )
     .option('--revision <name>', 'as in upgrade --revision', 'canary')
     .option('--controller <addresses>', "the canary's, outside of Kubernetes, with commas between")
-    .option('--min-requests <n>', 'of each side, before anything is said', '100')
-    .option('--window <duration>', 'how long to look', '30s')
+    .option('--min-requests <n>', 'requests of each side before a verdict', '100')
+    .option('--window <duration>', 'time of observation', '30s')
     .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',

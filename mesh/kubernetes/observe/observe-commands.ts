@@ -32,17 +32,17 @@ export function targeted(command: Command): Command {
       'admin addresses of proxies, with commas between; a bare port is of loopback',
     )
     .option('--mesh-file <file>', 'YAML or JSON with proxies: [{ admin: address or port }]')
-    .option('-n, --namespace <name>', "of the cluster's pods; default: all")
+    .option('-n, --namespace <name>', 'namespace of the pods; default: all')
     .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
-    .option('--context <name>', 'of the kubeconfig');
+    .option('--context <name>', 'context of the kubeconfig');
 }
 
 function add(program: Command, name: string, description: string): Command {
   return targeted(program.command(name).description(description))
     .argument('[workload]', 'such as deploy/web, sts/db, pod/web-1 or web; absent: all')
-    .option('--window <duration>', 'how long to look', '2s')
-    .option('--wait <duration>', 'until every proxy answers, at most so long')
-    .option('--watch', 'again and again, until Ctrl-C')
+    .option('--window <duration>', 'time of observation', '2s')
+    .option('--wait <duration>', 'wait until every proxy answers, at most this long')
+    .option('--watch', 'repeat until Ctrl-C')
     .option('--count <n>', 'with --watch: stop after n screens')
     .addOption(formatOption('text', 'json'))
     .addHelpText('after', example(name));
@@ -90,18 +90,18 @@ function registerTap(program: Command): void {
         'outbound',
       ]),
     )
-    .option('--to <service>', 'such as cart.retail')
+    .option('--to <service>', 'called service, such as cart.retail')
     .option('--route <name>', 'the name of a route')
-    .option('--method <method>', 'such as POST')
-    .option('--authority <host>', 'as the client sent it')
-    .option('--path <prefix>', 'what the path begins with')
+    .option('--method <method>', 'method, such as POST')
+    .option('--authority <host>', 'authority (Host) that the client sent')
+    .option('--path <prefix>', 'beginning of the path')
     .option('--identity <name>', "the client's or the server's; exact, or *.suffix")
     .option('--status <range>', '503, 5xx or 500-599')
-    .option('--failures', 'only what counts as a failure')
+    .option('--failures', 'show only failed requests')
     .option('--header <name...>', 'show these headers; sensitive ones are redacted all the same')
-    .option('--max-rps <n>', 'of each proxy; what is beyond is left out', '100')
+    .option('--max-rps <n>', 'requests a second of each proxy; the excess is left out', '100')
     .option('--sample <ratio>', 'share of what fits', '1')
-    .option('--duration <duration>', 'ends by itself then', '1m')
+    .option('--duration <duration>', 'time after which the command ends', '1m')
     .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
@@ -120,8 +120,11 @@ function registerWhy(program: Command): void {
     .description('Explain a request: route, endpoints, breakers, retries, policy')
     .argument('[request-id]', 'x-request-id or trace id; absent: the latest decisions');
   targeted(command)
-    .option('--workload <name>', 'such as deploy/web; default: all')
-    .option('--for <duration>', 'have the proxies record every request for so long, then ask')
+    .option('--workload <name>', 'workload, such as deploy/web; default: all')
+    .option(
+      '--for <duration>',
+      'time for which the proxies record every request before they are asked',
+    )
     .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',
@@ -140,8 +143,8 @@ function registerPolicy(program: Command): void {
   const policy = program.command('policy').description('Show and audit authorization policy');
   targeted(policy.command('show').description('Show servers and authorizations at each proxy'))
     .argument('[workload]', 'such as deploy/web; absent: all')
-    .option('--wait <duration>', 'until every proxy answers, at most so long')
-    .option('--watch', 'again and again, until Ctrl-C')
+    .option('--wait <duration>', 'wait until every proxy answers, at most this long')
+    .option('--watch', 'repeat until Ctrl-C')
     .option('--count <n>', 'with --watch: stop after n screens')
     .addOption(formatOption('text', 'json'))
     .addHelpText('after', example('policy show'))
@@ -153,9 +156,14 @@ function registerPolicy(program: Command): void {
   targeted(
     policy.command('audit').description('Show the observed traffic that another policy would deny'),
   )
-    .option('--default <mode>', 'try this default, such as deny, on the servers as they are')
+    .option('--default <mode>', 'default, such as deny, to try on the existing servers')
     .option('--registry <file>', 'try the policy of this registry file')
-    .option('--trust-domain <name>', 'of the registry', readTrustDomain, 'cluster.local')
+    .option(
+      '--trust-domain <name>',
+      'trust domain of the registry',
+      readTrustDomain,
+      'cluster.local',
+    )
     .addOption(formatOption('text', 'json'))
     .addHelpText(
       'after',

@@ -36,12 +36,12 @@ export function registerVersion(program: Command): void {
   program
     .command('version')
     .description('Show the versions of the command, the control plane, and the proxies')
-    .option('--client', 'of this command alone: asks nobody')
+    .option('--client', 'print the version of this command alone; ask no server')
     .option('-n, --namespace <name>', 'count the proxies of these pods; default: all')
     .option('--control-namespace <name>', "the control plane's", 'firedrill')
     .addOption(formatOption('text', 'json'))
     .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
-    .option('--context <name>', 'of the kubeconfig')
+    .option('--context <name>', 'context of the kubeconfig')
     .addHelpText(
       'after',
       '\nExamples:\n  firedrill version\n  firedrill version -n shop -o json\n  firedrill version --client',

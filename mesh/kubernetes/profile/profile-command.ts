@@ -11,7 +11,7 @@ export function registerProfile(program: Command): void {
     .option('-n, --namespace <name>', 'its namespace', 'default')
     .option('--open-api <file>', 'OpenAPI 3 or Swagger 2, YAML or JSON')
     .option('--proto <file>', 'a .proto file with its service')
-    .option('--for <duration>', "watch its callers' proxies for so long")
+    .option('--for <duration>', "time for which its callers' proxies are watched")
     .option(
       '--proxies <addresses>',
       'with --for: admin addresses; default: the pods of the cluster',

@@ -122,7 +122,7 @@ export function registerReadiness(program: Command): void {
     .option('-n, --namespace <name>', "the control plane's", 'firedrill')
     .addOption(formatOption('text', 'json'))
     .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
-    .option('--context <name>', 'of the kubeconfig')
+    .option('--context <name>', 'context of the kubeconfig')
     .addHelpText(
       'after',
       `

@@ -40,7 +40,7 @@ export function registerRollout(canary: Command): void {
     .command('service')
     .description('Roll out a new version of a service step by step, with automatic rollback')
     .argument('<service>', 'the Service that callers know')
-    .requiredOption('-n, --namespace <name>', 'of the Service')
+    .requiredOption('-n, --namespace <name>', 'namespace of the Service')
     .option('--stable <service>', 'Service of the old version (default: SERVICE-stable)')
     .option('--canary <service>', 'Service of the new version (default: SERVICE-canary)')
     .option(
@@ -48,22 +48,29 @@ export function registerRollout(canary: Command): void {
       'percent of the traffic, one after the other; blue/green: 100',
       '5,25,50,100',
     )
-    .option('--mirror', 'first copies only, whose answers nobody sees (with --http-route)')
-    .option('--http-route <name>', 'whose weights move (default: a TrafficSplit)')
-    .option('--every <duration>', 'how long each step lasts at least', '2m')
-    .option('--poll <duration>', 'how often it is looked at', '2s')
-    .option('--min-requests <n>', 'to each version, in each step', '100')
+    .option('--mirror', 'first send copies, whose answers are dropped (with --http-route)')
+    .option('--http-route <name>', 'HTTPRoute whose weights move (default: a TrafficSplit)')
+    .option('--every <duration>', 'shortest duration of a step', '2m')
+    .option('--poll <duration>', 'time between two checks', '2s')
+    .option('--min-requests <n>', 'requests to each version before a step is judged', '100')
     .option('--error-rate <share>', 'chance that a version which is no worse goes back', '0.05')
-    .option('--margin <factor>', 'so many times as many failures do not matter', '1')
+    .option(
+      '--margin <factor>',
+      "tolerated failure rate, as a multiple of the stable version's",
+      '1',
+    )
     .option('--slower-than <duration>', 'answers that take longer are compared too')
     .option('--prometheus <url>', 'counts from there instead of from sidecars')
     .option('--total <promql>', 'counter of requests; {{version}} is a Service')
     .option('--bad <promql>', 'counter of failures; it needs a series before the first one')
-    .option('--slow <promql>', 'counter of what took too long, or too much of anything')
-    .option('--objective <percent>', 'such as 99.9: what of its error budget was spent is told')
-    .option('--period <duration>', 'of that budget', '30d')
+    .option('--slow <promql>', 'counter of slow requests, or of any excess')
+    .option(
+      '--objective <percent>',
+      'objective, such as 99.9: the spent part of its error budget is printed',
+    )
+    .option('--period <duration>', 'period of that budget', '30d')
     .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
-    .option('--context <name>', 'of the kubeconfig')
+    .option('--context <name>', 'context of the kubeconfig')
     .addOption(formatOption('text', 'json'));
   withAccess(command)
     .addHelpText(
