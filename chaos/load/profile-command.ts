@@ -61,11 +61,7 @@ export function registerLoad(program: Command): Command {
     .argument('<file>', 'load.yaml; its checks of bodies are what a status cannot tell')
     .option('--url <url>', "address (default: the file's own)")
     .option('--rate <number>', 'requests a second, all routes together', '1')
-    .option(
-      '--listen <address>',
-      'address at which Prometheus scrapes the results',
-      '127.0.0.1:9115',
-    )
+    .option('--listen <address>', 'address for Prometheus to scrape', '127.0.0.1:9115')
     .option('--state <folder>', 'folder of the kill switch', '.firedrill')
     .addHelpText(
       'after',

@@ -45,10 +45,7 @@ export function registerGenerate(slo: Command): void {
     .option('--time-scale <ratio>', 'multiply every window and interval, for drills', '1')
     .option('--step <duration>', 'base resolution, at least the scrape interval', '30s')
     .option('--windows <file>', "alert windows of your own, in our format or Sloth's")
-    .option(
-      '--period <period>',
-      'period of SLOs whose format names none, such as 28d, 12w or month',
-    )
+    .option('--period <period>', 'period if the format has none: 28d, 12w, month')
     .option('--runbook-base <url>', 'where the pages of runbook publish are served')
     .option('--runbook-url <template>', 'instead, such as https://runbooks.example/{{alert}}')
     .option('--dashboard-url <template>', 'such as https://grafana.example/d/{{slo}}')

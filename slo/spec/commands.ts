@@ -31,10 +31,7 @@ export function registerSpec(slo: Command): void {
     .option('--service <name>', 'name of the service; without it, the command asks')
     .option('--owner <team>', 'the owning team', 'team-unknown')
     .option('--objective <percent>', 'per cent of good events', '99.9')
-    .option(
-      '--bad <counter>',
-      'counter of bad events (default: the success rate that the mesh measures)',
-    )
+    .option('--bad <counter>', "bad events (default: the mesh's success rate)")
     .option('--total <counter>', 'counter of all events')
     .option('--prometheus <url>', 'list the services and SLIs that it could be about')
     .option('-o, --out <file>', 'file, or - for standard output', '-')

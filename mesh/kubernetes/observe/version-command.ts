@@ -44,7 +44,7 @@ export function registerVersion(program: Command): void {
     .option('--context <name>', 'context of the kubeconfig')
     .addHelpText(
       'after',
-      '\nExamples:\n  firedrill version\n  firedrill version -n shop -o json\n  firedrill version --client',
+      '\nExamples:\n  firedrill version\n  firedrill version -n shop --format json\n  firedrill version --client',
     )
     .action(async (flags: Flags) => {
       const client = packageVersion();
