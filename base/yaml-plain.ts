@@ -227,11 +227,14 @@ function scalar(text: string): unknown {
 const specialText = /^[{[\]}&*!|>@`%#,?:'"]|^-(?: |$)|: |:$| #/;
 
 /** Reads every scalar as the written text, as Go does for strings. */
+/** A scalar without quotes that stands for nothing. */
+export const nullText = /^(?:~|null|Null|NULL)?$/;
+
 function textScalar(text: string): unknown {
   if (doubleQuoted.test(text)) return JSON.parse(text) as unknown;
   if (singleQuoted.test(text)) return text.slice(1, -1).replaceAll("''", "'");
   if (text === '{}') return {};
   if (text === '[]') return [];
   if (specialText.test(text)) throw new NotPlain();
-  return text;
+  return nullText.test(text) ? null : text;
 }

@@ -4,14 +4,16 @@ import {
   isMap,
   isNode,
   isScalar,
+  isSeq,
   LineCounter,
   parseAllDocuments,
   type ParsedNode,
+  visit,
 } from 'yaml';
 import type * as z from 'zod';
 import { messageOf, type Place, type Problem, UserError } from './errors.js';
 import { inputName, readInput, tooLarge } from './input.js';
-import { type PlainDocument, readPlainDocuments } from './yaml-plain.js';
+import { nullText, type PlainDocument, readPlainDocuments } from './yaml-plain.js';
 
 export type Path = readonly (string | number)[];
 
@@ -304,6 +306,7 @@ function parseNodes(file: string, text: string, options: YamlOptions = {}): Yaml
   if (!Array.isArray(documents)) return [];
   const problems: Problem[] = [];
   for (const document of documents) {
+    if (options.texts) problems.push(...readAsTexts(file, document, lines));
     for (const error of document.errors) {
       // Further syntax errors are consequences of the first one.
       if (problems.length > 0 && error.code !== 'DUPLICATE_KEY') continue;
@@ -316,6 +319,24 @@ function parseNodes(file: string, text: string, options: YamlOptions = {}): Yaml
   if (problems.length > 0) throw new UserError(problems);
   // A document of comments alone has no contents, or nothing as its value.
   return documents.filter((d) => !isNothing(d.contents)).map((document) => ({ document, lines }));
+}
+
+/** Every scalar is a text but for null; returns the keys that are none, which Go refuses. */
+function readAsTexts(file: string, document: Document, lines: LineCounter): Problem[] {
+  const problems: Problem[] = [];
+  visit(document, {
+    Scalar(key, node) {
+      if (key !== 'key' && node.type === 'PLAIN' && nullText.test(node.source ?? '')) {
+        node.value = null;
+      }
+    },
+    Pair(_, { key }) {
+      if (!isMap(key) && !isSeq(key)) return;
+      const { line, col } = lines.linePos(key.range?.[0] ?? 0);
+      problems.push({ place: { file, line, column: col }, message: 'a key is a text' });
+    },
+  });
+  return problems;
 }
 
 const isNothing = (contents: unknown): boolean =>

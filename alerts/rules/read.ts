@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { type Place, type Problem, UserError } from '../../base/errors.js';
 import { checkYaml, type Path, parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
+import { orNone, text, texts } from './go-values.js';
 import { type AlertingRule, listFiles, type Rule, type RuleGroup } from '../../slo/index.js';
 import { parseAlertTemplate, TemplateError } from '../../slo/template/index.js';
 
@@ -42,35 +43,29 @@ const duration = z
   })
   .transform((text) => parseDurationMs(text) as number);
 
-const texts = z.preprocess((v) => (v === '' ? {} : v), z.record(z.string(), z.string()));
-
 const ruleSchema = z.strictObject({
-  record: z.string().optional(),
-  alert: z.string().optional(),
-  expr: z.string().optional(),
-  for: duration.optional(),
-  keep_firing_for: duration.optional(),
-  labels: texts.optional(),
-  annotations: texts.optional(),
+  record: orNone(z.string()),
+  alert: orNone(z.string()),
+  expr: orNone(z.string()),
+  for: orNone(duration),
+  keep_firing_for: orNone(duration),
+  labels: orNone(texts),
+  annotations: orNone(texts),
 });
 
-const list = <T extends z.ZodType>(item: T) =>
-  z.preprocess((v) => (v === '' ? [] : v), z.array(item));
-
 const fileSchema = z.strictObject({
-  groups: list(
-    z.strictObject({
-      name: z.string(),
-      interval: duration.optional(),
-      query_offset: duration.optional(),
-      limit: z
-        .string()
-        .regex(/^[+-]?\d+$/, 'not a whole number')
-        .optional(),
-      labels: texts.optional(),
-      rules: list(ruleSchema).optional(),
-    }),
-  ).optional(),
+  groups: orNone(
+    z.array(
+      z.strictObject({
+        name: text,
+        interval: orNone(duration),
+        query_offset: orNone(duration),
+        limit: orNone(z.string().regex(/^[+-]?\d+$/, 'not a whole number')),
+        labels: orNone(texts),
+        rules: orNone(z.array(ruleSchema)),
+      }),
+    ),
+  ),
 });
 
 const objectSchema = z.strictObject({

@@ -135,3 +135,55 @@ test('a folder stands for its rule files in every command that reads rules', () 
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+test.each(['', '~', 'null'])('%j is no value, as for Go', (none) => {
+  const [group] = readRuleText(
+    'r.yaml',
+    `groups:
+  - name: a
+    interval: ${none}
+    limit: ${none}
+    rules:
+      - alert: A
+        expr: up
+        for: ${none}
+        keep_firing_for: ${none}
+        labels: {k: ${none}}
+        annotations:
+          k: ${none}
+      - record: b
+        expr: up
+        labels: ${none}
+`,
+  );
+  expect(group).toMatchObject({ limit: 0 });
+  expect(group?.intervalMs).toBeUndefined();
+  expect(group?.rules.map((r) => r.rule)).toMatchObject([
+    { forMs: 0, keepFiringForMs: 0, labels: { k: '' }, annotations: { k: '' } },
+    { labels: {} },
+  ]);
+});
+
+test.each([
+  ['groups: ~', []],
+  ['groups:', []],
+  ['---', []],
+])('%j has no groups', (text, groups) => {
+  expect(readRuleText('r.yaml', text)).toEqual(groups);
+});
+
+test.each([
+  ['groups:\n- name: ~\n  rules: []', 'r.yaml:2:9: the group has no name'],
+  ['groups:\n- name: a\n  rules:\n  - {alert: A, expr: up, for: ""}', '4:31: groups.0.rules.0.for'],
+  ['groups:\n- name: a\n  rules:\n  - {record: ~, expr: up}', "4:5: one of 'record' or 'alert'"],
+  [
+    'groups:\n- name: a\n  rules:\n  - {alert: A, expr: up, extra: ~}',
+    "4:26: unknown field 'extra'",
+  ],
+  [
+    'groups:\n- name: a\n  rules:\n  - {alert: A, expr: up, labels: {[a]: b}}',
+    '4:35: a key is a text',
+  ],
+])('%j is refused', (text, message) => {
+  expect(() => readRuleText('r.yaml', text)).toThrow(message);
+});

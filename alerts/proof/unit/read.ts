@@ -6,6 +6,7 @@ import { parseDurationMs } from '../../../base/duration.js';
 import { inputName } from '../../../base/input.js';
 import { type Place, UserError } from '../../../base/errors.js';
 import { checkYaml, readYaml, type YamlDocument } from '../../../base/yaml.js';
+import { orNone, text, texts } from '../../rules/go-values.js';
 import { numberOf } from '../../watch/exposition.js';
 import { glob } from '../../../base/glob.js';
 import { readTimeMs } from '../../../base/time-text.js';
@@ -75,9 +76,7 @@ const duration = z
   })
   .transform((text) => parseDurationMs(text) as number);
 
-const texts = z.preprocess((v) => (v === '' ? {} : v), z.record(z.string(), z.string()));
-const list = <T extends z.ZodType>(item: T) =>
-  z.preprocess((v) => (v === '' ? [] : v), z.array(item)).optional();
+const list = <T extends z.ZodType>(item: T) => orNone(z.array(item));
 
 const number = z
   .string()
@@ -111,36 +110,34 @@ const schemas = (strict: boolean) => {
   const object = <S extends z.ZodRawShape>(shape: S) =>
     strict ? z.strictObject(shape) : z.object(shape);
   return object({
-    rule_files: list(z.string()),
-    evaluation_interval: duration.optional(),
-    group_eval_order: list(z.string()),
-    fuzzy_compare: bool.optional(),
+    rule_files: list(text),
+    evaluation_interval: orNone(duration),
+    group_eval_order: list(text),
+    fuzzy_compare: orNone(bool),
     tests: list(
       object({
-        name: z.string().optional(),
-        interval: duration.optional(),
-        start_timestamp: time.optional(),
-        external_labels: texts.optional(),
-        external_url: z.string().optional(),
-        input_series: list(object({ series: z.string(), values: z.string() })),
+        name: orNone(z.string()),
+        interval: orNone(duration),
+        start_timestamp: orNone(time),
+        external_labels: orNone(texts),
+        external_url: orNone(z.string()),
+        input_series: list(object({ series: text, values: text })),
         alert_rule_test: list(
           object({
-            eval_time: duration.optional(),
-            alertname: z.string().optional(),
-            exp_alerts: list(
-              object({ exp_labels: texts.optional(), exp_annotations: texts.optional() }),
-            ),
+            eval_time: orNone(duration),
+            alertname: orNone(z.string()),
+            exp_alerts: list(object({ exp_labels: orNone(texts), exp_annotations: orNone(texts) })),
           }),
         ),
         promql_expr_test: list(
           object({
-            expr: z.string(),
-            eval_time: duration.optional(),
+            expr: text,
+            eval_time: orNone(duration),
             exp_samples: list(
               object({
-                labels: z.string().optional(),
-                value: number.optional(),
-                histogram: z.string().optional(),
+                labels: orNone(z.string()),
+                value: orNone(number),
+                histogram: orNone(z.string()),
               }),
             ),
           }),
