@@ -315,6 +315,27 @@ test('a route of a Gateway is its own controller’s business: never refused, ne
   expect(problemsOfObject(own).map((p) => p.message)).toEqual(['filter CORS is not supported']);
 });
 
+test('a misspelt annotation of a route is refused, and told where it is there already', () => {
+  const made = route([{ backendRefs: to('v1') }]);
+  const key = (name: string): string => `mesh.firedrill.dev/${name}`;
+  const said = (annotations: Record<string, string>): (string | undefined)[] => {
+    made.metadata.annotations = annotations;
+    const parents = parentStatuses(made, lookOf(cluster), '');
+    return [
+      problemsOfObject(made)[0]?.message,
+      parents?.[0]?.conditions.find((c) => c.type === 'Accepted')?.message,
+    ];
+  };
+  const wrong = 'mesh.firedrill.dev/hedge-afer: no such annotation; did you mean hedge-after?';
+  expect(said({ [key('hedge-afer')]: '100ms' })).toEqual([wrong, `in force, but for ${wrong}`]);
+  expect(said({ [key('hedge-after')]: '100ms', 'x.io/hedge': '1' })).toEqual([
+    undefined,
+    'in force',
+  ]);
+  made.kind = 'GRPCRoute';
+  expect(said({ [key('hedge-after')]: '100ms' })[0]).toMatch(/hedge-after: no such annotation$/);
+});
+
 test('policy that targets nothing says so', () => {
   const spec = { podSelector: { matchLabels: { app: 'echo' } }, port: 80 };
   const server = object('Server', 'shop', 'http', spec);

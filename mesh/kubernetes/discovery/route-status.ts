@@ -1,6 +1,7 @@
 /** status.parents of an HTTPRoute or GRPCRoute, for its Services and Servers: Accepted and ResolvedRefs. */
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyObject } from '../client/objects.js';
+import { unknownRouteAnnotation } from '../inject/annotation-check.js';
 import { isOfPort } from './attached.js';
 import { type Lookup, whyNotSent } from './destinations.js';
 import {
@@ -111,7 +112,10 @@ function accepted(
   }
   const unsupported = problems.filter((p) => p.reason !== 'InvalidKind');
   if (unsupported.length === 0) {
-    const message = isApart ? `in force for clients of namespace ${namespace}` : 'in force';
+    const misspelt = unknownRouteAnnotation(route);
+    const message =
+      (isApart ? `in force for clients of namespace ${namespace}` : 'in force') +
+      (misspelt === undefined ? '' : `, but for ${misspelt}`);
     return [{ type, status: 'True', reason: 'Accepted', message }];
   }
   const message = said(unsupported);

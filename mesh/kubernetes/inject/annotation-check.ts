@@ -10,7 +10,7 @@ import {
   parseRequestLabel,
   routeAnnotations,
 } from '../annotations.js';
-import { meshGroup } from '../client/objects.js';
+import { type KubeObject, meshGroup } from '../client/objects.js';
 import { bytesOf, isQuantity, leastMemoryBytes } from './resources.js';
 import { accessPolicies } from '../../schema/choices.js';
 
@@ -97,10 +97,23 @@ export function badAnnotation(
     const value = read(key);
     if (value !== undefined && !fits(value)) return `${key}: '${value}'; expected ${expected}`;
   }
-  // A misspelt name would silently mean the default.
-  const unknown = Object.keys(present).find((k) => k.startsWith(`${meshGroup}/`) && !known.has(k));
+  return unknownAnnotation(present, known);
+}
+
+/** A misspelt name would silently mean the default. */
+export function unknownAnnotation(
+  present: Readonly<Record<string, string>> | undefined,
+  names: ReadonlySet<string>,
+): string | undefined {
+  const ours = Object.keys(present ?? {}).filter((key) => key.startsWith(`${meshGroup}/`));
+  const unknown = ours.find((key) => !names.has(key));
   if (unknown === undefined) return undefined;
   const short = (key: string): string => key.slice(meshGroup.length + 1);
-  const meant = suggest(short(unknown), [...known].map(short));
+  const meant = suggest(short(unknown), [...names].map(short));
   return `${unknown}: no such annotation${meant === undefined ? '' : `; did you mean ${meant}?`}`;
 }
+
+const ofHttpRoutes = new Set(routeAnnotations);
+/** An annotation of a route that sets no field; a GRPCRoute has none. */
+export const unknownRouteAnnotation = ({ kind, metadata }: KubeObject): string | undefined =>
+  unknownAnnotation(metadata.annotations, kind === 'HTTPRoute' ? ofHttpRoutes : new Set());

@@ -22,6 +22,7 @@ import type {
   ServiceProfileSpec,
   TrafficSplitSpec,
 } from '../discovery/specs.js';
+import { unknownRouteAnnotation } from './annotation-check.js';
 
 type Check = (spec: never, object: AnyObject) => FieldProblem[];
 
@@ -59,10 +60,14 @@ const checks: Record<string, Check> = {
     });
     return problems;
   },
-  HTTPRoute: (spec: HttpRouteSpec, { metadata }: AnyObject) =>
-    isForMeshAlone(spec) ? httpRoutes(metadata, spec).problems : [],
-  GRPCRoute: (spec: GrpcRouteSpec, { metadata }: AnyObject) =>
-    isForMeshAlone(spec) ? grpcRoutes(metadata, spec).problems : [],
+  HTTPRoute: (spec: HttpRouteSpec, route: AnyObject) =>
+    isForMeshAlone(spec)
+      ? [...annotationProblems(route), ...httpRoutes(route.metadata, spec).problems]
+      : [],
+  GRPCRoute: (spec: GrpcRouteSpec, route: AnyObject) =>
+    isForMeshAlone(spec)
+      ? [...annotationProblems(route), ...grpcRoutes(route.metadata, spec).problems]
+      : [],
   Server: (spec: ServerSpec) => {
     const { port } = spec;
     const fits =
@@ -110,6 +115,11 @@ const checks: Record<string, Check> = {
         : [],
     ),
 };
+
+function annotationProblems(route: AnyObject): FieldProblem[] {
+  const message = unknownRouteAnnotation(route);
+  return message === undefined ? [] : [{ path: 'metadata.annotations', message }];
+}
 
 function clientProblems(
   from: AuthorizationPolicySpec['from'][number],
