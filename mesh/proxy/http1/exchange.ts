@@ -220,7 +220,9 @@ export class Exchange implements UpstreamUser, Front<Flow> {
       head.status !== 101 &&
       !ended &&
       (isOld ? head.chunked || head.contentLength < 0 : !head.chunked && head.contentLength < 0);
-    if (untilClose || this.#parts.isDraining() || this.#isExpired()) client.isLast = true;
+    // A client that has not sent its whole body may keep the rest (it expected a 100): what follows cannot be read.
+    const closes = untilClose || !this.body.done;
+    if (closes || this.#parts.isDraining() || this.#isExpired()) client.isLast = true;
     this.#responseBytes += to - from;
     const isSame =
       head.minor === 1 && !head.hasHop && !client.isLast && !isOld && !flow.responseHeaders;

@@ -96,7 +96,7 @@ export class HandleWire extends Wire {
         this.counters.readBytes += read;
         this.user.onBytes(shared, read);
       } else if (read === endOfStream) {
-        this.user.onEnd();
+        this.readEnd();
       } else if (read < 0) {
         this.lost(getSystemErrorName(read));
       }

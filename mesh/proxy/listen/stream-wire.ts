@@ -13,7 +13,7 @@ export class StreamWire extends Wire {
       this.#guarded(() => this.user.onBytes(chunk, chunk.length));
     });
     socket.on('end', () => {
-      if (!this.closed) this.#guarded(() => this.user.onEnd());
+      if (!this.closed) this.#guarded(() => this.readEnd());
     });
     socket.pause();
   }

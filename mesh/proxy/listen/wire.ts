@@ -108,9 +108,8 @@ export abstract class Wire implements Holder {
   reset(): void {
     if (this.closed) return;
     this.closed = true;
-    const raw = (this.socket as Socket & { _parent?: Socket })._parent ?? this.socket;
     try {
-      raw.resetAndDestroy();
+      this.#raw.resetAndDestroy();
     } catch {
       // Not a TCP handle.
     }
@@ -149,6 +148,26 @@ export abstract class Wire implements Holder {
     this.closed = true;
   }
 
+  /** No more bytes come from the peer. */
+  protected readEnd(): void {
+    if (this.#isBroken()) this.lost('ECONNRESET');
+    else this.user.onEnd();
+  }
+
+  /**
+   * The runtime reports a reset that comes right behind bytes as their end, and what was cut short would pass for
+   * whole: after a reset the kernel knows the peer no more. Once this side has ended too, that says nothing.
+   */
+  #isBroken(): boolean {
+    const handle = (this.#raw as unknown as { _handle?: TcpHandle | null })._handle;
+    return !this.socket.writableEnded && (handle?.getpeername?.({}) ?? 0) !== 0;
+  }
+
+  /** The TCP socket, below TLS. */
+  get #raw(): Socket {
+    return (this.socket as Socket & { _parent?: Socket })._parent ?? this.socket;
+  }
+
   protected lost(code: string | undefined): void {
     if (this.closed) return;
     this.closed = true;
@@ -176,6 +195,10 @@ export abstract class Wire implements Holder {
       this.destroy();
     }
   }
+}
+
+interface TcpHandle {
+  getpeername?(into: object): number;
 }
 
 /** Reads and drops bytes until the peer closes. */

@@ -286,11 +286,11 @@ const hops = (['inbound', 'outbound'] as const).flatMap((side): Case[] => {
     { name: 'OPTIONS that ends here', side, sent: said('OPTIONS', '0'), status: 200, calls: 0 },
     { name: 'TRACE that ends here', side, sent: said('TRACE', '0'), status: 405, calls: 0 },
     {
-      name: 'OPTIONS of one more hop',
+      name: 'OPTIONS of two more hops',
       side,
-      sent: said('OPTIONS', '1'),
+      sent: said('OPTIONS', '2'),
       status: 200,
-      seesHeaders: { 'max-forwards': '0' },
+      seesHeaders: { 'max-forwards': '1' },
     },
     {
       name: 'TRACE of many hops',

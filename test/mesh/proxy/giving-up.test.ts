@@ -3,8 +3,10 @@ import { createServer as createHttpServer, type IncomingMessage } from 'node:htt
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { readFileSync } from 'node:fs';
+import { once } from 'node:events';
 import { afterEach, expect, test } from 'vitest';
 import { SimulatedClock } from '../../../base/clock.js';
+import { ask } from './front-rig.js';
 import {
   answering,
   destination,
@@ -91,6 +93,55 @@ test.each(['FIN', 'RST'])(
     expect(app.came).toBe(1);
   },
 );
+
+test('a client that resets right behind its request is not waited for', async () => {
+  const app = await hanging();
+  const proxy = await startProxy({
+    // Time stands still: only the reset can end the request.
+    clock: new SimulatedClock(1000),
+    state: state({ destinations: [destination('cart', [`127.0.0.1:${app.port}`])] }),
+  });
+  open.push(() => proxy.stop());
+  const { outbound: flow } = proxy.proxy.gateway;
+  for (let i = 1; i <= 10; i++) {
+    const socket = connect({ port: proxy.outbound, host: '127.0.0.1' });
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    socket.write('GET /hang HTTP/1.1\r\nHost: cart\r\n\r\n');
+    socket.resetAndDestroy();
+    await until(() => flow.begun === i);
+  }
+  await until(() => proxy.proxy.busy === 0);
+});
+
+test('an answer without a length that a reset cuts short does not pass for whole', async () => {
+  const app = await rawServer((socket) => {
+    socket.once('data', () => {
+      socket.write('HTTP/1.0 200 OK\r\n\r\nhalf of i');
+      socket.resetAndDestroy();
+    });
+  });
+  open.push(() => app.close());
+  const proxy = await startProxy({
+    state: state({
+      destinations: [destination('cart', [`127.0.0.1:${app.port}`], { protocol: 'http1' })],
+    }),
+  });
+  open.push(() => proxy.stop());
+  // In HTTP/2 the end of the stream says which it was.
+  for (let i = 0; i < 10; i++) expect((await ask('http2', proxy.outbound, {})).status).toBe(0);
+});
+
+test('an answer before the whole request says that the connection ends with it', async () => {
+  const app = await rawServer(answering('HTTP/1.1 417 No\r\nContent-Length: 2\r\n\r\nno'));
+  open.push(() => app.close());
+  const proxy = await startProxy({
+    state: state({ destinations: [destination('cart', [`127.0.0.1:${app.port}`])] }),
+  });
+  open.push(() => proxy.stop());
+  const head = 'POST / HTTP/1.1\r\nHost: cart\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n';
+  expect(await say(proxy.outbound, head)).toMatch(/^HTTP\/1.1 417 .*connection: close.*no<end>$/s);
+});
 
 test('a client that has said all and half-closes at once still gets its answer', async () => {
   const app = await rawServer((socket) => {
