@@ -73,8 +73,13 @@ export interface AmConfig {
 
 /** A name such as 1 is the text '1', as in Go. */
 const name = z.preprocess((v) => (typeof v === 'number' ? String(v) : v), z.string());
-const texts = z.array(z.coerce.string());
-const map = z.record(z.string(), z.coerce.string());
+/** Go takes any scalar for a text, and null for none. */
+const scalar = z
+  .union([z.string(), z.number(), z.boolean()], { error: 'expected text' })
+  .nullable()
+  .transform((v) => String(v ?? ''));
+const texts = z.array(scalar);
+const map = z.record(z.string(), scalar);
 const patterns = z.record(
   z.string(),
   z
@@ -88,9 +93,9 @@ const route: z.ZodType<AmRoute> = z.lazy(() =>
   z.strictObject({
     receiver: name.optional(),
     group_by: texts.optional(),
-    group_wait: z.coerce.string().optional(),
-    group_interval: z.coerce.string().optional(),
-    repeat_interval: z.coerce.string().optional(),
+    group_wait: scalar.optional(),
+    group_interval: scalar.optional(),
+    repeat_interval: scalar.optional(),
     matchers: texts.optional(),
     match: map.optional(),
     match_re: patterns.optional(),
@@ -170,7 +175,7 @@ const configSchema = z.preprocess(
   }),
 );
 
-/** Reads any configuration of Alertmanager 0.25 to 0.34, and checks it as Alertmanager does. */
+/** Reads any configuration of Alertmanager 0.25 to 0.35, and checks it as Alertmanager does. */
 export const readAmConfig = (file: string): AmConfig =>
   check(file, readYaml(file, { bytesMax: handwrittenBytes }));
 

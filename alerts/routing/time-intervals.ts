@@ -88,7 +88,7 @@ export function contains(interval: AmTimeInterval, atMs: number): boolean {
     any(interval.times, (t) => {
       return local.minute >= minuteOf(t.start_time) && local.minute < minuteOf(t.end_time);
     }) &&
-    any(interval.weekdays, (r) => inRange(r, local.weekday, (w) => nameIn(days, w, 0))) &&
+    any(interval.weekdays, (r) => inWeek(r, local.weekday)) &&
     any(interval.months, (r) => inRange(r, local.month, monthOf)) &&
     any(interval.years, (r) => inRange(r, local.year, Number)) &&
     // -1 is the last day of the month.
@@ -125,6 +125,12 @@ function inRange(text: string, value: number, valueOf: (word: string) => number)
   return value >= low && value <= high;
 }
 
+/** `friday:monday` goes on over the end of the week, since Alertmanager 0.35. */
+function inWeek(text: string, weekday: number): boolean {
+  const [low, high] = rangeOf(text, (w) => nameIn(days, w, 0));
+  return low <= high ? weekday >= low && weekday <= high : weekday >= low || weekday <= high;
+}
+
 /** The checks of an interval, which Alertmanager makes when it reads it, by the path of each value. */
 export function* checkInterval(
   interval: AmTimeInterval,
@@ -141,9 +147,11 @@ export function* checkInterval(
         () => {
           const [low, high] = rangeOf(text, ranges[field]);
           if (field === 'days_of_month') checkDays(text, low, high);
-          else if (field === 'weekdays' && Math.min(low, high) < 0) {
-            throw new UserError({ message: `the weekday ${text}`, expected: 'such as monday' });
-          } else inOrder(text, low, high);
+          else if (field === 'weekdays') checkWeekdays(text, low, high);
+          else inOrder(text, low, high);
+          if (field === 'months' && (low < 1 || high > 12)) {
+            throw new UserError({ message: `the month ${text}`, expected: '1 to 12, or a name' });
+          }
         },
       ];
     }
@@ -159,6 +167,11 @@ function inOrder(text: string, low: number, high: number): void {
     message,
     expected: 'two entries, one up to the end and one from the start',
   });
+}
+
+function checkWeekdays(text: string, low: number, high: number): void {
+  if (Math.min(low, high) >= 0) return;
+  throw new UserError({ message: `the weekday ${text}`, expected: 'such as monday' });
 }
 
 function checkDays(text: string, low: number, high: number): void {

@@ -40,7 +40,12 @@ const goDuration = /^[+-]?(\d+|(([\d]+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h))+)$/;
 const types: readonly Type[] = [
   { fields: truths, holds: (v) => typeof v === 'boolean', expected: 'true or false' },
   {
-    fields: words('max_alerts chat_id message_thread_id'),
+    fields: words('max_alerts'),
+    holds: (v) => Number.isInteger(v) && (v as number) >= 0,
+    expected: 'a whole number that is not negative',
+  },
+  {
+    fields: words('chat_id message_thread_id'),
     holds: Number.isInteger,
     expected: 'a whole number',
   },
@@ -146,6 +151,16 @@ const fixedFields = words(
 );
 
 const special: Readonly<Record<string, (fields: Fields, path: Path, say: Say) => void>> = {
+  email: ({ headers }, path, say) => {
+    const names = Object.keys(isMap(headers) ? headers : {});
+    const first = new Set<string>();
+    for (const name of names) {
+      if (first.has(name.toLowerCase())) {
+        say([...path, 'headers', name], `a second header ${name}`, 'one of each name');
+      }
+      first.add(name.toLowerCase());
+    }
+  },
   opsgenie: (fields, path, say) => {
     need('responders', ['id', 'name', 'username'], ['type'])(fields, path, say);
     mapsIn(fields.responders).forEach(({ type = 'team' }, i) => {

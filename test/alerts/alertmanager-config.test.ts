@@ -122,6 +122,16 @@ const refusals: [string, [string, string], string][] = [
     ['receiver: b', 'receiver: b\n      group_by: [a, a]'],
     "5:21: the label 'a' appears twice",
   ],
+  [
+    'a list as a duration',
+    ['receiver: b', 'receiver: b\n      group_wait: [5m]'],
+    '5:19: route.routes.0.group_wait: expected text',
+  ],
+  [
+    'no label in a grouping',
+    ['receiver: b', 'receiver: b\n      group_by: [~]'],
+    "5:18: not a label: ''",
+  ],
 ];
 
 /** Values that Alertmanager refuses when it starts; each as fields of `b`, or of the whole file. */
@@ -129,6 +139,11 @@ const inReceiver: [string, string][] = [
   ['webhook_configs: [{ url: secret.example/x }]', '11:30: url; expected an address'],
   ["webhook_configs: [{ url: 'ftp://secret' }]", '11:30: url; expected an address'],
   ['webhook_configs: [{ url: http://a, max_alerts: many }]', '11:52: max_alerts; expected a whole'],
+  ['webhook_configs: [{ url: http://a, max_alerts: -1 }]', '11:52: max_alerts; expected a whole'],
+  [
+    'email_configs: [{ to: a@b.c, from: a@b.c, smarthost: "h:25", headers: { Subject: a, subject: b } }]',
+    '11:98: a second header subject; expected one of each name',
+  ],
   ['webhook_configs: [{ url: http://a, send_resolved: maybe }]', '11:55: send_resolved; expected'],
   ['webhook_configs: [{ url: http://a, timeout: soon }]', '11:49: timeout; expected such as 30s'],
   [
@@ -195,7 +210,8 @@ const inFile: [string, string][] = [
   ...(
     [
       ['times: [{ start_time: "22:00", end_time: "06:00" }]', '9: 22:00 to 06:00 ends before it'],
-      ['weekdays: ["friday:monday"]', '12: friday:monday ends before it begins'],
+      ['weekdays: ["friday:mon"]', '12: the weekday friday:mon'],
+      ['months: [13]', '10: the month 13; expected 1 to 12, or a name'],
       ['weekdays: ["1:5"]', '12: the weekday 1:5; expected such as monday'],
       ['weekdays: [monday, mon]', '20: the weekday mon'],
       ['months: ["1:3", "11:2"]', '17: 11:2 ends before it begins'],

@@ -508,6 +508,9 @@ describe('time intervals', () => {
     [{ months: ['1:3'] }, '2026-04-01T00:00:00Z', false],
     [{ years: ['2026:2027'] }, '2027-06-01T00:00:00Z', true],
     [{ weekdays: ['saturday', 'sunday'] }, '2026-12-06T00:00:00Z', true],
+    [{ weekdays: ['friday:monday'] }, '2026-12-06T00:00:00Z', true],
+    [{ weekdays: ['friday:monday'] }, '2026-12-07T00:00:00Z', true],
+    [{ weekdays: ['friday:monday'] }, '2026-12-08T00:00:00Z', false],
     [{ times: [{ start_time: '00:00', end_time: '24:00' }] }, '2026-12-06T23:59:59Z', true],
     // 23:30 in Berlin is still the day before in UTC.
     [{ weekdays: ['monday'], location: 'Europe/Berlin' }, '2026-12-06T23:30:00Z', true],
