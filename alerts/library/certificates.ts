@@ -1,6 +1,6 @@
 /** F3: expiring certificates of workloads, the issuer, trust anchors and the webhook; M3: TLS handshakes. */
 import { meshMetrics as m } from '../../slo/spec/mesh-metrics.js';
-import { type LibraryEntry, sumRate } from './entry.js';
+import { type LibraryEntry, proxy, sumRate } from './entry.js';
 
 /** Seconds until the time in `metric`; 0 means that there is no certificate, and gives no value. */
 const left = (metric: string): string => `((${metric} > 0) - time())`;
@@ -20,7 +20,7 @@ export const certificateAlerts: LibraryEntry[] = [
       'attempt that is just succeeding.',
     about: 'mesh',
     summary:
-      'The certificate of the proxy at {{ $labels.instance }} has ' +
+      `The certificate of the ${proxy} has ` +
       '{{ $value | humanizePercentage }} of its life left, and is not renewed',
     description:
       'Renewal is overdue. When the certificate has run out, every connection from and to this ' +
@@ -38,8 +38,7 @@ export const certificateAlerts: LibraryEntry[] = [
       'for. Kept for 2m while ' +
       'peers reconnect.',
     about: 'mesh',
-    summary:
-      'The certificate of the proxy at {{ $labels.instance }} expired {{ $value | humanizeDuration }} ago',
+    summary: `The certificate of the ${proxy} expired {{ $value | humanizeDuration }} ago`,
     description:
       'New connections from and to this workload fail; those that are open live on. Make ' +
       'renewal work again: the ' +
@@ -71,8 +70,7 @@ export const certificateAlerts: LibraryEntry[] = [
       'controller. Kept for 15m, ' +
       'as long as attempts may lie apart.',
     about: 'mesh',
-    summary:
-      'The proxy at {{ $labels.instance }} failed to renew its certificate {{ $value | printf "%.0f" }} times',
+    summary: `The ${proxy} failed to renew its certificate {{ $value | printf "%.0f" }} times`,
     description:
       'The old certificate is still good. The controller refuses, cannot be reached, or its ' +
       'issuer cannot sign.',

@@ -1,6 +1,6 @@
 /** F1: the control plane is down or proxies cannot reach it; M8: its changes arrive late. */
 import { meshMetrics as m } from '../../slo/spec/mesh-metrics.js';
-import { type LibraryEntry, sumRate } from './entry.js';
+import { type LibraryEntry, proxy, sumRate } from './entry.js';
 
 export const controlPlaneAlerts: LibraryEntry[] = [
   {
@@ -71,8 +71,7 @@ export const controlPlaneAlerts: LibraryEntry[] = [
       'Ten minutes without a word are beyond every reconnect; five more spare a ticket for a ' +
       'pod that is going away.',
     about: 'mesh',
-    summary:
-      'The proxy at {{ $labels.instance }} has not heard the controller for {{ $value | humanizeDuration }}',
+    summary: `The ${proxy} has not heard the controller for {{ $value | humanizeDuration }}`,
     description:
       'It serves by a state of that age. Its certificate is not renewed meanwhile. Others are ' +
       'connected, so look at ' +

@@ -49,3 +49,8 @@ export function timesOf(
 /** `sum by (dst) (rate(...))`, the form of most expressions here. */
 export const sumRate = (by: string, selector: string, range: string): string =>
   `sum${by === '' ? '' : ` by (${by})`} (rate(${selector}[${range}]))`;
+
+/** A proxy in a summary: by its workload where the target has that label, with the address beside it. */
+export const proxy =
+  'proxy {{ with $labels.workload }}of {{ . }} ({{ $labels.instance }})' +
+  '{{ else }}at {{ $labels.instance }}{{ end }}';

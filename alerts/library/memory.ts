@@ -1,6 +1,6 @@
 /** F2: proxies that run out of memory; M6 and M7: limits of CPU and memory; proxies that have disappeared. */
 import { meshMetrics as m } from '../../slo/spec/mesh-metrics.js';
-import type { LibraryEntry } from './entry.js';
+import { type LibraryEntry, proxy } from './entry.js';
 
 /** M7: memory that a proxy may use. */
 const memoryMaxBytes = 150e6;
@@ -54,8 +54,7 @@ export const memoryAlerts: LibraryEntry[] = [
       'floor of 70% leave out the growth of a start.',
     about: 'mesh',
     summary:
-      'The proxy at {{ $labels.instance }} will hold {{ $value | humanize1024 }}B in half an ' +
-      'hour, above its limit',
+      `The ${proxy} will hold {{ $value | humanize1024 }}B in half an ` + 'hour, above its limit',
     description:
       'It grows steadily and is killed when it meets its limit (200 MiB by default). Restart ' +
       'it at a quiet moment, and ' +
@@ -68,7 +67,7 @@ export const memoryAlerts: LibraryEntry[] = [
     for: '15m',
     timing: 'M7 is a bound on the steady state; 15m leave out what garbage collection takes back.',
     about: 'mesh',
-    summary: 'The proxy at {{ $labels.instance }} uses {{ $value | humanize1024 }}B of memory',
+    summary: `The ${proxy} uses {{ $value | humanize1024 }}B of memory`,
     description: 'A proxy should stay below 150 MB (M7). Its limit is not far above.',
     dashboard: 'firedrill-debug',
   },
@@ -83,8 +82,7 @@ export const memoryAlerts: LibraryEntry[] = [
       'with the back-off between restarts.',
     about: 'mesh',
     summary:
-      'The proxy at {{ $labels.instance }} has restarted {{ $value | printf "%.0f" }} times ' +
-      'within half an hour',
+      `The ${proxy} has restarted {{ $value | printf "%.0f" }} times ` + 'within half an hour',
     description: 'Each restart cuts requests off. Its last log lines say why it ended.',
     dashboard: 'firedrill-debug',
   },
@@ -94,7 +92,7 @@ export const memoryAlerts: LibraryEntry[] = [
     for: '5m',
     timing: 'Five minutes are longer than a restart or a drain takes.',
     about: 'mesh',
-    summary: 'The proxy at {{ $labels.instance }} does not answer scrapes',
+    summary: `The ${proxy} does not answer scrapes`,
     description: 'It is down, or its admin port cannot be reached from Prometheus (NetworkPolicy).',
     dashboard: 'firedrill-debug',
   },

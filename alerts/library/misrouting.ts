@@ -1,6 +1,6 @@
 /** F6: requests that reach the wrong place or none; wrong discovery and policy. */
 import { meshMetrics as m } from '../../slo/spec/mesh-metrics.js';
-import { type LibraryEntry, sumRate } from './entry.js';
+import { type LibraryEntry, proxy, sumRate } from './entry.js';
 
 export const misroutingAlerts: LibraryEntry[] = [
   {
@@ -35,7 +35,7 @@ export const misroutingAlerts: LibraryEntry[] = [
     timing: 'Ten minutes of it are no typing mistake at a console, and no rollout.',
     about: 'mesh',
     summary:
-      'The proxy at {{ $labels.instance }} refuses {{ $value | printf "%.2f" }} requests a second ' +
+      `The ${proxy} refuses {{ $value | printf "%.2f" }} requests a second ` +
       'for want of a destination',
     description:
       'Somebody calls a name that the mesh does not know, or the proxy itself: a spelling, a service that was ' +
@@ -64,7 +64,7 @@ export const misroutingAlerts: LibraryEntry[] = [
       'A refused update is not sent again until something changes, so it is said at once and ' +
       'kept for half an hour.',
     about: 'mesh',
-    summary: 'The proxy at {{ $labels.instance }} refuses what the controller tells it',
+    summary: `The ${proxy} refuses what the controller tells it`,
     description:
       'It serves by the last state that it could take, while others serve by the new one. Its ' +
       'log says what it could ' +
@@ -84,8 +84,7 @@ export const misroutingAlerts: LibraryEntry[] = [
       'A quarter of all requests over 5m is no scanner; two minutes are time to roll back a ' +
       'policy that was just applied.',
     about: 'mesh',
-    summary:
-      'The proxy at {{ $labels.instance }} turns away {{ $value | humanizePercentage }} of its requests',
+    summary: `The ${proxy} turns away {{ $value | humanizePercentage }} of its requests`,
     description:
       'A policy locks out callers that should be let in, or one moved to another identity. The ' +
       'audit log names them.',

@@ -1,6 +1,6 @@
 /** F5: telemetry that is missing. M10: no telemetry is dropped. */
 import { meshMetrics as m } from '../../slo/spec/mesh-metrics.js';
-import { type LibraryEntry, sumRate } from './entry.js';
+import { type LibraryEntry, proxy, sumRate } from './entry.js';
 
 export const telemetryAlerts: LibraryEntry[] = [
   {
@@ -67,8 +67,7 @@ export const telemetryAlerts: LibraryEntry[] = [
       'Series stay once they are there; a quarter of an hour is no pod churn. A profile that is too ' +
       'large overflows once, as it is taken up: half an hour keeps that in view for longer than the wait.',
     about: 'mesh',
-    summary:
-      'The proxy at {{ $labels.instance }} is flooded with label values: {{ $value | humanize }}',
+    summary: `The ${proxy} is flooded with label values: {{ $value | humanize }}`,
     description:
       'The figure is the series that it exposes, or the label sets that it folds into "overflow" since there are too ' +
       'many. A label without bounds (a raw path, a user) does that. Name routes by pattern in a ServiceProfile.',
