@@ -307,13 +307,24 @@ function parseNodes(file: string, text: string, options: YamlOptions = {}): Yaml
   const problems: Problem[] = [];
   for (const document of documents) {
     if (options.texts) problems.push(...readAsTexts(file, document, lines));
+    const loop = text.includes('&') && document.errors.length === 0 ? loopIn(document) : undefined;
+    if (loop !== undefined) {
+      const { line, col: column } = lines.linePos(loop);
+      problems.push({ place: { file, line, column }, message: 'an alias within its own anchor' });
+    }
     for (const error of document.errors) {
       // Further syntax errors are consequences of the first one.
       if (problems.length > 0 && error.code !== 'DUPLICATE_KEY') continue;
       const { line, col } = lines.linePos(error.pos[0]);
       const place = { file, line: Math.max(1, line), column: Math.max(1, col) };
       const deep = /call stack/.test(error.message);
-      problems.push({ place, message: deep ? 'this is nested too deeply' : error.message });
+      const message = deep ? 'this is nested too deeply' : error.message;
+      const isTemplate = /^\s*\{\{-?\s*\S/m.test(text);
+      problems.push({
+        place,
+        message,
+        ...(isTemplate && { expected: 'the output of a template' }),
+      });
     }
   }
   if (problems.length > 0) throw new UserError(problems);
@@ -337,6 +348,20 @@ function readAsTexts(file: string, document: Document, lines: LineCounter): Prob
     },
   });
   return problems;
+}
+
+/** The offset of an alias to a value that contains it, which has no end as a value. */
+function loopIn(document: Document): number | undefined {
+  let found: number | undefined;
+  visit(document, {
+    Alias(_, alias, above) {
+      const source = alias.resolve(document);
+      if (source === undefined || !above.includes(source)) return undefined;
+      found = alias.range?.[0];
+      return visit.BREAK;
+    },
+  });
+  return found;
 }
 
 const isNothing = (contents: unknown): boolean =>
@@ -384,6 +409,10 @@ export function wordsOf(issue: z.core.$ZodIssue): string {
   }
   if (issue.code === 'invalid_value' && issue.message.startsWith('Invalid')) {
     return `expected ${issue.values.length > 1 ? 'one of ' : ''}${issue.values.join(', ')}`;
+  }
+  if (issue.code === 'invalid_union' && issue.message.startsWith('Invalid discriminator')) {
+    const [, words = ''] = /Expected (.*)$/.exec(issue.message) ?? [];
+    return `expected one of ${words.replaceAll("'", '').replaceAll(' | ', ', ')}`;
   }
   if (issue.code === 'invalid_union' && issue.message === 'Invalid input') {
     const each = issue.errors.flatMap((issues) => issues.slice(0, 1).map(wordsOf));

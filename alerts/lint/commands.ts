@@ -1,6 +1,7 @@
 /** `firedrill alerts lint`. */
 import type { Command } from 'commander';
 import type { LintFlags } from './run.js';
+import { eachOf } from '../../base/choice-option.js';
 import { formatOption } from '../../base/format-option.js';
 
 const example = `
@@ -20,8 +21,9 @@ export function registerLint(alerts: Command): void {
     .description('Lint rule files: find rules that load and never fire')
     .argument('[path...]', 'files, folders, or - for standard input')
     .option(
-      '--metrics <list...>',
-      'existing metrics: a file, or mesh for the metrics of the mesh',
+      '--metrics <list>',
+      'existing metrics: a file, or mesh for the metrics of the mesh; may be repeated',
+      eachOf,
       [],
     )
     .option('--prometheus <url>', 'check metrics and labels against a running Prometheus')
@@ -38,10 +40,18 @@ export function registerLint(alerts: Command): void {
     )
     .option('--runbook-base <url>', 'base URL for a missing runbook_url that --fix adds')
     .option('--runbooks <folder>', 'folder of pages (NAME.md) to check links against')
-    .option('--enable-feature <name...>', 'features of the Prometheus that will load the rules')
+    .option(
+      '--enable-feature <name>',
+      'a feature of the Prometheus that will load the rules; may be repeated',
+      eachOf,
+    )
     .addOption(formatOption('text', 'json', 'sarif'))
     .option('--fix', 'make all safe corrections', false)
-    .option('--off <rule...>', 'rules of lint to switch off, such as alert/missing-owner')
+    .option(
+      '--off <rule>',
+      'a rule of lint to switch off, such as alert/missing-owner; may be repeated',
+      eachOf,
+    )
     .option('--strict', 'warnings count as errors', false)
     .option('--list-rules', 'list the rules of lint', false)
     .addHelpText('after', example)

@@ -85,6 +85,12 @@ export function lint(files: readonly LintFile[], settings: LintSettings = {}): F
       message: problem.message,
       fix: problem.expected ? `expected ${problem.expected}` : 'see the format of rule files',
     }));
+    for (const { place, field, program } of file.dialect) {
+      sayTo(findings, '')('rule/dialect', place, {
+        message: `${field} is a field of ${program}: a Prometheus refuses the file`,
+        fix: `--off rule/dialect, where ${program} alone reads it`,
+      });
+    }
     for (const rule of file.rules) {
       const say = sayTo(findings, rule.name);
       sayWhereItDoesNotParse(rule, findings);
@@ -101,9 +107,11 @@ function sayWhereItDoesNotParse(rule: LintRule, findings: Finding[]): void {
   const error = rule.syntaxError;
   if (!error) return;
   const meant = error.suggestion;
+  const isLogql = /\}\s*(\|[=~>]?|![=~])\s*["`\w]/.test(rule.text);
+  const fix = isLogql ? 'LogQL is the language of Loki: rules of PromQL are read' : undefined;
   sayTo(findings, rule.name)('promql/syntax', placeOfNode(rule, error), {
     message: error.message,
-    fix: meant ? `did you mean ${meant}?` : 'see firedrill promql check',
+    fix: fix ?? (meant ? `did you mean ${meant}?` : 'see firedrill promql check'),
     edit: meant ? editOf(rule, error, meant) : undefined,
   });
 }

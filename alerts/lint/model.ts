@@ -6,6 +6,7 @@ export type Level = 'error' | 'warning';
 /** Every rule of lint by its id, with its level and its purpose. */
 export const lintRules = {
   'rule/invalid': ['error', 'Prometheus would not load the file'],
+  'rule/dialect': ['warning', 'Prometheus refuses a file with a field of Mimir or Thanos'],
   'rule/duplicate': [
     'warning',
     'a duplicate alert pages twice, a duplicate record is computed twice',

@@ -4,6 +4,7 @@ import { type Place, type Problem, UserError } from '../../base/errors.js';
 import { inputName, readInput } from '../../base/input.js';
 import { parseYaml, type Path, type YamlDocument } from '../../base/yaml.js';
 import { type Expr, parse, PromqlError } from '../../slo/promql/index.js';
+import { dialectFields } from '../rules/dialects.js';
 import { groupsOf, isOther } from '../rules/read.js';
 
 export interface LintRule {
@@ -32,6 +33,8 @@ export interface LintFile {
   rules: LintRule[];
   /** Mistakes for which Prometheus would refuse the file. */
   problems: readonly Problem[];
+  /** Fields of other rulers. */
+  dialect: { place: Place; field: string; program: string }[];
 }
 
 export function readLintFile(file: string): LintFile {
@@ -39,7 +42,7 @@ export function readLintFile(file: string): LintFile {
 }
 
 export function readLintText(file: string, text: string): LintFile {
-  const result: LintFile = { file, text, rules: [], problems: [] };
+  const result: LintFile = { file, text, rules: [], problems: [], dialect: [] };
   let documents: YamlDocument[];
   try {
     documents = parseYaml(file, text, { texts: true });
@@ -51,6 +54,9 @@ export function readLintText(file: string, text: string): LintFile {
   for (const document of objects) {
     const value = record(document.value);
     const inSpec = value.spec !== undefined && value.groups === undefined;
+    for (const { path, ...found } of dialectFields(document, inSpec ? ['spec'] : [])) {
+      result.dialect.push({ place: document.placeOfKey(path), ...found });
+    }
     const base: Path = inSpec ? ['spec', 'groups'] : ['groups'];
     const groups = inSpec ? record(value.spec).groups : value.groups;
     list(groups).forEach((group, i) => {

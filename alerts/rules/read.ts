@@ -1,10 +1,14 @@
-/** Reads Prometheus's rule files and Kubernetes' PrometheusRule objects as strictly as Prometheus does. */
+/**
+ * Reads Prometheus's rule files and Kubernetes' PrometheusRule objects as strictly as Prometheus does, and fields that
+ * the rulers of Mimir and Thanos add.
+ */
 import * as z from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { type Place, type Problem, UserError } from '../../base/errors.js';
 import { checkYaml, type Path, parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
 import { orNone, text, texts } from './go-values.js';
 import { type AlertingRule, listFiles, type Rule, type RuleGroup } from '../../slo/index.js';
+import { namingVmalert } from './dialects.js';
 import { parseAlertTemplate, TemplateError } from '../../slo/template/index.js';
 
 export interface ReadRule {
@@ -54,14 +58,26 @@ const ruleSchema = z.strictObject({
 });
 
 const fileSchema = z.strictObject({
+  namespace: orNone(z.string()),
   groups: orNone(
     z.array(
       z.strictObject({
         name: text,
         interval: orNone(duration),
         query_offset: orNone(duration),
-        limit: orNone(z.string().regex(/^[+-]?\d+$/, 'not a whole number')),
+        limit: orNone(
+          z
+            .string()
+            .regex(/^[+-]?\d+$/, 'not a whole number')
+            .refine((n) => Math.abs(Number(n)) < 2 ** 63, 'expected at most 9223372036854775807'),
+        ),
         labels: orNone(texts),
+        partial_response_strategy: orNone(
+          z.string().regex(/^(warn|abort)$/i, 'expected warn or abort'),
+        ),
+        source_tenants: orNone(z.array(z.string())),
+        evaluation_delay: orNone(duration),
+        align_evaluation_time_on_interval: orNone(z.string()),
         rules: orNone(z.array(ruleSchema)),
       }),
     ),
@@ -101,7 +117,7 @@ export function groupsOf(
   const rules = objects.filter(isRules);
   if (rules.length > 0 && objects.every((object) => isRules(object) || isOther(object))) {
     return rules.flatMap((document) =>
-      groupsIn(document, ['spec'], checkYaml(document, objectSchema).spec, file, options),
+      groupsIn(document, ['spec'], check(document, objectSchema).spec, file, options),
     );
   }
   const other = rules.length === 0 ? objects.find(isOther) : undefined;
@@ -121,8 +137,11 @@ export function groupsOf(
       expected: 'one document with groups',
     });
   }
-  return groupsIn(first, [], checkYaml(first, fileSchema), file, options);
+  return groupsIn(first, [], check(first, fileSchema), file, options);
 }
+
+const check = <S extends z.ZodType>(document: YamlDocument, schema: S): z.output<S> =>
+  namingVmalert(() => checkYaml(document, schema));
 
 const kindOf = ({ value }: YamlDocument): unknown =>
   typeof value === 'object' && value !== null && 'apiVersion' in value && 'kind' in value
@@ -148,6 +167,7 @@ function groupsIn(
   const groups = (value.groups ?? []).map((group, i): ReadGroup => {
     const own: Path = [...root, 'groups', i];
     const place = document.placeOf([...own, 'name']);
+    const offset = group.query_offset ?? group.evaluation_delay;
     if (group.name === '') problems.push({ place, message: 'the group has no name' });
     if (names.has(group.name)) {
       problems.push({ place, message: `groupname: "${group.name}" is repeated in the same file` });
@@ -162,7 +182,7 @@ function groupsIn(
       file,
       name: group.name,
       ...(group.interval === undefined ? {} : { intervalMs: group.interval }),
-      ...(group.query_offset === undefined ? {} : { queryOffsetMs: group.query_offset }),
+      ...(offset === undefined ? {} : { queryOffsetMs: offset }),
       // Prometheus takes a negative limit as no limit, like 0.
       limit: Math.max(0, Number(group.limit ?? 0)),
       rules: (group.rules ?? []).map((raw, j) => {

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../base/errors.js';
 import type { QueryFlags } from './query-command.js';
+import { eachOf } from '../../base/choice-option.js';
 import { formatOption } from '../../base/format-option.js';
 
 export function registerPromql(program: Command): void {
@@ -72,8 +73,9 @@ function registerCheck(promql: Command): void {
     .option('-i, --input <path>', 'read the query from a file; - for standard input')
     .addOption(formatOption('text', 'json'))
     .option(
-      '--enable-feature <name...>',
-      "features of the query's Prometheus, such as promql-experimental-functions",
+      '--enable-feature <name>',
+      "a feature of the query's Prometheus, such as promql-experimental-functions; may be repeated",
+      eachOf,
     )
     .addHelpText('after', "\nExample:\n  firedrill promql check 'rat(requests_total[5m])'")
     .action(async (query: string | undefined, flags: CheckFlags) => {

@@ -5,6 +5,7 @@ import { lint } from '../../alerts/lint/lint.js';
 import { addKnownMetrics } from '../../alerts/lint/known-metrics.js';
 import { addMeshMetrics } from '../../alerts/lint/mesh-catalogue.js';
 import { readLintText } from '../../alerts/lint/source.js';
+import { readRuleText } from '../../alerts/rules/read.js';
 
 const found = (expr: string, mesh: 'assumed' | 'said' = 'assumed', more = ''): string[] => {
   const catalogue = new MetricCatalogue();
@@ -100,6 +101,57 @@ describe('known metrics of other programs', () => {
   test('severities of most public rules are known, and a slip of one is not', () => {
     expect(known('up == 0', 'critical')).toEqual([]);
     expect(known('up == 0', 'crtical')).toEqual(['alert/unknown-severity: did you mean critical?']);
+  });
+});
+
+describe('rule files of other rulers', () => {
+  const file = (group: string, top = ''): string =>
+    `${top}groups:\n  - name: g\n${group}    rules:\n      - { record: a, expr: b }\n`;
+  const told = (text: string): string[] =>
+    lint([readLintText('x.yaml', text)]).map(
+      (f) => `${f.place.line}:${f.place.column} ${f.rule}: ${f.message}`,
+    );
+
+  test.each([
+    ['Thanos', 'partial_response_strategy: "warn"'],
+    ['Mimir', 'source_tenants: [a, b]'],
+    ['Mimir', 'evaluation_delay: 30s'],
+    ['Mimir', 'align_evaluation_time_on_interval: true'],
+  ])("%s's %s is read, and a Prometheus would refuse it", (program, line) => {
+    const field = line.split(':')[0];
+    expect(told(file(`    ${line}\n`))).toEqual([
+      `3:5 rule/dialect: ${field} is a field of ${program}: a Prometheus refuses the file`,
+    ]);
+  });
+
+  test("mimirtool's namespace, the delay as an offset, and wrong values", () => {
+    expect(told(file('', 'namespace: shop\n'))).toEqual([
+      '1:1 rule/dialect: namespace is a field of mimirtool: a Prometheus refuses the file',
+    ]);
+    expect(readRuleText('x', file('    evaluation_delay: 30s\n'))[0]?.queryOffsetMs).toBe(30_000);
+    expect(told(file('    partial_response_strategy: maybe\n'))).toContain(
+      '3:32 rule/invalid: groups.0.partial_response_strategy: expected warn or abort',
+    );
+    expect(told(file('    limit: 99999999999999999999\n'))[0]).toContain('3:12 rule/invalid');
+  });
+
+  test("vmalert's fields and Loki's queries are refused by name", () => {
+    const [finding] = lint([readLintText('x.yaml', file('    eval_offset: 5s\n'))]);
+    expect([finding?.message, finding?.fix]).toEqual([
+      "unknown field 'eval_offset' in groups.0",
+      "expected a field of Prometheus: this is one of VictoriaMetrics' vmalert",
+    ]);
+    for (const query of [
+      'sum(rate({app="a"} |= "error" [5m]))',
+      '{app="a"} | json',
+      '{a="b"} !~ "x"',
+    ]) {
+      const text = file('').replace('expr: b', `expr: '${query}'`);
+      const found = lint([readLintText('x.yaml', text)]);
+      expect(found.map((f) => f.fix)).toEqual([
+        'LogQL is the language of Loki: rules of PromQL are read',
+      ]);
+    }
   });
 });
 

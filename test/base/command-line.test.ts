@@ -85,6 +85,19 @@ test('the list of diagnostics is for programs, too', () => {
   ]);
 });
 
+test('a list of names has commas, and does not take the files after it', () => {
+  const off = [
+    'missing-owner,missing-runbook',
+    'missing-severity',
+    'missing-summary',
+    'missing-for',
+  ];
+  const words = off.flatMap((ids) => ['--off', ids.replaceAll('missing', 'alert/missing')]);
+  const args = [program('cli'), 'alerts', 'lint', ...words, '-'];
+  const ran = spawnSync(process.execPath, args, { encoding: 'utf8', input: ruleText });
+  expect([ran.status, ran.stderr]).toEqual([0, '1 rule in 1 file: 0 errors, 0 warnings\n']);
+});
+
 const ruleText = 'groups:\n  - name: g\n    rules:\n      - { alert: A, expr: up == 0 }\n';
 test.each([
   ['slo validate -', 'x: 1\n', /^<stdin>:1:1: /],

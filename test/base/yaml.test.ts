@@ -58,6 +58,20 @@ test('a merge key takes the fields of an anchor, and its own go before', () => {
   expect(document?.placeOf(['b', 'x'])).toMatchObject({ line: 3 });
 });
 
+test.each([
+  ['groups: &g [{ rules: *g }]', 'a.yaml:1:22: an alias within its own anchor'],
+  ['a: &a\n  b: { c: [*a] }', 'a.yaml:2:12: an alias within its own anchor'],
+])('%s has no end, and is refused', (text, told) => {
+  expect(() => parseYaml('a.yaml', text)).toThrow(told);
+  expect(() => parseYaml('a.yaml', text, { texts: true })).toThrow(told);
+});
+
+test('a template that was not rendered is told as such', () => {
+  expect(() => parseYaml('a.yaml', '{{- if .Values.on }}\na: 1\n{{- end }}\n')).toThrow(
+    'expected the output of a template',
+  );
+});
+
 test('an alias bomb is refused, not expanded', () => {
   let text = 'a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n';
   for (let i = 1; i < 9; i++) {

@@ -1,5 +1,6 @@
 /** `firedrill alerts pack`. */
 import type { Command } from 'commander';
+import { eachOf } from '../../../base/choice-option.js';
 import type { PackFlags } from './run.js';
 
 const example = `
@@ -20,7 +21,7 @@ export function registerPack(alerts: Command): void {
     .requiredOption('--prometheus <url>', 'Prometheus that evaluated the rules')
     .requiredOption('--from <time>', 'start: a time, or a duration before the end')
     .option('--to <time>', 'end (default: now)')
-    .option('--alert <name...>', 'only these alerts')
+    .option('--alert <name...>', 'only these alerts', eachOf)
     .option('--name <text>', 'name of the incident', 'incident')
     .option(
       '--fault <kind>',

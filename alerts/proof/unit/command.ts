@@ -1,6 +1,7 @@
 /** `firedrill alerts test`: a replacement for `promtool test rules`. */
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../../base/errors.js';
+import { eachOf, eachWhole } from '../../../base/choice-option.js';
 import { formatOption } from '../../../base/format-option.js';
 
 interface Flags {
@@ -20,7 +21,7 @@ export function registerTest(alerts: Command): void {
     .command('test')
     .description('Run unit tests of rules, with the files and exit codes of promtool test rules')
     .argument('<file...>', 'test files')
-    .option('--run <regex...>', 'only groups of tests whose name matches')
+    .option('--run <regex>', 'only groups of tests whose name matches; may be repeated', eachWhole)
     .option('--junit <file>', 'write the results as JUnit XML')
     .option('--coverage', 'list the rules that the tests cover')
     .option('--coverage-min <percent>', 'fail if a smaller share of the rules is covered')
@@ -28,7 +29,11 @@ export function registerTest(alerts: Command): void {
     .option('--lenient', 'like promtool, accept tests that cannot fail: no such alert, no series')
     .option('--prometheus-version <major>', '2: ranges include both ends, as before version 3', '3')
     .option('--ignore-unknown-fields', 'accept unknown fields, as promtool does')
-    .option('--enable-feature <name...>', 'as in promtool, such as promql-experimental-functions')
+    .option(
+      '--enable-feature <name>',
+      'as in promtool, such as promql-experimental-functions; may be repeated',
+      eachOf,
+    )
     .option('--diff', 'accepted, as in promtool: differences are always shown')
     .addHelpText(
       'after',
@@ -58,7 +63,7 @@ async function test(files: string[], flags: Flags): Promise<void> {
     strict: flags.lenient !== true,
     closedRanges: flags.prometheusVersion === '2',
     ignoreUnknownFields: flags.ignoreUnknownFields === true,
-    features: (flags.enableFeature ?? []).flatMap((names) => names.split(',')),
+    features: flags.enableFeature ?? [],
     clock: realClock,
   });
   if (flags.junit !== undefined) writeFileWhole(flags.junit, junitXml(junitOf(results)));

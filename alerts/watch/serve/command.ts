@@ -1,5 +1,6 @@
 /** `firedrill watch serve`. */
 import type { Command } from 'commander';
+import { eachOf } from '../../../base/choice-option.js';
 
 interface ServeFlags {
   listen: string;
@@ -36,7 +37,7 @@ export function registerWatch(program: Command): void {
     )
     .option('--listen <address>', 'host and port', '127.0.0.1:9090')
     .option('--rules <path...>', 'rule files or folders', [])
-    .option('--alertmanager <url...>', 'Alertmanagers to notify', [])
+    .option('--alertmanager <url...>', 'Alertmanagers to notify', eachOf, [])
     .option('--scrape <job=url...>', 'targets to scrape', [])
     .option('--file <path...>', 'history to load at the start: OpenMetrics or CSV', [])
     .option('--scrape-interval <duration>', 'time between scrapes', '15s')
