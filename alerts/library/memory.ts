@@ -53,8 +53,7 @@ export const memoryAlerts: LibraryEntry[] = [
       'the kill; 5m and the ' +
       'floor of 70% leave out the growth of a start.',
     about: 'mesh',
-    summary:
-      `The ${proxy} will hold {{ $value | humanize1024 }}B in half an ` + 'hour, above its limit',
+    summary: `The ${proxy} will hold {{ $value | humanize1024 }}B in half an hour, above its limit`,
     description:
       'It grows steadily and is killed when it meets its limit (200 MiB by default). Restart ' +
       'it at a quiet moment, and ' +
@@ -81,8 +80,7 @@ export const memoryAlerts: LibraryEntry[] = [
       'does not come and go ' +
       'with the back-off between restarts.',
     about: 'mesh',
-    summary:
-      `The ${proxy} has restarted {{ $value | printf "%.0f" }} times ` + 'within half an hour',
+    summary: `The ${proxy} has restarted {{ $value | printf "%.0f" }} times within half an hour`,
     description: 'Each restart cuts requests off. Its last log lines say why it ended.',
     dashboard: 'firedrill-debug',
   },
