@@ -48,6 +48,10 @@ export const backendPolicy = {
         seconds('The time after which a latency has faded.', { min: 0.001 }),
       ),
       slowStartSeconds: filled(0, seconds('The time in which a new endpoint gets its full share.')),
+      affinitySeconds: seconds(
+        'A proxy keeps its endpoint for this long after its last request. Absent: it does not.',
+        { min: 1 },
+      ),
     }),
   ),
   breaker: group(

@@ -1,6 +1,10 @@
 /** The endpoints of a Service that proxies receive, and the identity expected at each. */
 import { expect, test } from 'vitest';
-import { convertService, type Lookup } from '../../mesh/kubernetes/discovery/destinations.js';
+import {
+  convertService,
+  type Lookup,
+  makeBackend,
+} from '../../mesh/kubernetes/discovery/destinations.js';
 import type { EndpointSlice, Pod, Service } from '../../mesh/kubernetes/discovery/types.js';
 
 const service: Service = {
@@ -47,6 +51,20 @@ function endpoints(pods: readonly Pod[], entries: EndpointSlice['endpoints']): u
 const at = (address: string, name?: string): NonNullable<EndpointSlice['endpoints']>[number] => ({
   addresses: [address],
   ...(name !== undefined && { targetRef: { kind: 'Pod', name, namespace: 'retail' } }),
+});
+
+test('sessionAffinity: ClientIP reaches the proxies, with its time; a headless service has none', () => {
+  const kept = (spec: Partial<Service['spec']>): number | undefined =>
+    makeBackend('cart', [], { ...service, spec: { ...service.spec, ...spec } }).balancer
+      .affinitySeconds;
+  const sessionAffinityConfig = { clientIP: { timeoutSeconds: 90 } };
+  expect([
+    kept({}),
+    kept({ sessionAffinity: 'None' }),
+    kept({ sessionAffinity: 'ClientIP' }),
+    kept({ sessionAffinity: 'ClientIP', sessionAffinityConfig }),
+    kept({ sessionAffinity: 'ClientIP', clusterIP: 'None' }),
+  ]).toEqual([undefined, undefined, 10_800, 90, undefined]);
 });
 
 test('an endpoint whose pod is not known is left out: sending to it in plaintext undoes mTLS in silence', () => {

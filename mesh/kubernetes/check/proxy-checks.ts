@@ -217,9 +217,8 @@ export const proxyChecks: Check[] = [
         namespace: c.proxyNamespace,
       });
       const asking = items.flatMap((service) => {
-        const { sessionAffinity, internalTrafficPolicy, trafficDistribution } = service.spec;
+        const { internalTrafficPolicy, trafficDistribution } = service.spec;
         const what = [
-          ...(sessionAffinity === 'ClientIP' ? ['sessionAffinity: ClientIP'] : []),
           ...(internalTrafficPolicy === 'Local' ? ['internalTrafficPolicy: Local'] : []),
           ...(trafficDistribution ? [`trafficDistribution: ${trafficDistribution}`] : []),
         ];

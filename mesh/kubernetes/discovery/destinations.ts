@@ -282,12 +282,20 @@ function externalEndpoints(service: Service, port: ServicePort, look: Lookup): E
 
 export function makeBackend(name: string, endpoints: Endpoint[], service?: Service): Backend {
   const breaker = service && breakerOf(service);
+  const affinitySeconds = service && affinityOf(service);
   return {
     name,
     endpoints,
     ...backendDefaults,
+    ...(affinitySeconds && { balancer: { ...backendDefaults.balancer, affinitySeconds } }),
     ...(breaker ? { breaker } : {}),
   };
+}
+
+/** `sessionAffinity: ClientIP`: a pod is one client. Kubernetes has no affinity for headless services. */
+function affinityOf({ spec }: Service): number | undefined {
+  if (spec.sessionAffinity !== 'ClientIP' || spec.clusterIP === 'None') return undefined;
+  return spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800;
 }
 
 /** Reads `mesh.firedrill.dev/breaker-consecutive-failures: "7"`: the consecutive failures that trip a breaker. */

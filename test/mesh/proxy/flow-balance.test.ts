@@ -46,6 +46,36 @@ function send(
   return e.address;
 }
 
+test('with affinity a client keeps its endpoint while it is ready, and for its time', () => {
+  const balancer = { ...backend([]).balancer, affinitySeconds: 60 };
+  const to = stateOf(8, { balancer, breaker: breaker() });
+  const ask = (failed = false): string | undefined => send(to, () => ({ tookMs: 5, failed }));
+  const many = (count: number): string[] => {
+    const asked = Array.from({ length: count }, () => {
+      to.clock.advance(1000);
+      return ask() ?? '';
+    });
+    return [...new Set(asked)];
+  };
+  const [first = '', ...others] = many(200);
+  expect(others).toEqual([]);
+  // Its breaker opens, so that another endpoint is kept, also after the first is well again.
+  for (let i = 0; i < 5; i++) expect(ask(true)).toBe(first);
+  const [second, ...more] = many(200);
+  expect([second === first, more]).toEqual([false, []]);
+  // A retry goes elsewhere, and does not move the client.
+  const tried = to.backend.endpoints.filter((e) => e.address === second);
+  expect(to.backend.pick(to.clock.monotonicMs(), tried, true)?.address).not.toBe(second);
+  expect(many(20)).toEqual([second]);
+  // Without a request for longer than that, nothing is kept.
+  const later = new Set<string | undefined>();
+  for (let i = 0; i < 50; i++) {
+    to.clock.advance(61_000);
+    later.add(ask());
+  }
+  expect(later.size).toBeGreaterThan(3);
+});
+
 test('D4: the slower of two endpoints gets less, whatever the latencies', () => {
   fc.assert(
     fc.property(fc.integer({ min: 2, max: 50 }), fc.integer(), (factor, seed) => {

@@ -8,6 +8,7 @@ import type { Random } from '../../../../base/random.js';
 import type { Backend } from '../../../model.js';
 import { isUnconnected, isUnsent, type TryFailure } from '../contract.js';
 import { anything, type Asked, openMs, ScopedAccrual } from './accrual.js';
+import { Affinity } from './affinity.js';
 import { endpointKey, EndpointRecord } from './endpoint.js';
 
 /**
@@ -62,6 +63,7 @@ export class BackendState {
   #uneven = false;
   #maxWeight = 1;
   #nextProbeMs = Infinity;
+  readonly #affinity = new Affinity();
   /** Some endpoint is closed to some scopes and open to the rest. */
   #isPartly = false;
 
@@ -91,6 +93,7 @@ export class BackendState {
     const samePolicy = JSON.stringify(source.breaker) === JSON.stringify(this.source.breaker);
     const seedMs = this.#seedMs(balancer.defaultRttMs, nowMs);
     this.source = source;
+    this.#affinity.seconds = balancer.affinitySeconds;
     this.#decayMs = Math.max(1, balancer.decaySeconds * 1000);
     const seen = new Set<string>();
     this.endpoints = [];
@@ -138,11 +141,14 @@ export class BackendState {
     canRetry: boolean,
     asked: Asked = anything,
   ): EndpointRecord | undefined {
+    const kept = tried === undefined ? this.#affinity.endpoint(this, asked, nowMs) : undefined;
+    this.pickedProbe = false;
+    if (kept) return kept;
     if (nowMs >= this.#nextProbeMs) {
       const probe = this.#probe(nowMs, tried, canRetry, asked);
       this.pickedProbe = probe !== undefined;
       if (probe) return probe;
-    } else this.pickedProbe = false;
+    }
     let pool = this.candidatesFor(asked);
     if (this.panicking) this.panicTotal++;
     if (tried !== undefined) {
@@ -154,8 +160,10 @@ export class BackendState {
       this.second = undefined;
       return undefined;
     }
-    if (this.#near !== undefined && pool === this.candidates) return this.#chooseNear(pool, nowMs);
-    return this.#choose(pool, nowMs);
+    const isNear = this.#near !== undefined && pool === this.candidates;
+    const picked = isNear ? this.#chooseNear(pool, nowMs) : this.#choose(pool, nowMs);
+    if (tried === undefined) this.#affinity.keep(picked, nowMs);
+    return picked;
   }
 
   /** Picks in this proxy's zone, unless an endpoint elsewhere is so much less loaded that the longer way pays. */
