@@ -1,5 +1,11 @@
 /** The signer of workload certificates: a key and its chain up to the trust anchors, wherever they are kept. */
-import { type KeyObject, sign, X509Certificate } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  sign,
+  X509Certificate,
+} from 'node:crypto';
 import { UserError } from '../../base/errors.js';
 import { splitPem } from './csr.js';
 import type { Denial } from './denials.js';
@@ -110,6 +116,16 @@ export const issuerHash = (issuing: Issuing): string =>
 /** A signer with a key in memory. */
 export function keySigner(privateKey: KeyObject, publicKey: KeyObject): Signer {
   return { publicKey, sign: (data) => Promise.resolve(sign('sha256', data, privateKey)) };
+}
+
+/** A signer with the key of a PEM text; `what` names the text in the error when it holds none. */
+export function readSigner(text: string, what: string): Signer {
+  try {
+    const privateKey = createPrivateKey(text);
+    return keySigner(privateKey, createPublicKey(privateKey));
+  } catch {
+    throw new UserError({ message: `${what}: not a private key`, expected: 'PEM' });
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Trust anchor and issuer in a folder: created, rotated with an overlapping bundle, watched. */
-import { createPrivateKey, createPublicKey, type X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeFolder } from '../../base/make-folder.js';
@@ -16,6 +16,7 @@ import {
   keySigner,
   localIssuing,
   readCertificates,
+  readSigner,
 } from './issuing.js';
 import { createCertificate, notAfterMs, publicKeyDerOf } from './x509.js';
 
@@ -102,11 +103,9 @@ export async function rotateIssuer(folder: string, options: PkiOptions): Promise
   if (!existsSync(files.trustAnchorKeyFile)) {
     throw new UserError(`${files.trustAnchorKeyFile} is needed to sign an issuer, and is missing`);
   }
-  const anchorKey = createPrivateKey(readFileSync(files.trustAnchorKeyFile));
-  const anchorPublic = createPublicKey(anchorKey);
-  const anchor = readAnchors(files).find((certificate) =>
-    publicKeyDerOf(certificate).equals(anchorPublic.export({ type: 'spki', format: 'der' })),
-  );
+  const signer = readSigner(readInput(files.trustAnchorKeyFile), files.trustAnchorKeyFile);
+  const publicKey = signer.publicKey.export({ type: 'spki', format: 'der' });
+  const anchor = readAnchors(files).find((found) => publicKeyDerOf(found).equals(publicKey));
   if (!anchor) {
     throw new UserError(`no anchor in ${files.trustAnchorsFile} belongs to the anchor's key`);
   }
@@ -122,7 +121,7 @@ export async function rotateIssuer(folder: string, options: PkiOptions): Promise
       ca: { pathLength: 0 },
       issuer: anchor,
     },
-    keySigner(anchorKey, anchorPublic),
+    signer,
   );
   // The key is written first: a reader between the two writes finds a mismatch, keeps the old pair, and reads again.
   writeKey(files.keyFile, key);
@@ -181,17 +180,10 @@ export function readIssuer(files: Omit<PkiFiles, 'trustAnchorKeyFile'>, nowMs: n
       expected: `mode 0600 (chmod 600 ${files.keyFile})`,
     });
   }
-  const text = readInput(files.keyFile);
-  let privateKey;
-  try {
-    privateKey = createPrivateKey(text);
-  } catch {
-    throw new UserError({ message: `${files.keyFile}: not a private key`, expected: 'PEM' });
-  }
   return localIssuing({
     anchors: readAnchors(files),
     chain: readCertificates(readInput(files.certificateFile), files.certificateFile),
-    signer: keySigner(privateKey, createPublicKey(privateKey)),
+    signer: readSigner(readInput(files.keyFile), files.keyFile),
     nowMs,
   });
 }

@@ -1,5 +1,4 @@
 /** Keeps the issuer and the trust bundle in a Secret: created if empty, watched, and applied without a restart. */
-import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { type Clock } from '../../base/clock.js';
 import { messageOf, UserError } from '../../base/errors.js';
 import { generateWorkloadKey } from '../identity/csr.js';
@@ -9,6 +8,7 @@ import {
   keySigner,
   localIssuing,
   readCertificates,
+  readSigner,
 } from '../identity/issuing.js';
 import { createCertificate } from '../identity/x509.js';
 import type { KubeApi } from './client/api.js';
@@ -118,11 +118,10 @@ export class SecretIssuerStore implements IssuerStore {
       if (!text) throw new UserError(`secret ${namespace}/${name} lacks ${field}`);
       return Buffer.from(text, 'base64').toString('utf8');
     };
-    const privateKey = createPrivateKey(part('tls.key'));
     const issuing = localIssuing({
       anchors: readCertificates(part('ca.crt'), `${name}: ca.crt`),
       chain: readCertificates(part('tls.crt'), `${name}: tls.crt`),
-      signer: keySigner(privateKey, createPublicKey(privateKey)),
+      signer: readSigner(part('tls.key'), `${name}: tls.key`),
       nowMs: this.#options.clock.nowMs(),
     });
     return { ...issuing, denied: denialsOf(secret) };
