@@ -46,6 +46,13 @@ test('a child that ends before it is ready says why', async () => {
   );
 });
 
+test('a line without an end is kept in part', async () => {
+  const endless = `process.stdout.write('x'.repeat(1_000_000) + '\\n')`;
+  const child = startProgram('endless', process.execPath, ['-e', endless]);
+  const error = await child.ready.catch((e: Error) => e);
+  expect((error as Error).message).toMatch(/^endless said 'x{65536}' where its ports/);
+});
+
 test('a child does not outlive a parent killed with SIGKILL', async () => {
   const parentScript = join(folder, 'parent.mjs');
   writeFileSync(

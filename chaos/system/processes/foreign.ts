@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { request } from 'node:http';
 import { connect } from 'node:net';
-import type { Child } from '../../../base/child.js';
+import { type Child, exitOf } from '../../../base/child.js';
 import { sleep } from '../../../base/clock.js';
 import { dyingWithParent, inheritedEnvironment } from '../../../base/foreign-program.js';
 import { eachLine } from '../../../base/lines.js';
@@ -71,10 +71,7 @@ export function startForeign(
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
-  const exited = new Promise<number | null>((resolve) => {
-    child.on('exit', (code) => resolve(code));
-    child.on('error', () => resolve(null));
-  });
+  const exited = exitOf(child);
   let words = '';
   let said = false;
   const { ready } = program;
