@@ -9,7 +9,7 @@ export class Carry {
   append(buffer: Buffer, start: number, end: number): void {
     const more = end - start;
     if (this.length + more > this.bytes.length) {
-      const size = Math.max(smallestBytes, this.bytes.length * 2, this.length + more);
+      const size = Math.max(smallestBytes, this.bytes.length * 1.5, this.length + more) | 0;
       const bytes = Buffer.allocUnsafeSlow(size);
       this.bytes.copy(bytes, 0, 0, this.length);
       this.bytes = bytes;
@@ -20,13 +20,9 @@ export class Carry {
 
   /** Drops the used bytes, and the memory with them once nothing is left. */
   consume(bytes: number): void {
+    if (bytes === 0) return;
     this.length -= bytes;
     if (this.length === 0) this.bytes = Buffer.alloc(0);
     else this.bytes.copy(this.bytes, 0, bytes, bytes + this.length);
-  }
-
-  clear(): void {
-    this.length = 0;
-    this.bytes = Buffer.alloc(0);
   }
 }

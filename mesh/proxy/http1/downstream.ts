@@ -82,13 +82,12 @@ export class Downstream implements WireUser, Holder {
   #readCarry(): void {
     const carry = this.#carry;
     if (!carry || carry.length === 0) return;
-    // The bytes move to a local carry: the rest is put back afterwards.
-    const { bytes, length } = carry;
+    // The rest of it is put back afterwards.
     this.#carry = undefined;
-    this.#read(bytes, length);
+    this.#read(carry.bytes, carry.length, carry);
   }
 
-  #read(buffer: Buffer, to: number): void {
+  #read(buffer: Buffer, to: number, own?: Carry): void {
     this.#busy = true;
     const from = this.#readParts(buffer, to);
     this.#busy = false;
@@ -98,8 +97,10 @@ export class Downstream implements WireUser, Holder {
       if (this.hasEnded && this.#isReading) this.goodbye();
       return;
     }
-    const carry = (this.#carry ??= new Carry());
-    carry.append(buffer, from, to);
+    const carry = own ?? this.#carry ?? new Carry();
+    this.#carry = carry;
+    if (own) own.consume(from);
+    else carry.append(buffer, from, to);
     if (this.#isReading) {
       // A head that comes in pieces has a time limit from its first byte on.
       if (this.head.begun && this.#headDueMs === Infinity) {
