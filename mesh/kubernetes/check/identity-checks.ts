@@ -1,5 +1,6 @@
 /** Checks of certificates: trust anchors, the issuer, the webhooks' own, and the proxies' trusted anchors. */
 import { X509Certificate } from 'node:crypto';
+import { parseYaml } from '../../../base/yaml.js';
 import { isSignedBy, readCertificates } from '../../identity/issuing.js';
 import { dnsNames, notAfterMs, notBeforeMs } from '../../identity/x509.js';
 import { type AnyObject, resources } from '../client/objects.js';
@@ -21,8 +22,30 @@ async function secretPart(
   return Buffer.from(text, 'base64').toString('utf8');
 }
 
+const dataOf = async ({ api, namespace }: CheckContext, name: string): Promise<Data> =>
+  (await api.find<AnyObject & { data?: Data }>(resources.ConfigMap, namespace, name))?.data ?? {};
+type Data = Record<string, string>;
+
+/** With Vault, the bundle is all that the cluster has of the certificates above a workload's. */
+async function isOfVault(c: CheckContext): Promise<boolean> {
+  const text = (await dataOf(c, `${names.controller}-config`))['controller.yaml'] ?? '';
+  const config = parseYaml('controller.yaml', text)[0]?.value as
+    { identity?: { vault?: { enabled?: boolean } } } | undefined;
+  return config?.identity?.vault?.enabled === true;
+}
+
 const anchorsOf = async (c: CheckContext): Promise<X509Certificate[]> =>
-  readCertificates(await secretPart(c, names.issuerSecret, 'ca.crt'), 'ca.crt');
+  (await isOfVault(c))
+    ? readCertificates((await dataOf(c, names.bundle))['ca.crt'] ?? '', 'ca.crt')
+    : readCertificates(await secretPart(c, names.issuerSecret, 'ca.crt'), 'ca.crt');
+/** A check of the issuer in its Secret. */
+const ofIssuer =
+  (run: Check['run']): Check['run'] =>
+  async (c) => {
+    if (!(await isOfVault(c))) return run(c);
+    const reason = 'Vault signs the certificates, and the issuer is there';
+    return { skipped: true, reason, fix: 'look at it in Vault' };
+  };
 const issuerOf = async (c: CheckContext): Promise<X509Certificate[]> =>
   readCertificates(await secretPart(c, names.issuerSecret, 'tls.crt'), 'tls.crt');
 
@@ -77,34 +100,33 @@ export const identityChecks: Check[] = [
     id: 'identity-issuer-valid',
     category,
     description: 'the issuer certificate is within its validity period',
-    run: async (c) => within(await issuerOf(c), c.clock.nowMs()),
+    run: ofIssuer(async (c) => within(await issuerOf(c), c.clock.nowMs())),
   },
   {
     id: 'identity-issuer-lasting',
     category,
     description: 'the issuer certificate is valid for at least 60 days',
     warning: true,
-    run: async (c) => lasting(await issuerOf(c), c.clock.nowMs(), 60),
+    run: ofIssuer(async (c) => lasting(await issuerOf(c), c.clock.nowMs(), 60)),
   },
   {
     id: 'identity-issuer-chained',
     category,
     description: 'the issuer certificate is issued by a trust anchor',
-    run: async (c) => {
+    run: ofIssuer(async (c) => {
       const [anchors, chain] = [await anchorsOf(c), await issuerOf(c)];
       const top = chain[chain.length - 1] as X509Certificate;
       if (anchors.some((a) => isSignedBy(top, a))) return undefined;
       const reason = `no anchor of the bundle signed ${top.subject.replace(/\n/g, ', ')}`;
       return { reason, fix: 'put the anchor that signed it into ca.crt beside the others' };
-    },
+    }),
   },
   {
     id: 'identity-bundle-published',
     category,
     description: 'the published trust bundle is the one in use',
-    run: async (c) => {
-      const found = await c.api.get<AnyObject>(resources.ConfigMap, c.namespace, names.bundle);
-      const published = (found.data as Record<string, string> | undefined)?.['ca.crt'] ?? '';
+    run: ofIssuer(async (c) => {
+      const published = (await dataOf(c, names.bundle))['ca.crt'] ?? '';
       const fingerprints = (list: X509Certificate[]): string =>
         list
           .map((x) => x.fingerprint256)
@@ -117,7 +139,7 @@ export const identityChecks: Check[] = [
         reason: `ConfigMap ${names.bundle} differs from the issuer's ca.crt`,
         fix: 'restart the controller',
       };
-    },
+    }),
   },
   {
     id: 'webhook-certificate-valid',

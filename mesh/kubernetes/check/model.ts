@@ -8,6 +8,8 @@ export interface Failure {
   fix: string;
   /** Not known to be wrong, only not known to be right: does not fail the command. */
   warning?: boolean;
+  /** There is nothing to look at in this installation. */
+  skipped?: boolean;
 }
 
 export interface CheckContext {

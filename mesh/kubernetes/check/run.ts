@@ -52,8 +52,8 @@ async function one(check: Check, context: CheckContext): Promise<CheckResult> {
     };
   }
   if (!failure) return { id, category, description, result: 'success' };
-  const { warning = check.warning, ...why } = failure;
-  const result = warning ? 'warning' : 'error';
+  const { warning = check.warning, skipped: isSkipped, ...why } = failure;
+  const result = isSkipped ? 'skipped' : warning ? 'warning' : 'error';
   return { id, category, description, result, ...why, documentation: documentationOf(id) };
 }
 
