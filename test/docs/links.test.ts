@@ -44,17 +44,20 @@ test('no link of a page is dead', () => {
   expect(dead).toEqual([]);
 });
 
-test('every page of docs/ is reached from its first page', () => {
+test('every page of docs/, README and result is reached from the first page of docs/', () => {
   const reached = new Set<string>();
   const reach = (page: string): void => {
     if (reached.has(page)) return;
     reached.add(page);
     const text = withoutCode(readFileSync(join(packageRoot, page), 'utf8'));
     for (const [, link = ''] of text.matchAll(/\]\(([^)\s#]+)/g)) {
-      const target = join(dirname(page), link);
+      const path = join(dirname(page), link);
+      const readme = join(path, 'README.md');
+      const target = existsSync(join(packageRoot, readme)) ? readme : path;
       if (target.endsWith('.md') && existsSync(join(packageRoot, target))) reach(target);
     }
   };
   reach('docs/index.md');
-  expect(pages.filter((page) => page.startsWith('docs/') && !reached.has(page))).toEqual([]);
+  const wanted = /^docs\/|^bench\/results\/|(^|\/)README\.md$/;
+  expect(pages.filter((page) => wanted.test(page) && !reached.has(page))).toEqual([]);
 });
