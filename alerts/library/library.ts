@@ -9,12 +9,7 @@ import { controlPlaneAlerts } from './control-plane.js';
 import { type LibraryEntry, type Times, timesOf } from './entry.js';
 import { memoryAlerts } from './memory.js';
 import { misroutingAlerts } from './misrouting.js';
-import {
-  type LibraryAlert,
-  alertNames,
-  defaultDashboardBase,
-  defaultRunbookBase,
-} from './names.js';
+import { alertNames, defaultDashboardBase, defaultRunbookBase } from './names.js';
 import { networkAlerts } from './network.js';
 import { retryAlerts } from './retries.js';
 import { serviceLevelAlerts } from './service-levels.js';
@@ -100,13 +95,4 @@ function ruleOf(
       dashboard_url: `${without(options.dashboardBase ?? defaultDashboardBase)}/${entry.dashboard}`,
     },
   };
-}
-
-/** The library's entry for an alert. */
-export function libraryEntry(name: LibraryAlert): LibraryEntry {
-  for (const [, entries] of libraryEntries) {
-    const found = entries.find((e) => e.name === name);
-    if (found) return found;
-  }
-  throw new Error(`${name} has a name and no entry`);
 }

@@ -4,7 +4,6 @@ import { text } from '../scenarios/fields.js';
 import { accessSchema } from '../system/access-schema.js';
 
 export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
-export type Weekday = (typeof weekdays)[number];
 
 const production = z
   .strictObject({

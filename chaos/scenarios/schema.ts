@@ -276,9 +276,7 @@ export const scenarioSchema = z
 
 export type Scenario = z.output<typeof scenarioSchema>;
 export type ScenarioFault = Scenario['faults'][number];
-export type NotBefore = z.output<typeof notBefore>;
 export type Expected = Scenario['expect']['mustFire'][number];
-export type Measure = Scenario['hypothesis']['measures'][number];
 export type AbortCondition = Scenario['abort'][number];
 export type Check = Scenario['checks'][number];
 export type Arms = NonNullable<Scenario['arms']>;

@@ -195,7 +195,6 @@ export const drillSchema = z.strictObject({
 export type DrillFile = z.output<typeof drillSchema>;
 export type SystemSpec = DrillFile['system'];
 export type ProcessesSpec = Extract<SystemSpec, { kind: 'processes' }>;
-export type SupervisorSpec = Extract<SystemSpec, { kind: 'supervisor' }>;
 export type ServiceSpec = ProcessesSpec['services'][string];
 export type CallSpec = ServiceSpec['calls'][string];
 export type Protocol = z.output<typeof protocol>;

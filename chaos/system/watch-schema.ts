@@ -14,5 +14,3 @@ export const watchSchema = z
       .describe('where that webhook arrives; firedrill gameday route prints the route'),
   })
   .describe('what runs already, and judges in production time; nothing of it is changed');
-
-export type WatchSpec = z.output<typeof watchSchema>;

@@ -57,7 +57,7 @@ export async function startController(
         clock,
       })
     : soleLeader;
-  const context: PluginContext = { trustDomain, clock, replica: config.replica, lease, log };
+  const context: PluginContext = { trustDomain, clock, lease, log };
   const events = new CertificateEvents(config.events?.file, clock);
   const faults = new ControllerFaults(clock);
   const store = await issuerStore(config, context);

@@ -6,15 +6,12 @@ import { writeFileWhole } from '../../base/write-file.js';
 export interface Lease {
   /** Whether this replica leads now. Never true on two replicas whose clocks agree within half the duration. */
   leading(): boolean;
-  /** Calls `run` when this replica begins or ceases to lead. */
-  onChange(run: (leading: boolean) => void): void;
   stop(): Promise<void>;
 }
 
 /** The lease of a single replica. */
 export const soleLeader: Lease = {
   leading: () => true,
-  onChange: (run) => run(true),
   stop: () => Promise.resolve(),
 };
 
@@ -34,9 +31,7 @@ export class FileLease implements Lease {
   readonly #durationMs: number;
   readonly #clock: Clock;
   readonly #timer: Timer;
-  readonly #listeners: ((leading: boolean) => void)[] = [];
   #untilMs = 0;
-  #told = false;
 
   constructor(options: { file: string; replica: string; durationMs: number; clock?: Clock }) {
     this.#file = options.file;
@@ -51,17 +46,11 @@ export class FileLease implements Lease {
     return this.#clock.nowMs() < this.#untilMs;
   }
 
-  onChange(run: (leading: boolean) => void): void {
-    this.#listeners.push(run);
-    run(this.leading());
-  }
-
   /** Gives the lease up, so that another replica need not wait for its end. */
   stop(): Promise<void> {
     this.#timer.cancel();
     if (this.leading()) rmSync(this.#file, { force: true });
     this.#untilMs = 0;
-    this.#tell();
     return Promise.resolve();
   }
 
@@ -76,7 +65,6 @@ export class FileLease implements Lease {
     } catch {
       // The folder is not accessible: the lease runs out by itself.
     }
-    this.#tell();
   }
 
   #claim(nowMs: number): void {
@@ -116,12 +104,5 @@ export class FileLease implements Lease {
       // Missing, or of no lease: free.
       return undefined;
     }
-  }
-
-  #tell(): void {
-    const leading = this.leading();
-    if (leading === this.#told) return;
-    this.#told = leading;
-    for (const run of this.#listeners) run(leading);
   }
 }

@@ -11,8 +11,6 @@ import type { Lease } from './lease.js';
 export interface PluginContext {
   trustDomain: string;
   clock: Clock;
-  /** This replica's name. */
-  replica: string;
   /** Held by the one replica that writes statuses, events and webhook certificates. */
   lease: Lease;
   log(line: string): void;
@@ -28,11 +26,6 @@ export interface ControllerPlugin {
   ): Promise<IssuerStore>;
   /** Writes the anchors of an issuer into a ConfigMap, from which pods have them. */
   publishBundle(store: IssuerStore, bundle: Bundle): Promise<IssuerStore>;
-  /** Starts webhooks and other services beside the stream; called once after the controller is ready. */
-  attach?(
-    options: Record<string, unknown>,
-    context: PluginContext,
-  ): Promise<{ stop(): Promise<void> }>;
 }
 
 /** Imported by its path, like a separate program, so that no Kubernetes code is loaded without need. */

@@ -28,10 +28,6 @@ export class Propagation {
     this.#clock = clock;
   }
 
-  get openBatches(): number {
-    return this.#open.size;
-  }
-
   /** Age of the oldest open batch, in seconds; 0 when there is none. */
   oldestSeconds(): number {
     for (const batch of this.#open) return (this.#clock.nowMs() - batch.changedAtMs) / 1000;

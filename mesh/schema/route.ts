@@ -216,7 +216,6 @@ export const routeFields = {
 
 export type Route = Of<typeof routeFields>;
 export type RouteMatch = Of<typeof matchFields>;
-export type Timeouts = Of<typeof timeoutFields>;
 export type RetryPolicy = Of<typeof retryFields>;
 /** Retries are at most `ratio` of the requests of the last `ttlSeconds`, plus a floor. */
 export type RetryBudget = Of<typeof budgetFields>;

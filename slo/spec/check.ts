@@ -23,10 +23,6 @@ export class Checker {
     this.refused.push({ place: this.document.placeOf(path), message, expected });
   }
 
-  addKey(path: Path, message: string, expected?: string): void {
-    this.#push(this.document.placeOfKey(path), message, expected);
-  }
-
   #push(place: Place, message: string, expected?: string): void {
     this.problems.push({ place, message, ...(expected === undefined ? {} : { expected }) });
   }

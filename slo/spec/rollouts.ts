@@ -10,7 +10,6 @@ import { budgetRatio, type Slo } from './model.js';
 import { fillWindow } from './query.js';
 
 export type RolloutFormat = 'argo' | 'flagger';
-export const rolloutFormats: readonly RolloutFormat[] = ['argo', 'flagger'];
 
 /** Kubernetes objects, one for each SLO; `prometheus` is the address for the cluster's controller. */
 export function rolloutObjects(

@@ -3,6 +3,7 @@ import { readFileSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '../../../base/make-folder.js';
 import type { Clock, Timer } from '../../../base/clock.js';
+import { messageOf } from '../../../base/errors.js';
 import { writeFileWhole } from '../../../base/write-file.js';
 
 export interface IdentityMaterial {
@@ -29,12 +30,13 @@ export class DiskCache {
   #timer: Timer | undefined;
   #pending: (() => string) | undefined;
   #touchedMs = 0;
-  /** Failed writes: a full disk must not stop the proxy, but must be visible. */
-  failures = 0;
+  readonly #log: (line: string) => void;
+  #hasFailed = false;
 
-  constructor(folder: string | undefined, clock: Clock) {
+  constructor(folder: string | undefined, clock: Clock, log: (line: string) => void) {
     this.#folder = folder;
     this.#clock = clock;
+    this.#log = log;
     if (folder !== undefined) makeFolder(folder, 0o700);
   }
 
@@ -105,8 +107,11 @@ export class DiskCache {
     if (this.#folder === undefined) return;
     try {
       writeFileWhole(join(this.#folder, name), text, 0o600);
-    } catch {
-      this.failures++;
+      this.#hasFailed = false;
+    } catch (error) {
+      // A full disk must not stop the proxy, and is told once.
+      if (!this.#hasFailed) this.#log(`the cache cannot be written: ${messageOf(error)}`);
+      this.#hasFailed = true;
     }
   }
 }

@@ -97,7 +97,7 @@ export class ControllerClient {
 
   constructor(options: ControllerClientOptions) {
     this.#options = options;
-    this.#cache = new DiskCache(options.cacheFolder, options.clock);
+    this.#cache = new DiskCache(options.cacheFolder, options.clock, options.log);
     this.#anchors = options.anchors;
     this.#next = options.random.below(Math.max(1, options.addresses.length));
     this.#heardMs = options.clock.nowMs();
@@ -124,10 +124,6 @@ export class ControllerClient {
 
   get identity(): IdentityMaterial | undefined {
     return this.#identity;
-  }
-
-  get cacheFailures(): number {
-    return this.#cache.failures;
   }
 
   #heard(): void {

@@ -30,7 +30,6 @@ interface Followed {
   timer: Timer | undefined;
   problem: string | undefined;
   denials: number;
-  answered: boolean;
   stopped: boolean;
 }
 
@@ -66,7 +65,6 @@ export class DnsEndpoints {
         timer: undefined,
         problem: undefined,
         denials: 0,
-        answered: false,
         stopped: false,
       };
       this.#followed.set(key, followed);
@@ -129,7 +127,6 @@ export class DnsEndpoints {
       followed.addresses = answer.addresses.sort((a, b) => (a.address < b.address ? -1 : 1));
       followed.problem = undefined;
       followed.denials = 0;
-      followed.answered = true;
       nextMs = Math.min(Math.max(answer.ttlMs, dns.minTtl), dns.maxTtl);
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;

@@ -146,5 +146,4 @@ export type Registry = z.output<typeof registrySchema>;
 export type RegistryService = z.output<typeof service>;
 export type RegistryBackend = z.output<typeof backend>;
 export type RegistryServer = Registry['servers'][number];
-export type RegistryAuthorization = Registry['authorizations'][number];
 export type RegistryDns = z.output<typeof dns>;

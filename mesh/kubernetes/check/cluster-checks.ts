@@ -1,6 +1,5 @@
 /** Checks of the cluster before and after an installation: the API, permissions, the objects of install. */
 import { messageOf } from '../../../base/errors.js';
-import { isStatus } from '../client/api.js';
 import {
   type AnyObject,
   apiVersionOf,
@@ -334,16 +333,3 @@ export const installedChecks: Check[] = [
     },
   },
 ];
-
-/** Whether anything is installed, for commands that need an installation. */
-export async function isInstalled({
-  api,
-  namespace,
-}: Pick<CheckContext, 'api' | 'namespace'>): Promise<boolean> {
-  try {
-    return (await api.find(resources.Deployment, namespace, names.controller)) !== undefined;
-  } catch (error) {
-    if (isStatus(error, 403)) return false;
-    throw error;
-  }
-}

@@ -1,5 +1,5 @@
 /** Instant selectors: the last sample of every series before each step. */
-import { lowerBound, type Series, upperBound } from '../store/series.js';
+import { type Series, upperBound } from '../store/series.js';
 import type { VectorSelector } from '../syntax/ast.js';
 import type { Context } from './context.js';
 import { referenceTimes } from './reference-times.js';
@@ -61,11 +61,4 @@ export function forEachLast(
     while (next < length && (at[next] as number) <= referenceMs) next++;
     if (next > 0 && (at[next - 1] as number) > referenceMs - lookbackMs) visit(step, next - 1);
   }
-}
-
-/** The last sample at one time, for look-ups outside of a query's steps. */
-export function lastIndexBefore(series: Series, timeMs: number, lookbackMs: number): number {
-  const i = lowerBound(series.times, 0, series.length, timeMs + 1) - 1;
-  if (i < 0 || (series.times[i] as number) <= timeMs - lookbackMs) return -1;
-  return series.stale?.[i] === 1 ? -1 : i;
 }
