@@ -103,7 +103,7 @@ const withoutUnused: Plugin = {
 const asked = Symbol('asked already');
 
 /**
- * Two packages of the client in place of which something is there already: a third of the client's bundle. And what
+ * Packages of the client in place of which something is there already: a third of the client's bundle. And what
  * commander loads at each start to run commands that are programs of their own, of which we have none.
  */
 const already: Plugin = {
@@ -115,6 +115,11 @@ const already: Plugin = {
     build.onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
       /[\\/]commander[\\/]/.test(importer) ? { path: 'nothing', namespace: 'already' } : undefined,
     );
+    // The agents for proxies only trace with it.
+    build.onResolve({ filter: /^debug$/ }, () => ({ path: 'debug', namespace: 'already' }));
+    build.onLoad({ filter: /^debug$/, namespace: 'already' }, () => ({
+      contents: 'module.exports = () => () => {};',
+    }));
     build.onLoad({ filter: /^nothing$/, namespace: 'already' }, () => ({ contents: '' }));
     build.onLoad({ filter: /^js-yaml$/, namespace: 'already' }, () => ({
       contents: `import { parse } from 'yaml'; export default { load: (text) => parse(text, { merge: true }) };`,
