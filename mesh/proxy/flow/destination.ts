@@ -9,7 +9,8 @@ import type { RequestInfo } from './contract.js';
 import type { FlowParts } from './parts.js';
 import { Budget } from './retry/budget.js';
 import { looksAtPath, pathOf } from './route/match.js';
-import { isSame, RouteState } from './route/route-state.js';
+import { isSame } from './route/compiled-route.js';
+import { RouteState } from './route/route-state.js';
 import type { Judged, Looks } from './route/target.js';
 import type { DeclaredProtocol } from '../../schema/choices.js';
 

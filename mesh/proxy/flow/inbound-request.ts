@@ -7,12 +7,13 @@ import { RequestFlow } from './request-flow.js';
 import { breakerFailures } from './route/classify.js';
 import { isIdempotent } from './route/route-state.js';
 import type { Judged } from './route/target.js';
-import type { CompiledServer, InboundRoute } from './server.js';
+import type { CompiledRoute } from './route/compiled-route.js';
+import type { CompiledServer } from './server.js';
 
 /** Retries after the app had just closed the idle connection that carried the request. */
 const maxFreeRetries = 2;
 
-export class InboundRequest extends RequestFlow<InboundRoute> {
+export class InboundRequest extends RequestFlow<CompiledRoute> {
   readonly direction = 'inbound';
   readonly server: CompiledServer;
   #verdict = '';
@@ -24,7 +25,7 @@ export class InboundRequest extends RequestFlow<InboundRoute> {
   constructor(
     parts: FlowParts,
     server: CompiledServer,
-    route: InboundRoute,
+    route: CompiledRoute,
     request: RequestInfo,
     judged: Judged | undefined,
     nowMs: number,

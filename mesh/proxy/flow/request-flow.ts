@@ -1,5 +1,5 @@
 /** The part of a request's flow that both sides share: refuse, count at the end, notify tap and why. */
-import { failure, canceled, raise, type RequestMetrics } from '../telemetry/request-metrics.js';
+import { failure, canceled, raise } from '../telemetry/request-metrics.js';
 import type { FlowRecord, PastTry } from '../telemetry/flow-record.js';
 import type { Span } from '../telemetry/tracer.js';
 import type {
@@ -17,29 +17,14 @@ import type { LabelValue } from './request-label.js';
 import type { Hold, Strike } from './fault/fault-table.js';
 import type { FlowParts } from './parts.js';
 import { grpcStatusOf, nextHop, refusal } from './refusal.js';
-import type { StatusSet } from './route/classify.js';
+import type { CompiledRoute } from './route/compiled-route.js';
 import { pathOf } from './route/match.js';
 import type { Judged } from './route/target.js';
 
 /** A client that leaves after waiting this long for the head counts as a failure of the server. */
 export const patienceMs = 1000;
 
-/** The protocols that clients may change to if a route names none. */
-export const usualUpgrades: readonly string[] = ['websocket'];
-
-/** The fields that both kinds of route have. */
-export interface RoutePolicy {
-  readonly name: string;
-  readonly metrics: RequestMetrics;
-  readonly failures: StatusSet;
-  readonly requestTimeoutMs: number;
-  readonly perTryTimeoutMs: number;
-  readonly idleTimeoutMs: number;
-  readonly upgrades: readonly string[];
-  readonly responseHeaders: HeaderEdits | undefined;
-}
-
-export abstract class RequestFlow<R extends RoutePolicy> implements Flow, FlowRecord {
+export abstract class RequestFlow<R extends CompiledRoute> implements Flow, FlowRecord {
   readonly parts: FlowParts;
   readonly request: RequestInfo;
   readonly route: R;

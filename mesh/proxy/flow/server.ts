@@ -1,18 +1,14 @@
 /** One compiled port of the workload: its routes, authorization and concurrency limit. */
 import type { InboundServer, Route } from '../../model.js';
-import type { RequestMetrics } from '../telemetry/request-metrics.js';
 import { ServerAuthorization } from './authorization.js';
 import { EndpointRecord } from './balance/endpoint.js';
-import type { EndpointState, HeaderEdits, HeaderList, RequestInfo } from './contract.js';
+import type { EndpointState, HeaderList, RequestInfo } from './contract.js';
 import { matchProblem } from './destination.js';
 import { Shedder } from './limit/shedder.js';
 import type { RateLimiter } from './limit/rate-limiter.js';
 import { type FlowParts, ownDestination } from './parts.js';
-import { type RoutePolicy, usualUpgrades } from './request-flow.js';
-import { failuresOf, type StatusSet } from './route/classify.js';
-import { headerEdits } from './route/header-edits.js';
-import { looksAtPath, pathOf, RouteMatcher } from './route/match.js';
-import { limiterOf } from './route/route-state.js';
+import { CompiledRoute, limiterOf } from './route/compiled-route.js';
+import { looksAtPath, pathOf } from './route/match.js';
 import type { Judged, Looks } from './route/target.js';
 import type { DeclaredProtocol } from '../../schema/choices.js';
 
@@ -29,51 +25,14 @@ export const clientIdHeader = 'l5d-client-id';
 /** Identities whose header is kept ready. */
 const maxIdentities = 1000;
 
-export class InboundRoute implements RoutePolicy {
-  readonly name: string;
-  /** The reason why it answers 500; empty: it serves. */
-  unservable = '';
-  readonly matcher: RouteMatcher;
-  readonly metrics: RequestMetrics;
-  readonly failures: StatusSet;
-  readonly requestTimeoutMs: number;
-  readonly perTryTimeoutMs: number;
-  readonly idleTimeoutMs: number;
-  readonly upgrades: readonly string[];
-  readonly responseHeaders: HeaderEdits | undefined;
-  readonly requestHeaders: HeaderEdits | undefined;
-  readonly limiter: RateLimiter | undefined;
-  readonly maxConcurrent: number;
-
-  constructor(
-    source: Route,
-    metrics: RequestMetrics,
-    before: InboundRoute | undefined,
-    nowMs: number,
-  ) {
-    this.name = source.name;
-    this.matcher = new RouteMatcher(source);
-    this.metrics = metrics;
-    this.failures = failuresOf(source);
-    this.requestTimeoutMs = source.timeouts.requestMs ?? 0;
-    this.perTryTimeoutMs = source.timeouts.perTryMs ?? 0;
-    this.idleTimeoutMs = source.timeouts.idleMs ?? 0;
-    this.upgrades = source.upgrades ?? usualUpgrades;
-    this.responseHeaders = headerEdits(source.responseHeaders);
-    this.requestHeaders = headerEdits(source.requestHeaders);
-    this.limiter = source.rateLimit && limiterOf(source.rateLimit, before?.limiter, nowMs);
-    this.maxConcurrent = source.maxConcurrent ?? 0;
-  }
-}
-
 export class CompiledServer implements ServerState {
   readonly source: InboundServer;
   readonly name: string;
   readonly port: number;
   readonly protocol: ServerState['protocol'];
   readonly target: EndpointRecord;
-  readonly routes: readonly InboundRoute[];
-  readonly defaultRoute: InboundRoute;
+  readonly routes: readonly CompiledRoute[];
+  readonly defaultRoute: CompiledRoute;
   readonly authorization: ServerAuthorization;
   readonly limiter: RateLimiter | undefined;
   readonly shedder: Shedder | undefined;
@@ -92,7 +51,7 @@ export class CompiledServer implements ServerState {
       before?.target.address === source.target
         ? before.target
         : new EndpointRecord({ address: source.target }, limits, 1, nowMs);
-    const compile = (route: Route): InboundRoute => {
+    const compile = (route: Route): CompiledRoute => {
       const { name, service = name, namespace } = parts.workload;
       const metrics = parts.metrics.route({
         direction: 'inbound',
@@ -103,7 +62,7 @@ export class CompiledServer implements ServerState {
         server: source.name,
       });
       const old = before?.routes.find((r) => r.name === route.name);
-      return new InboundRoute(route, metrics, old, nowMs);
+      return new CompiledRoute(route, metrics, old, nowMs);
     };
     const isAuthorizedByRoute = source.authorizations.some((a) => a.routes);
     this.routes = source.routes.flatMap((route) => {
@@ -142,24 +101,24 @@ export class CompiledServer implements ServerState {
     }
   }
 
-  routeFor(request: RequestInfo, judged?: Judged): InboundRoute {
+  routeFor(request: RequestInfo, judged?: Judged): CompiledRoute {
     if (this.routes.length === 0) return this.defaultRoute;
     const route = this.#routeOf(request, judged ? judged.path : pathOf(request.path));
     if (!route) this.counts.mismatches++;
     return route ?? this.defaultRoute;
   }
 
-  #routeOf(request: RequestInfo, path: string): InboundRoute | undefined {
+  #routeOf(request: RequestInfo, path: string): CompiledRoute | undefined {
     const { routes } = this;
     for (let i = 0; i < routes.length; i++) {
-      const route = routes[i] as InboundRoute;
+      const route = routes[i] as CompiledRoute;
       if (route.matcher.matches(request, path)) return route;
     }
     return undefined;
   }
 
   /** The route whose rights the request needs: a path with two readings needs those of both. */
-  guardOf(route: InboundRoute, request: RequestInfo, judged: Judged | undefined): InboundRoute {
+  guardOf(route: CompiledRoute, request: RequestInfo, judged: Judged | undefined): CompiledRoute {
     if (judged?.other === undefined) return route;
     const other = this.#routeOf(request, judged.other) ?? this.defaultRoute;
     const { peerIdentity, peerAddress } = request;

@@ -5,12 +5,11 @@ import type { HeaderChanges, OwnAnswer, RetryPolicy, Route } from '../../../mode
 import type { RequestMetrics } from '../../telemetry/request-metrics.js';
 import type { BackendState } from '../balance/backend.js';
 import type { HeaderEdits, RequestInfo } from '../contract.js';
-import { RateLimiter } from '../limit/rate-limiter.js';
-import { type RoutePolicy, usualUpgrades } from '../request-flow.js';
 import { Budget } from '../retry/budget.js';
-import { failuresOf, StatusSet } from './classify.js';
+import { StatusSet } from './classify.js';
+import { CompiledRoute, isSame } from './compiled-route.js';
 import { headerEdits } from './header-edits.js';
-import { pathOf, RouteMatcher } from './match.js';
+import { pathOf } from './match.js';
 
 /** Methods that are safe to repeat by RFC 9110, 9.2.2. */
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
@@ -39,24 +38,9 @@ export interface Share {
   upTo: number;
 }
 
-export class RouteState implements RoutePolicy {
-  readonly name: string;
-  readonly source: Route;
-  readonly matcher: RouteMatcher;
-  readonly metrics: RequestMetrics;
-  readonly failures: StatusSet;
-  readonly requestTimeoutMs: number;
-  readonly perTryTimeoutMs: number;
-  readonly idleTimeoutMs: number;
-  readonly upgrades: readonly string[];
-  readonly requestHeaders: HeaderEdits | undefined;
-  readonly responseHeaders: HeaderEdits | undefined;
+export class RouteState extends CompiledRoute {
   readonly retry: RetryState | undefined;
   readonly hedgeAfterMs: number | undefined;
-  readonly limiter: RateLimiter | undefined;
-  readonly maxConcurrent: number;
-  /** The reason why it answers 500 to everything; empty: it serves. */
-  unservable = '';
   readonly mirror: { backend: BackendState; fraction: number } | undefined;
   /** The route has none of the rarer policies, so begin() skips them. */
   readonly isPlain: boolean;
@@ -75,17 +59,7 @@ export class RouteState implements RoutePolicy {
   }) {
     const { source, backends, before, random } = parts;
     const nowMs = parts.clock.monotonicMs();
-    this.name = source.name;
-    this.source = source;
-    this.matcher = new RouteMatcher(source);
-    this.metrics = parts.metrics;
-    this.failures = failuresOf(source);
-    this.requestTimeoutMs = source.timeouts.requestMs ?? 0;
-    this.perTryTimeoutMs = source.timeouts.perTryMs ?? 0;
-    this.idleTimeoutMs = source.timeouts.idleMs ?? 0;
-    this.upgrades = source.upgrades ?? usualUpgrades;
-    this.requestHeaders = headerEdits(source.requestHeaders);
-    this.responseHeaders = headerEdits(source.responseHeaders);
+    super(source, parts.metrics, before, nowMs);
     const { retry } = source;
     if (retry) {
       const same = isSame(retry.budget, before?.retry?.budget?.policy);
@@ -95,8 +69,6 @@ export class RouteState implements RoutePolicy {
       this.retry = new RetryState(retry, budget);
     }
     this.hedgeAfterMs = source.hedge?.afterMs;
-    this.limiter = source.rateLimit && limiterOf(source.rateLimit, before?.limiter, nowMs);
-    this.maxConcurrent = source.maxConcurrent ?? 0;
     const mirrored = source.mirror && backends.get(source.mirror.backend);
     this.mirror = mirrored && { backend: mirrored, fraction: source.mirror?.fraction ?? 0 };
     this.#shares = sharesOf(source, backends);
@@ -159,17 +131,6 @@ export class RouteState implements RoutePolicy {
     const to = `${prefix.replace(/\/+$/, '')}${path.slice(length)}`;
     return to.startsWith('/') ? to : `/${to}`;
   }
-}
-
-export const isSame = (a: unknown, b: unknown): boolean =>
-  a !== undefined && JSON.stringify(a) === JSON.stringify(b);
-
-export function limiterOf(
-  policy: NonNullable<Route['rateLimit']>,
-  before: RateLimiter | undefined,
-  nowMs: number,
-): RateLimiter {
-  return before && isSame(policy, before.policy) ? before : new RateLimiter(policy, nowMs);
 }
 
 /** At least one share: a request that the proxy answers itself is still counted with a backend. */
