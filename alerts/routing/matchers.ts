@@ -1,5 +1,5 @@
 /** Alertmanager's matchers: `name="value"`, with `=~`, `!=` and `!~`, quoted or not. */
-import { UserError } from '../../base/errors.js';
+import { messageOf, UserError } from '../../base/errors.js';
 import { anchoredRegex } from '../../slo/promql/store/regex.js';
 
 export type AlertLabels = Readonly<Record<string, string>>;
@@ -76,7 +76,10 @@ export function matcherOf(name: string, op: AlertMatcher['op'], value: string): 
       const pattern = anchoredRegex(value);
       test = (actual) => pattern.test(actual);
     } catch (error) {
-      throw new UserError({ message: `the matcher ${text}`, expected: String(error) });
+      throw new UserError({
+        message: `the matcher ${text}`,
+        expected: `a pattern of RE2: ${messageOf(error)}`,
+      });
     }
   } else test = (actual) => actual === value;
   return { name, op, value, text, matches: (labels) => test(labels[name] ?? '') !== negative };

@@ -25,7 +25,10 @@ const isOwn = (name: string): boolean => /^__|^[a-z0-9]+\.default\./.test(name);
 
 const fileMaxBytes = 1024 * 1024;
 
-/** Mistakes in existing templates; a pattern without files is reported elsewhere. */
+/**
+ * Mistakes in existing templates. A pattern without files is reported elsewhere, and may define any template: its files
+ * are often on Alertmanager's machine alone.
+ */
 export function problemsOfTemplates(config: AmConfig, document: YamlDocument): Problem[] {
   const problems: Problem[] = [];
   const defined = new Set<string>();
@@ -42,8 +45,10 @@ export function problemsOfTemplates(config: AmConfig, document: YamlDocument): P
       problems.push({ place: place(error.offset), message: `bad template: ${error.message}` });
     }
   };
-  (config.templates ?? []).forEach((pattern, i) => {
-    for (const file of glob(resolve(dirname(document.file), pattern))) {
+  const patterns = config.templates ?? [];
+  const files = patterns.map((pattern) => [...glob(resolve(dirname(document.file), pattern))]);
+  files.forEach((found, i) => {
+    for (const file of found) {
       try {
         if (statSync(file).size > fileMaxBytes) throw new Error(`${file} is above 1 MiB`);
         const text = readFileSync(file, 'utf8');
@@ -59,6 +64,7 @@ export function problemsOfTemplates(config: AmConfig, document: YamlDocument): P
     }
   });
   for (const { name, place } of used) {
+    if (files.some((found) => found.length === 0)) break;
     if (defined.has(name) || isOwn(name)) continue;
     problems.push({ place, message: `no template '${name}' is defined` });
   }

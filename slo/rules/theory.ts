@@ -77,14 +77,13 @@ export function resetMs(windowMs: number, bound: number, step: ErrorStep): numbe
   if (baseline > bound) return Infinity;
   const bad = Math.min(durationMs, windowMs);
   const rest = Math.min(step.historyMs ?? Infinity, windowMs - bad);
-  const total = trafficRatio * bad + rest;
-  if (total === 0 || (trafficRatio * bad * errorRatio + rest * baseline) / total <= bound) return 0;
+  if (errorRatio <= bound || bad === 0) return 0;
   // First the remaining data from before the change leaves the window, then the change itself.
   const sliding = windowMs - bad;
-  const excess = trafficRatio * bad * (errorRatio - bound) - sliding * (bound - baseline);
-  if (excess <= 0) {
-    return Math.max(0, (trafficRatio * bad * (errorRatio - bound)) / (bound - baseline) - rest);
-  }
+  const gained = trafficRatio * bad * (errorRatio - bound);
+  const excess = gained - sliding * (bound - baseline);
+  // Data that are not there yet dilute the change before it leaves; those that are there may have done so at once.
+  if (excess <= 0) return Math.max(0, gained / (bound - baseline) - rest);
   return sliding + excess / (trafficRatio * (errorRatio - bound) + (bound - baseline));
 }
 

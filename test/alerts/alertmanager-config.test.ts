@@ -274,6 +274,17 @@ test.each(['"yes"', "'on'", 'oN', 'tRUE', '!!str true', '1'])('%s is no truth', 
   expect(() => readAmConfigText('am.yml', text)).toThrow(/send_resolved.*expected true or false/);
 });
 
+test('templates of a pattern without files are not judged', () => {
+  const text = `templates: ['/nowhere/*.tmpl']
+route: { receiver: a }
+receivers: [{ name: a, webhook_configs: [{ url: 'http://x/{{ template "t" . }}' }] }]
+`;
+  expect(() => readAmConfigText('a.yml', text)).not.toThrow();
+  expect(() => readAmConfigText('a.yml', text.replace(/^.*\n/, ''))).toThrow(
+    "no template 't' is defined",
+  );
+});
+
 describe('refused, with its place', () => {
   test.each(refusals)('%s', (_, [from, to], wanted) => {
     expect(good).toContain(from);

@@ -75,6 +75,17 @@ describe('a healthy service', () => {
   );
 });
 
+test('a window with fewer events than minEvents cannot page, and one with as many can', () => {
+  const from = (minEvents: number): Slo => read(`{ lowTraffic: { minEvents: ${minEvents} } }`);
+  // At 20 an hour, 1h and 6h hold 20 and 120 events.
+  const pages = [0, 20, 21, 120, 121].map((n) => falsePagesAt(from(n), 20) as number);
+  expect(pages[1]).toBe(pages[0]);
+  expect(pages[2]).toBeLessThan(pages[0] as number);
+  expect(pages[3]).toBe(pages[2]);
+  expect([pages[4], outagePagedAfterMs(from(121), 20)]).toEqual([0, undefined]);
+  expect(outagePagedAfterMs(from(20), 20)).toBe(outagePagedAfterMs(plain, 20));
+});
+
 describe('an outage', () => {
   test('of everything at 20 an hour pages at the second failure', () => {
     expect(outagePagedAfterMs(guarded, 20)).toBe(2 * 180_000);

@@ -6,7 +6,7 @@ import { afterAll, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { asset } from '../../base/paths.js';
 import { compileSlos, readSlos, readSloText } from '../../slo/index.js';
-import { generate } from '../../slo/rules/generate.js';
+import { generate, parseTimeScale } from '../../slo/rules/generate.js';
 import { objectBytesMax, outputFiles, prometheusRules } from '../../slo/rules/outputs.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'firedrill-outputs-'));
@@ -42,6 +42,57 @@ test('a Kustomize folder lists its objects, and is the same bytes every time', (
   const object = parse(readFileSync(join(folder, 'a/payment.yaml'), 'utf8'));
   expect(object).toMatchObject({ kind: 'PrometheusRule', metadata: { namespace: 'obs' } });
 });
+
+/** The rules of one SLO, by alert or record, as text. */
+function rulesOf(slo: string, timeScale = 1): Map<string, string> {
+  const text = `apiVersion: firedrill.dev/v1\nservice: a\nslos:\n  - ${slo}\n`;
+  const groups = compileSlos(readSloText('in.yaml', text), { timeScale });
+  const named = groups
+    .flatMap((g) => g.rules)
+    .map((rule) => {
+      const name = rule.kind === 'alert' ? rule.alert : rule.record;
+      return [name, JSON.stringify(rule)] as const;
+    });
+  return new Map(named);
+}
+
+test('the alert on missing data has the texts of its severity', () => {
+  const texts = (noData: string): string =>
+    rulesOf(
+      `{ name: x, objective: 99, sli: M1, alerting: { ${noData}ticket: { annotations: { desk: north } }, ` +
+        'page: { annotations: { desk: south } } } }',
+    ).get('AXNoData') as string;
+  expect(texts('')).toContain('"desk":"north"');
+  expect(texts('noData: { severity: page }, ')).toContain('"desk":"south"');
+});
+
+test('each of a dozen counters has a name of its own', () => {
+  const all = Array.from({ length: 12 }, (_, i) => `sum(rate(t${i}_total[{{.window}}]))`);
+  const events = { bad: 'sum(rate(e_total[{{.window}}]))', total: all.join(' + ') };
+  const slo = { name: 'x', objective: 99, sli: { events } };
+  const last = rulesOf(JSON.stringify(slo)).get('slo:counter:last') as string;
+  const keys = [...last.matchAll(/slo_counter\\", \\"(\w+)/g)].map((m) => m[1]);
+  expect(keys).toHaveLength(14);
+  expect(new Set(keys).size).toBe(14);
+});
+
+test('the age of a process that began within the step is scaled, too', () => {
+  const slo = `{ name: x, objective: 99, sli: { events: { bad: 'e{job="a"}', total: 't{job="a"}' } } }`;
+  const seconds = (timeScale: number): number[] =>
+    [...rulesOf(slo, timeScale).values()]
+      .flatMap((text) => [...text.matchAll(/time\(\) - ([\d.]+)/g)])
+      .map((m) => Number(m[1]));
+  const [full] = seconds(1);
+  expect(full).toBeGreaterThan(60);
+  expect(new Set(seconds(1 / 100))).toEqual(new Set([(full as number) / 100]));
+});
+
+test.each([
+  ['1/120', 1 / 120],
+  ['1/2.25', 1 / 2.25],
+  ['0.125', 0.125],
+  ['1.5/3', 0.5],
+])('the time scale %s is read', (text, scale) => expect(parseTimeScale(text)).toBe(scale));
 
 test("Mimir's groups have a namespace", () => {
   const parts = [{ name: 'shop', groups: compileSlos(retail) }];

@@ -34,6 +34,67 @@ test('windows scale, and so does what theory says of them', () => {
   expect(scaled.reset?.exactMs).toBeCloseTo((full.reset?.exactMs ?? 0) / 120, 3);
 });
 
+describe('the reset of a window', () => {
+  test.each([
+    ['before the change is a tenth of it', 100, { baseline: 0, errorRatio: 1, durationMs: 10 }, 0],
+    [
+      'when the data that come are as many as needed',
+      100,
+      { baseline: 0, errorRatio: 1, durationMs: 10, historyMs: 50 },
+      40,
+    ],
+    [
+      'later beside errors that were there',
+      100,
+      { baseline: 0.05, errorRatio: 1, durationMs: 5, historyMs: 50 },
+      40,
+    ],
+    ['at once without a change', 100, { baseline: 0.1, errorRatio: 1, durationMs: 0 }, 0],
+    [
+      'when all of it has left, if the baseline is the bound',
+      100,
+      { baseline: 0.1, errorRatio: 1, durationMs: 10 },
+      100,
+    ],
+    [
+      'never above a bound that the baseline exceeds',
+      100,
+      { baseline: 0.2, errorRatio: 1, durationMs: 10 },
+      Infinity,
+    ],
+    [
+      'sooner with less traffic',
+      100,
+      { baseline: 0, errorRatio: 1, durationMs: 20, historyMs: 0, trafficRatio: 0.25 },
+      45,
+    ],
+  ])('%s', (_, windowMs, step, ms) => {
+    expect(resetMs(windowMs, 0.1, step)).toBeCloseTo(ms, 9);
+  });
+});
+
+test('an SLO made of others is counted a step later for each level', () => {
+  const slos = readSloText(
+    't.yaml',
+    `apiVersion: firedrill.dev/v1
+service: shop
+slos:
+  - { name: a, objective: 99.9, sli: { events: { bad: ae_total, total: a_total } } }
+  - { name: b, objective: 99.9, sli: { events: { bad: be_total, total: b_total } } }
+  - { name: both, objective: 99.5, sli: { chain: [shop-a, shop-b] } }
+  - { name: all, objective: 99.5, sli: { composite: [shop-both, shop-a] } }
+`,
+  );
+  const latest = (id: string, timeScale = 1): number => {
+    const of = { ...slos.find((one) => one.id === id)!, objective: 99.5 };
+    const theory = theoryOf(of, 'page', { baseline: 0, errorRatio: 1 }, { timeScale });
+    return theory.detection!.latestMs;
+  };
+  expect(latest('shop-both') - latest('shop-a')).toBeCloseTo(30_000, 6);
+  expect(latest('shop-all') - latest('shop-a')).toBeCloseTo(60_000, 6);
+  expect(latest('shop-both', 1 / 30) - latest('shop-a', 1 / 30)).toBeCloseTo(1000, 6);
+});
+
 describe('the bounds', () => {
   const read = (alerting: string, sli = '{events: {bad: errors_total, total: requests_total}}') =>
     readSloText(
