@@ -131,6 +131,14 @@ test('replicas with another policy are drift; a proxy that is away is named; non
   expect((await cli('stat', '--proxies', '1')).code).toBe(5);
 });
 
+test('no traffic is no good news: neither of encryption nor of a tighter policy', async () => {
+  const quiet = await admin({ name: 'cart', metrics: () => '', state });
+  const encrypted = await cli('compliance', '--proxies', quiet);
+  expect([encrypted.code, encrypted.out]).toEqual([3, expect.stringContaining('none were made')]);
+  const audit = await cli('policy', 'audit', '--default', 'deny', '--proxies', quiet);
+  expect([audit.code, audit.out]).toEqual([3, 'no inbound traffic was seen\n']);
+});
+
 test('quantiles lie between their buckets, and grow with q', () => {
   const counts = fc.array(fc.nat(50), { minLength: 2, maxLength: 8 });
   fc.assert(

@@ -72,7 +72,9 @@ export function registerObserve(program: Command): void {
     program,
     'compliance',
     'Show the share of encrypted connections, and replicas that differ in policy',
-  ).action(watched(compliance));
+  )
+    .addHelpText('after', '\nExit code 1 where replicas differ, 3 where no connection was made.')
+    .action(watched(compliance));
   registerTap(program);
   registerWhy(program);
   registerPolicy(program);
@@ -170,7 +172,9 @@ function registerPolicy(program: Command): void {
       `
 Examples:
   firedrill policy audit --default deny
-  firedrill policy audit --registry tighter.yaml --trust-domain retail.local --proxies 4191,4192`,
+  firedrill policy audit --registry tighter.yaml --trust-domain retail.local --proxies 4191,4192
+
+Exit code 1 where traffic would be denied, 3 where none was seen, or it depends on networks that are not counted.`,
     )
     .action(async (options) => (await import('./policy-command.js')).audit(options));
 }
@@ -424,4 +428,5 @@ async function compliance(options: Options): Promise<void> {
       process.stdout.write('policy: the same on all replicas of each workload\n');
   }
   if (drift.length > 0) process.exitCode = exitCode.failed;
+  else if (total === 0) process.exitCode = exitCode.inconclusive;
 }

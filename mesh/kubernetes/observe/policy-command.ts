@@ -65,6 +65,8 @@ export async function audit(options: PolicyOptions): Promise<void> {
   else if (rows.length === 0) print('no inbound traffic was seen');
   else print(`${tableOf(rows)}\n\n${verdictOf(lost)}`);
   if (lost.some((r) => r.would === 'denied')) process.exitCode = exitCode.failed;
+  // Without traffic, or with clients whose network is not counted, nothing is known.
+  else if (rows.length === 0 || lost.length > 0) process.exitCode = exitCode.inconclusive;
 }
 
 const tableOf = (rows: readonly AuditRow[]): string =>
