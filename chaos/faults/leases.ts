@@ -25,12 +25,14 @@ export interface Doing<F> {
   begin?(fault: F, id: string): Promise<number> | number;
   /** Called when the lease is renewed with other settings: a ramp. Absent: the settings never change. */
   change?(fault: F, id: string): void;
-  /** Undoes the fault; called once. */
+  /** Undoes the fault; called again if it failed. */
   end(fault: F, id: string): Promise<void> | void;
 }
 
 const maxTtlMs = 600_000;
 const maxLeases = 1000;
+/** After a failed undo: whoever set the fault may be gone, so that nobody else would undo it. */
+const undoAgainMs = 5000;
 
 export class Leases<F> {
   readonly #clock: Clock;
@@ -76,8 +78,9 @@ export class Leases<F> {
     if (!before && this.#entries.size >= maxLeases) {
       throw new UserError({ message: 'too many faults', expected: `at most ${maxLeases}` });
     }
+    if (before?.undone) throw new UserError(`${id} is being undone`);
     before?.timer.cancel();
-    const timer = this.#clock.after(ttlMs, () => void this.remove(id));
+    const timer = this.#undoAfter(ttlMs, id);
     const dueMs = this.#clock.monotonicMs() + ttlMs;
     const entry: Entry<F> = before ?? { fault, dueMs, timer, effect: 0, begun: Promise.resolve() };
     Object.assign(entry, { dueMs, timer });
@@ -95,7 +98,7 @@ export class Leases<F> {
     return { ...entry.fault, id, ttlMs, effect: entry.effect };
   }
 
-  /** Resolves when the fault is undone, to whether the lease existed. */
+  /** Resolves when the fault is undone, to whether the lease existed. If the undo fails, the lease stays. */
   async remove(id: string): Promise<boolean> {
     const entry = this.#entries.get(id);
     if (!entry) return false;
@@ -106,10 +109,18 @@ export class Leases<F> {
     })();
     try {
       await entry.undone;
-    } finally {
-      this.#entries.delete(id);
+    } catch (error) {
+      entry.timer.cancel();
+      entry.timer = this.#undoAfter(undoAgainMs, id);
+      delete entry.undone;
+      throw error;
     }
+    this.#entries.delete(id);
     return true;
+  }
+
+  #undoAfter(delayMs: number, id: string): Timer {
+    return this.#clock.after(delayMs, () => void this.remove(id).catch(() => undefined));
   }
 
   list(): LeaseState<F>[] {

@@ -203,9 +203,8 @@ export class Attached {
   }
 
   async #end(target: string, id: string): Promise<void> {
-    const fault = this.#running.get(id);
+    await this.#running.get(id)?.end(id);
     this.#running.delete(id);
-    await fault?.end(id);
     this.#note(target, 'undone');
   }
 
