@@ -36,7 +36,8 @@ setInterval(() => {
 setInterval(() => console.log(JSON.stringify(said)), 200);
 process.on('SIGTERM', () => process.exit(0));`;
 
-export function podSpec(script: string): object {
+/** Probed each second, so that a change is seen at once; Kubernetes's own default is ten. */
+export function podSpec(script: string, periodSeconds = 1): object {
   return {
     terminationGracePeriodSeconds: 20,
     containers: [
@@ -46,7 +47,7 @@ export function podSpec(script: string): object {
         imagePullPolicy: 'Never',
         command: ['node', '-e', script],
         lifecycle: { preStop: { sleep: { seconds: 2 } } },
-        readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 },
+        readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds },
       },
     ],
   };

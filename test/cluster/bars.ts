@@ -169,9 +169,13 @@ async function serveAndLoad(bars: Bars): Promise<void> {
   await bars.available('web');
   await sleep(settleMs);
   if (isWanted('cost')) {
+    await bars.node.api.create(deployment('idle', podSpec(serve, 10), 2));
+    await bars.available('idle');
     // The after-effects of a start (compiled code, a heap that shrinks) are not the cost of idling.
     await sleep(startedMs);
-    bars.row('a sidecar, idle', '16 MiB, 1 millicore', await sidecars(bars, 'web', 30_000));
+    const bar = '16 MiB, 1 millicore';
+    bars.row('a sidecar, idle, probed each 10 s', bar, await sidecars(bars, 'idle', 30_000));
+    bars.row('a sidecar, idle, probed each second', bar, await sidecars(bars, 'web', 30_000));
   }
   // The load's one sidecar carries all requests; each of the four servers' sidecars carries a quarter.
   await bars.node.api.create(deployment('load', podSpec(`${load(100)};${serve}`), 1));
