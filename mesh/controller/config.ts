@@ -65,6 +65,8 @@ const issuer = z.discriminatedUnion('kind', [
     kind: z.literal('kubernetes'),
     namespace: label,
     secret: dottedName,
+    /** Holds the denials, and is filled if it is the issuer's too; absent: `secret`. */
+    ownSecret: dottedName.optional(),
     /** ConfigMap with the bundle; absent: the secret's ca.crt. */
     bundleConfigMap: dottedName.optional(),
     kubeconfig: z.string().optional(),

@@ -73,6 +73,7 @@ export const createIssuerStore: ControllerPlugin['createIssuerStore'] = async (
   const store = new SecretIssuerStore(api, {
     namespace,
     secret: options.secret,
+    ownSecret: options.ownSecret,
     trustDomain: context.trustDomain,
     clock: context.clock,
     log: (line) => context.log(line),

@@ -27,10 +27,16 @@ const headStartMs = 60_000;
 export interface SecretIssuerOptions {
   namespace: string;
   secret: string;
+  /** The installation's own Secret, if somebody else writes `secret`, who would not keep the denials there. */
+  ownSecret?: string | undefined;
   trustDomain: string;
   clock: Clock;
   log(line: string): void;
 }
+
+const parts = ['tls.crt', 'tls.key', 'ca.crt'] as const;
+const expectedParts =
+  "tls.crt (the issuer's certificate, then those between it and an anchor), tls.key and ca.crt (the trust anchors)";
 
 /**
  * `ca.crt` holds the bundle, `tls.crt` the issuer's chain, `tls.key` its key (cert-manager's names). The anchor's own
@@ -40,11 +46,14 @@ export class SecretIssuerStore implements IssuerStore {
   readonly kind = 'kubernetes';
   readonly #api: KubeApi;
   readonly #options: SecretIssuerOptions;
-  #informer: Informer<Secret> | undefined;
+  readonly #own: string;
+  readonly #found = new Map<string, Secret>();
+  #informers: Informer<Secret>[] = [];
 
   constructor(api: KubeApi, options: SecretIssuerOptions) {
     this.#api = api;
     this.#options = options;
+    this.#own = options.ownSecret ?? options.secret;
   }
 
   async start(
@@ -52,44 +61,54 @@ export class SecretIssuerStore implements IssuerStore {
     onProblem: (message: string) => void,
   ): Promise<Issuing> {
     const { namespace, secret } = this.#options;
-    const found = await this.#ensure();
-    const first = this.#read(found);
-    let lastVersion = found.metadata.resourceVersion;
-    this.#informer = new Informer<Secret>(this.#api, resources.Secret, {
-      namespace,
-      // The field selector names the Secret, so that the controller needs access to this one only.
-      fieldSelector: `metadata.name=${secret}`,
-      onProblem: (message) => message !== undefined && onProblem(message),
+    const names = [...new Set([secret, this.#own])];
+    for (const name of names) this.#found.set(name, await this.#ensure(name));
+    const first = this.#read();
+    this.#informers = names.map((name) => {
+      const informer = new Informer<Secret>(this.#api, resources.Secret, {
+        namespace,
+        // The field selector names the Secret, so that the controller needs access to this one only.
+        fieldSelector: `metadata.name=${name}`,
+        onProblem: (message) => message !== undefined && onProblem(message),
+      });
+      informer.onChange((now) => {
+        const before = this.#found.get(name);
+        if (!now || now.metadata.resourceVersion === before?.metadata.resourceVersion) return;
+        this.#found.set(name, now);
+        try {
+          onChange(this.#read());
+        } catch (error) {
+          // Invalid content is never applied: the last good issuer continues to sign.
+          onProblem(messageOf(error));
+        }
+      });
+      void informer.start();
+      return informer;
     });
-    this.#informer.onChange((now) => {
-      if (!now || now.metadata.resourceVersion === lastVersion) return;
-      lastVersion = now.metadata.resourceVersion;
-      try {
-        onChange(this.#read(now));
-      } catch (error) {
-        // Invalid content is never applied: the last good issuer continues to sign.
-        onProblem(`secret ${namespace}/${secret}: ${messageOf(error)}`);
-      }
-    });
-    void this.#informer.start();
     return first;
   }
 
   stop(): Promise<void> {
-    this.#informer?.stop();
+    for (const informer of this.#informers) informer.stop();
     return Promise.resolve();
   }
 
-  async #ensure(): Promise<Secret> {
-    const { namespace, secret } = this.#options;
+  async #ensure(secret: string): Promise<Secret> {
+    const { namespace } = this.#options;
+    const isOurs = this.#own === this.#options.secret;
     for (;;) {
       const found = await this.#api.find<Secret>(resources.Secret, namespace, secret);
       if (!found) {
         throw new UserError(
-          `secret ${namespace}/${secret} is not there: firedrill install makes it`,
+          secret === this.#own
+            ? `secret ${namespace}/${secret} is not there: firedrill install makes it`
+            : {
+                message: `secret ${namespace}/${secret} (identity.issuerSecret) is not there yet`,
+                expected: expectedParts,
+              },
         );
       }
-      if (found.data?.['tls.crt']) return found;
+      if (found.data?.['tls.crt'] || !isOurs) return found;
       this.#options.log(
         `secret ${namespace}/${secret} is empty: making a trust anchor and an issuer`,
       );
@@ -111,20 +130,30 @@ export class SecretIssuerStore implements IssuerStore {
     }
   }
 
-  #read(secret: Secret): Issuing {
-    const { namespace, secret: name } = this.#options;
-    const part = (field: string): string => {
-      const text = secret.data?.[field];
-      if (!text) throw new UserError(`secret ${namespace}/${name} lacks ${field}`);
-      return Buffer.from(text, 'base64').toString('utf8');
-    };
-    const issuing = localIssuing({
-      anchors: readCertificates(part('ca.crt'), `${name}: ca.crt`),
-      chain: readCertificates(part('tls.crt'), `${name}: tls.crt`),
-      signer: readSigner(part('tls.key'), `${name}: tls.key`),
-      nowMs: this.#options.clock.nowMs(),
-    });
-    return { ...issuing, denied: denialsOf(secret) };
+  /** Throws a UserError that names the Secret and the part that is missing or wrong. */
+  #read(): Issuing {
+    const { namespace, secret: name, clock } = this.#options;
+    const where = `secret ${namespace}/${name}`;
+    const { data = {} } = this.#found.get(name) as Secret;
+    const missing = parts.filter((part) => !data[part]);
+    if (missing.length > 0) {
+      const has = Object.keys(data).sort().join(', ');
+      throw new UserError({
+        message: `${where} lacks ${missing.join(', ')}; it has ${has || 'nothing'}`,
+        expected: expectedParts,
+      });
+    }
+    const part = (field: (typeof parts)[number]): string =>
+      Buffer.from(data[field] as string, 'base64').toString('utf8');
+    const chain = readCertificates(part('tls.crt'), `${where}: tls.crt`);
+    const anchors = readCertificates(part('ca.crt'), `${where}: ca.crt`);
+    const signer = readSigner(part('tls.key'), `${where}: tls.key`);
+    try {
+      const issuing = localIssuing({ anchors, chain, signer, nowMs: clock.nowMs() });
+      return { ...issuing, denied: denialsOf(this.#found.get(this.#own) as Secret) };
+    } catch (error) {
+      throw new UserError(`${where}: ${messageOf(error)}`);
+    }
   }
 }
 

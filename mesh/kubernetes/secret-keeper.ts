@@ -9,6 +9,7 @@ import { KubeApi } from './client/api.js';
 import { findCredentials } from './client/credentials.js';
 import { type KubeObject, resources } from './client/objects.js';
 import { names } from './install/names.js';
+import { issuerSecretOf } from './issuer-place.js';
 import { makePki } from './secret-issuer.js';
 
 interface Secret extends KubeObject {
@@ -21,6 +22,13 @@ export async function secretKeeper(options: {
   trustDomain: string;
 }): Promise<AnchorKeeper> {
   const api = new KubeApi(await findCredentials({ kubeconfig: options.kubeconfig }));
+  const secret = await issuerSecretOf(api, options.namespace);
+  if (secret !== undefined && secret !== names.issuerSecret) {
+    throw new UserError({
+      message: `the issuer is in secret ${options.namespace}/${secret}, which somebody else writes`,
+      expected: 'the rotation at its source: first both anchors in ca.crt, then the new issuer',
+    });
+  }
   return secretKeeperOf(api, options.namespace, options.trustDomain);
 }
 

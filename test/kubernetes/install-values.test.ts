@@ -34,6 +34,7 @@ test.each([
   ['proxy.otlpUrl=collector:4318', 'otlpUrl: expected http://'],
   ['proxy.resources.limits.memory=31Mi', 'limits.memory: expected at least 32Mi'],
   ['controller.resources.requests.memory=1Gi', 'requests.memory: more than limits.memory'],
+  ['identity.issuerSecret=Mesh_Issuer', "issuerSecret: expected an object's name"],
   ['identity.vault.address=http://vault:8200', 'vault.address: expected https://HOST:PORT'],
   ['identity.vault.enabled=true', 'vault.address: expected https://HOST:PORT, since'],
   ['monitoring.interval=0s', 'interval: expected a duration'],
@@ -101,6 +102,10 @@ test("the controller's configuration names the issuer that the values choose", (
     return readControllerConfig(file('controller.yaml', text)).identity.issuer;
   };
   expect(issuerWith([])).toMatchObject({ kind: 'kubernetes', secret: 'firedrill-identity-issuer' });
+  expect(issuerWith(['identity.issuerSecret=mesh-issuer'])).toMatchObject({
+    secret: 'mesh-issuer',
+    ownSecret: 'firedrill-identity-issuer',
+  });
   const set = ['enabled=true', 'address=https://vault.vault:8200', 'role=mesh'];
   expect(issuerWith(set.map((s) => `identity.vault.${s}`))).toMatchObject({
     kind: 'vault-pki',

@@ -1,10 +1,10 @@
 /** Checks of certificates: trust anchors, the issuer, the webhooks' own, and the proxies' trusted anchors. */
 import { X509Certificate } from 'node:crypto';
-import { parseYaml } from '../../../base/yaml.js';
 import { isSignedBy, readCertificates } from '../../identity/issuing.js';
 import { dnsNames, notAfterMs, notBeforeMs } from '../../identity/x509.js';
 import { type AnyObject, resources } from '../client/objects.js';
 import { names } from '../install/names.js';
+import { issuerSecretOf } from '../issuer-place.js';
 import type { Check, CheckContext, Failure } from './model.js';
 
 const dayMs = 86_400_000;
@@ -22,32 +22,35 @@ async function secretPart(
   return Buffer.from(text, 'base64').toString('utf8');
 }
 
-const dataOf = async ({ api, namespace }: CheckContext, name: string): Promise<Data> =>
-  (await api.find<AnyObject & { data?: Data }>(resources.ConfigMap, namespace, name))?.data ?? {};
-type Data = Record<string, string>;
+const issuerPart = async (
+  c: CheckContext,
+  secret: string | undefined,
+  part: string,
+): Promise<X509Certificate[]> =>
+  readCertificates(await secretPart(c, secret ?? names.issuerSecret, part), part);
 
 /** With Vault, the bundle is all that the cluster has of the certificates above a workload's. */
-async function isOfVault(c: CheckContext): Promise<boolean> {
-  const text = (await dataOf(c, `${names.controller}-config`))['controller.yaml'] ?? '';
-  const config = parseYaml('controller.yaml', text)[0]?.value as
-    { identity?: { vault?: { enabled?: boolean } } } | undefined;
-  return config?.identity?.vault?.enabled === true;
+async function anchorsOf(c: CheckContext): Promise<X509Certificate[]> {
+  const secret = await issuerSecretOf(c.api, c.namespace);
+  if (secret !== undefined) return issuerPart(c, secret, 'ca.crt');
+  return readCertificates(await publishedBundle(c), 'ca.crt');
 }
 
-const anchorsOf = async (c: CheckContext): Promise<X509Certificate[]> =>
-  (await isOfVault(c))
-    ? readCertificates((await dataOf(c, names.bundle))['ca.crt'] ?? '', 'ca.crt')
-    : readCertificates(await secretPart(c, names.issuerSecret, 'ca.crt'), 'ca.crt');
+async function publishedBundle({ api, namespace }: CheckContext): Promise<string> {
+  const found = await api.find<AnyObject>(resources.ConfigMap, namespace, names.bundle);
+  return (found?.data as Record<string, string> | undefined)?.['ca.crt'] ?? '';
+}
+
 /** A check of the issuer in its Secret. */
 const ofIssuer =
   (run: Check['run']): Check['run'] =>
   async (c) => {
-    if (!(await isOfVault(c))) return run(c);
+    if ((await issuerSecretOf(c.api, c.namespace)) !== undefined) return run(c);
     const reason = 'Vault signs the certificates, and the issuer is there';
     return { skipped: true, reason, fix: 'look at it in Vault' };
   };
 const issuerOf = async (c: CheckContext): Promise<X509Certificate[]> =>
-  readCertificates(await secretPart(c, names.issuerSecret, 'tls.crt'), 'tls.crt');
+  issuerPart(c, await issuerSecretOf(c.api, c.namespace), 'tls.crt');
 
 function within(certificates: X509Certificate[], nowMs: number): Failure | undefined {
   for (const certificate of certificates) {
@@ -126,7 +129,7 @@ export const identityChecks: Check[] = [
     category,
     description: 'the published trust bundle is the one in use',
     run: ofIssuer(async (c) => {
-      const published = (await dataOf(c, names.bundle))['ca.crt'] ?? '';
+      const published = await publishedBundle(c);
       const fingerprints = (list: X509Certificate[]): string =>
         list
           .map((x) => x.fingerprint256)

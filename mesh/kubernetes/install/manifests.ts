@@ -37,7 +37,7 @@ export function manifests(values: Values, revision = '', parts?: MonitoringParts
     ...[namespaceObject(namespace), ...customResources()]
       .map(always)
       .map((m) => finish(m, -2, namespace)),
-    ...rbacObjects(namespace)
+    ...rbacObjects(namespace, values.identity.issuerSecret)
       .map(always)
       .map((m) => finish(m, -1, namespace)),
     // Empty: the controller fills these objects, so that no key passes through manifests, charts or a Git repository.
@@ -113,7 +113,8 @@ function controllerObjects(values: Values, revision: string): Manifest[] {
       issuer: {
         kind: 'kubernetes',
         namespace,
-        secret: names.issuerSecret,
+        secret: values.identity.issuerSecret,
+        ownSecret: names.issuerSecret,
         bundleConfigMap: names.bundle,
       },
       vault: vaultOf(values),

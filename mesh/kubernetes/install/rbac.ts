@@ -36,8 +36,9 @@ export const controllerClusterRules = (): Rule[] => [
 ];
 
 /** Rules for the control plane's own namespace; each list and watch is limited to one name. */
-export const controllerOwnRules = (): Rule[] => [
-  ...rule(['Secret'], ['list', 'watch', 'patch'], [names.issuerSecret]),
+export const controllerOwnRules = (issuerSecret: string = names.issuerSecret): Rule[] => [
+  ...rule(['Secret'], ['list', 'watch'], [names.issuerSecret, issuerSecret]),
+  ...rule(['Secret'], ['patch'], [names.issuerSecret]),
   // Also the credentials of linked clusters, whose names are not known in advance.
   ...rule(['Secret'], ['get']),
   ...rule(['ConfigMap'], ['patch'], [names.bundle]),
@@ -55,9 +56,14 @@ export const injectorOwnRules = (): Rule[] => [
   ...rule(['ConfigMap'], ['list', 'watch'], [names.bundle]),
 ];
 
-export function rbacObjects(namespace: string): AnyObject[] {
+export function rbacObjects(namespace: string, issuerSecret: string): AnyObject[] {
   return [
-    ...account(namespace, names.controller, controllerClusterRules(), controllerOwnRules()),
+    ...account(
+      namespace,
+      names.controller,
+      controllerClusterRules(),
+      controllerOwnRules(issuerSecret),
+    ),
     ...account(namespace, names.injector, injectorClusterRules(), injectorOwnRules()),
   ];
 }

@@ -6,6 +6,7 @@ import { parseDurationMs } from '../../../base/duration.js';
 import { problemsOf, readYaml, wordsOf } from '../../../base/yaml.js';
 import { accessPolicies } from '../../schema/choices.js';
 import { bytesOf, leastMemoryBytes } from '../inject/resources.js';
+import { names } from './names.js';
 
 // Helm refuses by the patterns too: they are a part of values.schema.json, in Go's syntax.
 const like = (pattern: RegExp, expected: string) =>
@@ -17,6 +18,10 @@ const domain = like(
   /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/,
   'a domain name in lower case such as cluster.local',
 ).max(150);
+const objectName = like(
+  /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/,
+  "an object's name such as mesh-issuer",
+);
 const imageName = like(
   /^([\w.-]+(:\d+)?\/)?[a-z0-9._-]+(\/[a-z0-9._-]+)*(:[\w.-]{1,128})?(@sha256:[0-9a-f]{64})?$/,
   'an image such as registry.example.com/firedrill:0.1.0',
@@ -67,6 +72,8 @@ const valuesSchema = z.strictObject({
   identity: z
     .strictObject({
       certificateLifetime: lifetime,
+      /** Of the control plane's namespace. Another name than the default: somebody else makes and renews it. */
+      issuerSecret: objectName,
       /** Vault's secrets engine `pki` issues certificates, instead of the controller with a key in a Secret. */
       vault: z.strictObject({
         enabled: z.boolean(),
@@ -132,6 +139,7 @@ export const defaultValues = (): Values => ({
   redirector: { enabled: false, resources: container('10m', '64Mi', '150Mi') },
   identity: {
     certificateLifetime: '24h',
+    issuerSecret: names.issuerSecret,
     vault: {
       enabled: false,
       address: '',
