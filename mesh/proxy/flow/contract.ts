@@ -44,6 +44,8 @@ export interface HeaderEdits {
   /** Names in lower case. */
   readonly set: readonly (readonly [string, string])[];
   readonly add: readonly (readonly [string, string])[];
+  /** Other spellings of these names, in lower case, are dropped: policy has judged fields of the name itself. */
+  readonly alone?: readonly string[];
 }
 
 /**

@@ -39,7 +39,8 @@ export function isReplaced(
   const text = dashed(name);
   return (
     (edits !== undefined && compile(edits).gone.has(text)) ||
-    (more !== undefined && isNamed(more, text))
+    (more !== undefined && isNamed(more, text)) ||
+    (text !== name && edits?.alone?.includes(text) === true)
   );
 }
 

@@ -51,6 +51,9 @@ export class CompiledServer implements ServerState {
       before?.target.address === source.target
         ? before.target
         : new EndpointRecord({ address: source.target }, limits, 1, nowMs);
+    const isAuthorizedByRoute = source.authorizations.some((a) => a.routes);
+    const matches = isAuthorizedByRoute ? source.routes.flatMap((route) => route.matches) : [];
+    const judged = matches.flatMap((m) => m.headers ?? []).map((h) => h.name.toLowerCase());
     const compile = (route: Route): CompiledRoute => {
       const { name, service = name, namespace } = parts.workload;
       const metrics = parts.metrics.route({
@@ -62,9 +65,8 @@ export class CompiledServer implements ServerState {
         server: source.name,
       });
       const old = before?.routes.find((r) => r.name === route.name);
-      return new CompiledRoute(route, metrics, old, nowMs);
+      return new CompiledRoute(route, metrics, old, nowMs, judged);
     };
-    const isAuthorizedByRoute = source.authorizations.some((a) => a.routes);
     this.routes = source.routes.flatMap((route) => {
       const problem = matchProblem(route);
       if (problem === '') return [compile(route)];

@@ -154,6 +154,9 @@ function isReplaced(
   }
   if (edits) {
     for (const name of goneNames(edits)) if (head.isNamed(index, name, true)) return true;
+    for (const name of edits.alone ?? []) {
+      if (head.isNamed(index, name, true) && !head.isNamed(index, name)) return true;
+    }
   }
   if (more) {
     for (let i = 0; i < more.length; i += 2) {

@@ -277,6 +277,37 @@ const changes: Route['requestHeaders'] = {
   remove: [...edited.remove],
 };
 const refuse = (more: Partial<Route>): Route[] => [route(more)];
+/** Requests of admins are closed to all, others are open. */
+const byRole: Partial<InboundServer> = {
+  defaultPolicy: 'deny',
+  routes: [
+    route({
+      name: 'admins',
+      matches: [{ headers: [{ name: 'X-Role', kind: 'exact', value: 'admin' }] }],
+    }),
+    prefix('/', { split: [] }),
+  ],
+  authorizations: [{ name: 'all', routes: ['/'], identities: [], unauthenticated: true }],
+};
+const roles = [
+  ['X-Role', 403],
+  ['X_Role', 200],
+  ['x.role', 200],
+].map(([name, status]) => ({
+  name: `where rights depend on a header, ${name as string}`,
+  side: 'inbound' as const,
+  server: byRole,
+  sent: {
+    headers: [
+      [name as string, 'admin'],
+      ['x_roles', '1'],
+    ] as const,
+  },
+  status: status as number,
+  ...(status === 200 && {
+    seesHeaders: { [(name as string).toLowerCase()]: undefined, x_roles: '1' },
+  }),
+}));
 const hops = (['inbound', 'outbound'] as const).flatMap((side): Case[] => {
   const said = (method: string, ...values: string[]): Sent => ({
     method,
@@ -597,6 +628,7 @@ export const cases: Case[] = [
   ...readings,
   ...strict,
   ...policies,
+  ...roles,
   ...hops,
   ...tries.map(row),
   ...mirrors.map((c) => row({ also: 'shadow', ...c })),

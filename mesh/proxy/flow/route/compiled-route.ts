@@ -27,12 +27,16 @@ export class CompiledRoute {
   /** The reason why it answers 500 to everything; empty: it serves. */
   unservable = '';
 
-  /** `before` is the earlier route of the same name: its buckets continue if their policy is the same. */
+  /**
+   * `before` is the earlier route of the same name: its buckets continue if their policy is the same. `judged` has the
+   * names of fields by which requests are authorized.
+   */
   constructor(
     source: Route,
     metrics: RequestMetrics,
     before: CompiledRoute | undefined,
     nowMs: number,
+    judged: readonly string[] = [],
   ) {
     this.name = source.name;
     this.source = source;
@@ -43,7 +47,7 @@ export class CompiledRoute {
     this.perTryTimeoutMs = source.timeouts.perTryMs ?? 0;
     this.idleTimeoutMs = source.timeouts.idleMs ?? 0;
     this.upgrades = source.upgrades ?? usualUpgrades;
-    this.requestHeaders = headerEdits(source.requestHeaders);
+    this.requestHeaders = headerEdits(source.requestHeaders, judged);
     this.responseHeaders = headerEdits(source.responseHeaders);
     this.limiter = source.rateLimit && limiterOf(source.rateLimit, before?.limiter, nowMs);
     this.maxConcurrent = source.maxConcurrent ?? 0;

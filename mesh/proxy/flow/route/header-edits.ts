@@ -16,15 +16,18 @@ const untouchable = new Set([
 ]);
 
 /** Undefined when there is nothing to change. */
-export function headerEdits(changes: HeaderChanges | undefined): HeaderEdits | undefined {
+export function headerEdits(
+  changes: HeaderChanges | undefined,
+  alone: readonly string[] = [],
+): HeaderEdits | undefined {
   const remove = changes?.remove ?? [];
   const set = lowerCased(changes?.set);
   const add = lowerCased(changes?.add);
-  if (remove.length + set.length + add.length === 0) return undefined;
+  if (remove.length + set.length + add.length + alone.length === 0) return undefined;
   const kept = remove
     .map((name) => name.toLowerCase())
     .filter((name) => !untouchable.has(dashed(name)));
-  return { remove: kept, set, add };
+  return { remove: kept, set, add, ...(alone.length > 0 && { alone }) };
 }
 
 function lowerCased(pairs: readonly [string, string][] = []): [string, string][] {
