@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { UserError } from '../../base/errors.js';
+import { exitCode, UserError } from '../../base/errors.js';
 import { wakes } from '../../runbooks/pager.js';
 import type { AlertRecord, TimelineEvent } from '../../runbooks/record.js';
 import { otherRole, respondersText, type Roles } from './roles.js';
@@ -77,8 +77,12 @@ export function registerAcknowledge(gameday: Command): void {
     .option('--alert <name>', "name of the alert (default: the last page's)")
     .option('--state <folder>', "folder of the drill's journal", '.firedrill')
     .addHelpText('after', "\nExample:\n  firedrill gameday ack --by 'payments on call'")
-    .action(({ by, alert, state }: { by: string; alert?: string; state: string }) => {
+    .action(async ({ by, alert, state }: { by: string; alert?: string; state: string }) => {
       acknowledge(state, { atMs: Date.now(), by, ...(alert !== undefined && { alert }) });
+      const { runsIn } = await import('../runner/recover.js');
+      if (!runsIn(state)) {
+        throw new UserError(`no drill is under way in ${state}`, exitCode.failed);
+      }
       process.stdout.write('acknowledged\n');
     });
 }

@@ -8,7 +8,14 @@ import { runUndo } from '../faults/undo.js';
 import { removeLinks } from '../system/processes/network.js';
 import { signalStrays } from '../system/processes/strays.js';
 import { askJson, Unreachable } from '../system/ask.js';
-import { type Intent, isAlive, journalFiles, openIntents, readJournal } from './journal.js';
+import {
+  type Intent,
+  isAlive,
+  journalFiles,
+  type JournalLine,
+  openIntents,
+  readJournal,
+} from './journal.js';
 import { endLeftovers } from './leftovers.js';
 
 export interface Recovery {
@@ -30,6 +37,13 @@ export async function recover(stateFolder: string): Promise<Recovery[]> {
   return recoveries;
 }
 
+/** Whether a drill with this state folder is under way. */
+export const runsIn = (stateFolder: string): boolean =>
+  journalFiles(stateFolder).some((file) => isRunning(readJournal(file)));
+
+const isRunning = (lines: readonly JournalLine[]): boolean =>
+  lines.some((line) => line.kind === 'begin' && isAlive(line.pid, line.startTicks));
+
 /** Does nothing if the journal's runner still runs. */
 export async function recoverFile(file: string): Promise<Recovery> {
   const recovery: Recovery = {
@@ -39,8 +53,7 @@ export async function recoverFile(file: string): Promise<Recovery> {
     failed: [],
   };
   const lines = readJournal(file);
-  const begin = lines.find((line) => line.kind === 'begin');
-  if (begin && isAlive(begin.pid, begin.startTicks)) {
+  if (isRunning(lines)) {
     recovery.running = true;
     return recovery;
   }

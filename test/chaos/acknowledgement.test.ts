@@ -1,5 +1,5 @@
 /** A person's answer to a page: the page that it belongs to, and its delay. */
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
@@ -38,8 +38,13 @@ test('those of the day are read; a line that is none is passed over', async () =
   const state = join(folder, '.firedrill');
   acknowledge(state, { atMs: 1000, by: 'early' });
   appendFileSync(join(state, 'acknowledged.jsonl'), 'no JSON\n{"atMs":"1"}\n');
+  const ack = () => firedrill(folder, 'gameday', 'ack', '--by', 'payments').ended;
+  expect(await ack()).toEqual({ code: 1, output: 'no drill is under way in .firedrill\n' });
+  mkdirSync(join(state, 'journal'));
+  const begin = { kind: 'begin', atMs: 0, run: 'a', pid: process.pid };
+  writeFileSync(join(state, 'journal', 'a.jsonl'), `${JSON.stringify(begin)}\n`);
   const before = Date.now();
-  const typed = await firedrill(folder, 'gameday', 'ack', '--by', 'payments').ended;
+  const typed = await ack();
   expect(typed).toEqual({ code: 0, output: 'acknowledged\n' });
   const found = acknowledgements(state, before, Date.now());
   expect(found).toEqual([{ atMs: expect.any(Number) as number, by: 'payments' }]);
