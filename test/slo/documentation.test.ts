@@ -31,6 +31,10 @@ const commands = blocks('sh').flatMap((b) =>
     .map((l) => l.replace(/ +# .*$/, '')),
 );
 
+test('the README has commands and definitions', () => {
+  expect([commands.length, blocks('yaml').length].every((count) => count > 0)).toBe(true);
+});
+
 test.each(commands)('%s', (line) => {
   const run = firedrill(line.split(' ').slice(1));
   expect([run.status, run.stdout + run.stderr]).toEqual([

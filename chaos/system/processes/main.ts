@@ -47,12 +47,12 @@ async function main(): Promise<void> {
       writeRegistry: (set) => supervisor.rewriteRegistry(set),
     }),
   });
-  const end = (code: number): void => {
+  const end = (): void => {
     faults.close();
-    void supervisor.close().finally(() => process.exit(code));
+    void supervisor.close().finally(() => process.exit(0));
   };
-  process.on('SIGTERM', () => end(0)).on('SIGINT', () => end(0));
-  dieWithParent(() => end(0));
+  process.on('SIGTERM', end).on('SIGINT', end);
+  dieWithParent(end);
   const admin = await startSupervisorAdmin(supervisor, faults);
   process.stdout.write(`${JSON.stringify({ admin, pid: process.pid })}\n`);
   supervisor.processes.onStart = (started) => {

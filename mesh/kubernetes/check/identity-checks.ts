@@ -8,6 +8,7 @@ import { issuerSecretOf } from '../issuer-place.js';
 import type { Check, CheckContext, Failure } from './model.js';
 
 const dayMs = 86_400_000;
+const warnedDays = 60;
 const rotate =
   'firedrill identity shows the steps of a rotation; see the runbook on certificate expiry';
 
@@ -68,12 +69,8 @@ function within(certificates: X509Certificate[], nowMs: number): Failure | undef
   return undefined;
 }
 
-function lasting(
-  certificates: X509Certificate[],
-  nowMs: number,
-  days: number,
-): Failure | undefined {
-  const soon = certificates.find((c) => notAfterMs(c) - nowMs < days * dayMs);
+function expiring(certificates: X509Certificate[], nowMs: number): Failure | undefined {
+  const soon = certificates.find((c) => notAfterMs(c) - nowMs < warnedDays * dayMs);
   if (!soon) return undefined;
   const left = Math.floor((notAfterMs(soon) - nowMs) / dayMs);
   return { reason: `${soon.subject.replace(/\n/g, ', ')} has ${left} days left`, fix: rotate };
@@ -95,9 +92,9 @@ export const identityChecks: Check[] = [
   {
     id: 'identity-anchors-lasting',
     category,
-    description: 'trust anchors are valid for at least 60 days',
+    description: `trust anchors are valid for at least ${warnedDays} days`,
     warning: true,
-    run: async (c) => lasting(await anchorsOf(c), c.clock.nowMs(), 60),
+    run: async (c) => expiring(await anchorsOf(c), c.clock.nowMs()),
   },
   {
     id: 'identity-issuer-valid',
@@ -108,9 +105,9 @@ export const identityChecks: Check[] = [
   {
     id: 'identity-issuer-lasting',
     category,
-    description: 'the issuer certificate is valid for at least 60 days',
+    description: `the issuer certificate is valid for at least ${warnedDays} days`,
     warning: true,
-    run: ofIssuer(async (c) => lasting(await issuerOf(c), c.clock.nowMs(), 60)),
+    run: ofIssuer(async (c) => expiring(await issuerOf(c), c.clock.nowMs())),
   },
   {
     id: 'identity-issuer-chained',

@@ -9,6 +9,7 @@ const folder = join(packageRoot, 'test/slo/promql/cases');
 
 describe.each(readdirSync(folder))('%s', (file) => {
   const outcomes = runScript(readFileSync(join(folder, file), 'utf8'));
+  test('it has cases', () => expect(outcomes).not.toEqual([]));
   test.each(outcomes.map((o) => [`line ${o.line}: ${o.query}`, o] as const))('%s', (_, outcome) => {
     expect(outcome).toMatchObject({ status: 'passed' });
   });
