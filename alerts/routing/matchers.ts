@@ -1,6 +1,6 @@
 /** Alertmanager's matchers: `name="value"`, with `=~`, `!=` and `!~`, quoted or not. */
 import { messageOf, UserError } from '../../base/errors.js';
-import { anchoredRegex } from '../../slo/promql/store/regex.js';
+import { wholeMatcher } from '../../slo/promql/store/regex.js';
 
 export type AlertLabels = Readonly<Record<string, string>>;
 
@@ -73,8 +73,7 @@ export function matcherOf(name: string, op: AlertMatcher['op'], value: string): 
   let test: (actual: string) => boolean;
   if (op.endsWith('~')) {
     try {
-      const pattern = anchoredRegex(value);
-      test = (actual) => pattern.test(actual);
+      test = wholeMatcher(value);
     } catch (error) {
       throw new UserError({
         message: `the matcher ${text}`,

@@ -1,5 +1,5 @@
 /** The functions of templates: Go's own and those that Prometheus adds. */
-import { anchorlessRegex } from '../promql/store/regex.js';
+import { anchorlessRegex, anywhereMatcher } from '../promql/store/regex.js';
 import { formatFloat } from './format.js';
 import { sprintf } from './printf.js';
 import {
@@ -140,8 +140,17 @@ function expand(template: string, match: RegExpExecArray): string {
   });
 }
 
+function matches(pattern: string, subject: string): boolean {
+  try {
+    return anywhereMatcher(pattern)(subject);
+  } catch {
+    throw new CallError(`error parsing regexp: ${JSON.stringify(pattern)}`);
+  }
+}
+
 function replaceAll(pattern: string, replacement: string, subject: string): string {
   const expression = regex(pattern, 'g');
+  if (!matches(pattern, subject)) return subject;
   let result = '';
   let end = 0;
   for (const match of subject.matchAll(expression)) {
@@ -347,9 +356,7 @@ export const functions: Readonly<Record<string, Entry>> = {
   reReplaceAll: of(3, ([pattern, replacement, subject]) =>
     replaceAll(text(pattern, 'pattern'), text(replacement, 'replacement'), text(subject, 'text')),
   ),
-  match: of(2, ([pattern, subject]) =>
-    regex(text(pattern, 'pattern'), '').test(text(subject, 'text')),
-  ),
+  match: of(2, ([pattern, subject]) => matches(text(pattern, 'pattern'), text(subject, 'text'))),
   safeHtml: ofText('safeHtml', (v) => v),
   title: ofText('title', (v) => v.replace(/(^|[^\p{L}\p{N}_'’])(\p{L})/gu, (c) => c.toUpperCase())),
   toUpper: ofText('toUpper', (v) => v.toUpperCase()),

@@ -4,7 +4,7 @@ import { evaluateVector, stringOf } from '../engine/argument.js';
 import { mergeSameLabels } from '../engine/merge.js';
 import type { GridSeries, Value } from '../engine/value.js';
 import { isLabelName, type Labels, metricNameLabel } from '../labels.js';
-import { anchoredRegex } from '../store/regex.js';
+import { anchoredRegex, wholeMatcher } from '../store/regex.js';
 import type { Call, Expr } from '../syntax/ast.js';
 import type { VectorFunction } from './vector-functions.js';
 
@@ -16,8 +16,10 @@ const labelReplace: VectorFunction = (call, ctx) => {
     string,
   ];
   let regex: RegExp;
+  let matches: (text: string) => boolean;
   try {
     regex = anchoredRegex(pattern);
+    matches = wholeMatcher(pattern);
   } catch {
     return ctx.fail(
       `invalid regular expression in label_replace(): ${pattern}`,
@@ -31,7 +33,8 @@ const labelReplace: VectorFunction = (call, ctx) => {
     );
   }
   return relabelled(call, ctx, destination, (labels) => {
-    const match = regex.exec(labels.get(source));
+    const text = labels.get(source);
+    const match = matches(text) && regex.exec(text);
     return match ? expand(replacement, match) : undefined;
   });
 };

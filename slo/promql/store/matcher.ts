@@ -1,6 +1,6 @@
 /** Tests whether a label's value fits a selector's matcher. */
 import type { Matcher } from '../syntax/ast.js';
-import { anchoredRegex, literalsOf } from './regex.js';
+import { literalsOf, wholeMatcher } from './regex.js';
 
 export interface CompiledMatcher {
   readonly name: string;
@@ -38,6 +38,5 @@ function regexPredicate(pattern: string): (text: string) => boolean {
   }
   if (pattern === '.*') return () => true;
   if (pattern === '.+') return (text) => text !== '';
-  const regex = anchoredRegex(pattern);
-  return (text) => regex.test(text);
+  return wholeMatcher(pattern);
 }

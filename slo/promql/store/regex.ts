@@ -1,8 +1,73 @@
 /** Converts regular expressions in Go's syntax (RE2) to JavaScript's. */
+import { Pattern, PatternError } from '../../../mesh/pattern/pattern.js';
 
 /** A pattern anchored at both ends, as in PromQL; throws an Error with a sentence if the pattern cannot be used. */
 export function anchoredRegex(pattern: string): RegExp {
   return compile(pattern, (body) => `^(?:${body})$`, 's');
+}
+
+/**
+ * Whether a pattern matches a whole text. JavaScript's engine tries one way after another and can take years; where
+ * that may happen, the engine of routes decides, in a time linear in the text's length.
+ */
+export function wholeMatcher(pattern: string): (text: string) => boolean {
+  const regex = anchoredRegex(pattern);
+  const linear = hasManyWays(pattern) ? linearOf(`(?s)${pattern}`) : undefined;
+  return linear ? (text) => linear.test(text) : (text) => regex.test(text);
+}
+
+/** The same for a match anywhere, without flags of JavaScript: `.` is no line feed. */
+export function anywhereMatcher(pattern: string): (text: string) => boolean {
+  const regex = anchorlessRegex(pattern);
+  const linear = hasManyWays(pattern) ? linearOf(`(?s:.*)(?:${pattern})(?s:.*)`) : undefined;
+  return linear ? (text) => linear.test(text) : (text) => regex.test(text);
+}
+
+/** Undefined: the pattern has something that the engine of routes does not know, such as a class of Unicode. */
+function linearOf(pattern: string): Pattern | undefined {
+  try {
+    return new Pattern(pattern);
+  } catch (error) {
+    if (error instanceof PatternError) return undefined;
+    throw error;
+  }
+}
+
+/** Texts in quotes, escapes, classes, flags, the beginnings of groups, repetitions, and other characters. */
+const partOfPattern = new RegExp(
+  [
+    String.raw`\\Q[^]*?(?:\\E|$)`,
+    String.raw`\\[^]`,
+    String.raw`\[\^?\]?(?:\[:\^?\w+:\]|\\[^]|[^\]\\])*\]`,
+    String.raw`\(\?[imsU-]*\)`,
+    String.raw`\((?:\?(?:P?<\w+>|[imsU-]*:))?`,
+    String.raw`\{\d+(?:,\d*)?\}`,
+    '[^]',
+  ].join('|'),
+  'g',
+);
+
+/** More than two repetitions without an end, or one of what may itself match in several ways. */
+function hasManyWays(pattern: string): boolean {
+  let endless = 0;
+  /** Of each open group: whether it has a choice or a repetition. */
+  const open = [false];
+  let closed = false;
+  for (const [part] of pattern.matchAll(partOfPattern)) {
+    if (/^([*+?]|\{\d+(,\d*)?\})$/.test(part)) {
+      if (closed && part !== '?') return true;
+      if (/^[*+]|,\}$/.test(part)) endless++;
+      open[open.length - 1] = true;
+    }
+    closed = false;
+    if (/^\((?!\?[imsU-]*\))/.test(part)) open.push(false);
+    if (part === '|') open[open.length - 1] = true;
+    if (part === ')' && open.length > 1) {
+      closed = open.pop() === true;
+      if (closed) open[open.length - 1] = true;
+    }
+  }
+  return endless > 2;
 }
 
 /** A pattern that matches anywhere; `flags` are those of JavaScript, without `u`. */

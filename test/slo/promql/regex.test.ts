@@ -1,7 +1,9 @@
 /** Regular expressions as RE2 reads them: each row was held against Go's regexp. */
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { evaluateInstant, MemoryStore } from '../../../slo/promql/index.js';
 import { findRefusal } from '../../../slo/spec/query.js';
-import { anchoredRegex } from '../../../slo/promql/store/regex.js';
+import { anchoredRegex, anywhereMatcher, wholeMatcher } from '../../../slo/promql/store/regex.js';
 
 test.each([
   ['(?!health).*', 'invalid or unsupported Perl syntax: `(?!`'],
@@ -54,4 +56,56 @@ test.each<[string, string[], string[]]>([
 
 test('a query with such a pattern is refused where it is read', () => {
   expect(findRefusal('x{path=~"(?!health).*"}')?.message).toContain('unsupported Perl syntax');
+});
+
+test.each([
+  ['(x+x+)+y', 'x'],
+  ['(?:x|x)*y', 'x'],
+  ['(?P<n>x*)*y', 'x'],
+  ['(x?x?){90}y', 'x'],
+  ['.*x.*x.*x.*x.*y', 'x'],
+  ['(?i)([a-x]+)+y', 'X'],
+  ['(\\w|x)+y', 'x'],
+])('%s ends soon on a long text that it does not match', (pattern, letter) => {
+  const long = letter.repeat(20_000);
+  expect(wholeMatcher(pattern)(long)).toBe(false);
+  expect(anywhereMatcher(pattern)(long)).toBe(false);
+  expect(anywhereMatcher(pattern)(`${long}y`)).toBe(true);
+  const { value } = evaluateInstant(
+    `label_replace(vector(1), "b", "$1", "a", ${JSON.stringify(pattern)})`,
+    new MemoryStore(),
+    0,
+  );
+  expect(value.type).toBe('vector');
+});
+
+test('both engines decide alike', () => {
+  const atom = fc.constantFrom('a', 'b', '.', '[ab]', '[^a]', '\\d', '\\w', '\\n', '(?i)a', 'é');
+  const pattern = fc.letrec<{ node: string }>((tie) => ({
+    node: fc.oneof(
+      { depthSize: 'small' },
+      atom,
+      fc.tuple(tie('node'), tie('node')).map(([a, b]) => a + b),
+      fc.tuple(tie('node'), tie('node')).map(([a, b]) => `(${a}|${b})`),
+      fc
+        .tuple(tie('node'), fc.constantFrom('*', '+', '?', '{2}', '{1,3}', '*?', '+?'))
+        .map(([a, q]) => `(?:${a})${q}`),
+      tie('node').map((a) => `^${a}$`),
+    ),
+  })).node;
+  const text = fc.string({
+    unit: fc.constantFrom('a', 'b', 'A', '1', '\n', 'é', ' '),
+    maxLength: 8,
+  });
+  fc.assert(
+    fc.property(pattern, text, (source, subject) => {
+      const regex = anchoredRegex(source);
+      expect([source, subject, wholeMatcher(source)(subject)]).toEqual([
+        source,
+        subject,
+        regex.test(subject),
+      ]);
+    }),
+    { numRuns: 3000, seed: 7 },
+  );
 });
