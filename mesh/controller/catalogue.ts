@@ -229,10 +229,9 @@ function destinationEntry(d: Destination): Entry {
 
 function serversEntry(s: WorkloadServers): Entry {
   const { key, servers, ...selector } = s;
-  return {
-    ...makeEntry(kinds.servers, key, servers, [serversTopic(s.namespace)], selector),
-    selector,
-  };
+  const entry = makeEntry(kinds.servers, key, servers, [serversTopic(s.namespace)], selector);
+  entry.selector = selector;
+  return entry;
 }
 
 function settingsEntry(

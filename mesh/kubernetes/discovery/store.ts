@@ -52,9 +52,12 @@ export const storeKinds: readonly StoreKind[] = [
   'MultiClusterLink',
 ];
 
-/** Objects grouped by keys that each of them names, kept up to date one change at a time. */
+/**
+ * Objects grouped by keys that each of them names, kept up to date one change at a time. A group of one is the object
+ * itself: nearly every pod is in one slice, and a map for each takes more than pod and slice.
+ */
 export class Index<T extends KubeObject> {
-  readonly #groups = new Map<string, Map<string, T>>();
+  readonly #groups = new Map<string, T | Map<string, T>>();
   readonly #keysOf: (object: T) => string[];
 
   constructor(keysOf: (object: T) => string[]) {
@@ -66,26 +69,40 @@ export class Index<T extends KubeObject> {
     const touched = new Set<string>();
     if (before) {
       for (const key of this.#keysOf(before)) {
-        this.#groups.get(key)?.delete(id(before));
+        this.#remove(key, before);
         touched.add(key);
       }
     }
     if (now) {
       for (const key of this.#keysOf(now)) {
-        let group = this.#groups.get(key);
-        if (!group) this.#groups.set(key, (group = new Map()));
-        group.set(id(now), now);
+        this.#add(key, now);
         touched.add(key);
       }
     }
-    for (const key of touched) if (this.#groups.get(key)?.size === 0) this.#groups.delete(key);
     return [...touched];
   }
 
   /** Returns objects in the order of their names, so that the same objects always give the same result. */
   get(key: string): T[] {
     const group = this.#groups.get(key);
-    return group ? [...group.values()].sort((a, b) => (id(a) < id(b) ? -1 : 1)) : [];
+    if (group === undefined) return [];
+    if (!(group instanceof Map)) return [group];
+    return [...group.values()].sort((a, b) => (id(a) < id(b) ? -1 : 1));
+  }
+
+  #add(key: string, object: T): void {
+    const group = this.#groups.get(key);
+    if (group instanceof Map) group.set(id(object), object);
+    else if (group === undefined || id(group) === id(object)) this.#groups.set(key, object);
+    else this.#groups.set(key, new Map([group, object].map((one) => [id(one), one])));
+  }
+
+  #remove(key: string, object: T): void {
+    const group = this.#groups.get(key);
+    if (group instanceof Map) {
+      group.delete(id(object));
+      if (group.size === 0) this.#groups.delete(key);
+    } else if (group !== undefined && id(group) === id(object)) this.#groups.delete(key);
   }
 }
 

@@ -100,45 +100,63 @@ const shortOnes = (annotations: Record<string, string>, prefix = ''): Record<str
     Object.entries(annotations).filter(([k, value]) => k.startsWith(prefix) && value.length <= 512),
   );
 
-/** Names, version and labels. */
-const bareMeta = ({ name, namespace, resourceVersion, labels }: ObjectMeta): ObjectMeta => ({
-  name,
-  ...(namespace !== undefined && { namespace }),
-  ...(resourceVersion !== undefined && { resourceVersion }),
-  ...(labels && { labels }),
-});
+/**
+ * Names, version and labels. Each literal of kept objects names all fields, absent ones too: V8 gives every object that
+ * a spread made a hidden class of its own, which is larger than the object.
+ */
+const bareMeta = ({ name, namespace, resourceVersion, labels }: ObjectMeta): ObjectMeta =>
+  ({ name, namespace, resourceVersion, labels }) as ObjectMeta;
 
 /** Pods are by far the most objects of a cluster: only the fields that discovery reads are kept. */
 function podMeta({ metadata }: Pod): ObjectMeta {
-  const { generateName, annotations } = metadata;
+  const { name, namespace, resourceVersion, labels, generateName, annotations } = metadata;
   const owner = controllerOf(metadata);
-  const own = annotations ? shortOnes(annotations, `${meshGroup}/`) : {};
+  const own = annotations && shortOnes(annotations, `${meshGroup}/`);
   return {
-    ...bareMeta(metadata),
-    ...(generateName !== undefined && !owner && { generateName }),
-    ...(Object.keys(own).length > 0 && { annotations: own }),
-    ...(owner && { ownerReferences: [ownerOf(owner)] }),
-  };
+    name,
+    namespace,
+    resourceVersion,
+    labels: labels && once(labels),
+    generateName: owner ? undefined : generateName,
+    annotations: own && Object.keys(own).length > 0 ? once(own) : undefined,
+    ownerReferences: owner && once([ownerOf(owner)]),
+  } as ObjectMeta;
 }
 
 type Owner = NonNullable<ObjectMeta['ownerReferences']>[number];
 const ownerOf = ({ apiVersion, kind, name }: Owner): Owner => ({ apiVersion, kind, name });
 
+const maxKept = 1000;
+const kept = new Map<string, unknown>();
+/**
+ * Returns the first part that was equal, if it is still known: pods of one workload, which come one after another in a
+ * list, then share their labels, owner, containers and status. Nobody may change a part.
+ */
+function once<T>(part: T): T {
+  const key = JSON.stringify(part);
+  const found = kept.get(key) as T | undefined;
+  if (found !== undefined) return found;
+  if (kept.size >= maxKept) kept.clear();
+  kept.set(key, part);
+  return part;
+}
+
 /** Returns a pod without the parts that discovery never reads: probes, environments, volumes. */
 export function trimPod(pod: Pod): Pod {
-  const container = (c: Container): Container => ({
-    name: c.name,
-    ...(c.ports ? { ports: c.ports } : {}),
-  });
+  const container = ({ name, ports }: Container): Container => (ports ? { name, ports } : { name });
   const spec: PodSpec = { containers: (pod.spec.containers ?? []).map(container) };
   if (pod.spec.serviceAccountName) spec.serviceAccountName = pod.spec.serviceAccountName;
   if (pod.spec.hostNetwork) spec.hostNetwork = true;
   if (pod.spec.initContainers) spec.initContainers = pod.spec.initContainers.map(container);
-  const status = {
-    ...(pod.status?.podIP ? { podIP: pod.status.podIP } : {}),
-    ...(pod.status?.phase ? { phase: pod.status.phase } : {}),
+  const { podIP, phase } = pod.status ?? {};
+  const status = podIP ? { podIP, phase } : once({ phase });
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: podMeta(pod),
+    spec: once(spec),
+    status: status as NonNullable<Pod['status']>,
   };
-  return { apiVersion: 'v1', kind: 'Pod', metadata: podMeta(pod), spec, status };
 }
 
 /** Returns a slice without nodes, hints and uids. */
@@ -149,42 +167,33 @@ export function trimSlice(slice: EndpointSlice): EndpointSlice {
     kind,
     metadata: bareMeta(metadata),
     addressType,
-    ...(slice.endpoints && { endpoints: slice.endpoints.map(trimEndpoint) }),
-    ...(ports && { ports }),
-  };
+    endpoints: slice.endpoints?.map(trimEndpoint),
+    ports: ports && once(ports),
+  } as EndpointSlice;
 }
 
 function trimEndpoint({ addresses, conditions, targetRef, zone }: SliceEndpoint): SliceEndpoint {
   return {
     addresses,
-    ...(conditions && { conditions: shared(conditions) }),
-    ...(targetRef && {
-      targetRef: {
-        kind: targetRef.kind,
-        name: targetRef.name,
-        ...(targetRef.namespace !== undefined && { namespace: targetRef.namespace }),
-      },
-    }),
-    ...(zone !== undefined && { zone }),
-  };
+    conditions: conditions && once(statesOf(conditions)),
+    targetRef: targetRef && refOf(targetRef),
+    zone,
+  } as SliceEndpoint;
 }
 
 type Conditions = NonNullable<SliceEndpoint['conditions']>;
-const conditionsSeen = new Map<string, Conditions>();
-/** Nearly all endpoints have the same few values. */
-function shared({ ready, serving, terminating }: Conditions): Conditions {
-  const key = `${ready} ${serving} ${terminating}`;
-  let found = conditionsSeen.get(key);
-  if (!found) {
-    found = {
-      ...(typeof ready === 'boolean' && { ready }),
-      ...(typeof serving === 'boolean' && { serving }),
-      ...(typeof terminating === 'boolean' && { terminating }),
-    };
-    conditionsSeen.set(key, found);
-  }
-  return found;
-}
+const isTold = (value: unknown): boolean | undefined =>
+  typeof value === 'boolean' ? value : undefined;
+const statesOf = ({ ready, serving, terminating }: Conditions): Conditions =>
+  ({
+    ready: isTold(ready),
+    serving: isTold(serving),
+    terminating: isTold(terminating),
+  }) as Conditions;
+
+type TargetRef = NonNullable<SliceEndpoint['targetRef']>;
+const refOf = ({ kind, name, namespace }: TargetRef): TargetRef =>
+  ({ kind, name, namespace }) as TargetRef;
 
 export function trimMeta<T extends KubeObject>(object: T): T {
   return { ...object, metadata: keptMeta(object) };

@@ -1,4 +1,6 @@
 /** HPACK: the RFC's own examples, round trips of arbitrary fields, and all limits. */
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { HpackDecoder } from '../../../mesh/proxy/http2/hpack/decoder.js';
@@ -285,4 +287,18 @@ test('recurring HTTP/1.1 fields get a place in tables; fields that a table would
   // Each takes one place, and there are more than places.
   for (let i = 0; i < 3 * maxInterned; i++) makeField('x-many', String(i), false);
   expect(encoded('x-recurring')).toBe(1);
+});
+
+test('the tables of a connection that sent nothing take less than a kilobyte', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const count = 2000;
+  const used = (): number => {
+    collect();
+    return getHeapStatistics().used_heap_size;
+  };
+  const kept: unknown[] = Array.from({ length: count });
+  const before = used();
+  for (let i = 0; i < count; i++) kept[i] = [new HpackEncoder(), new HpackDecoder(4096, 65_536)];
+  expect((used() - before) / kept.length).toBeLessThan(1024);
 });

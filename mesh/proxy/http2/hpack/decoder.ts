@@ -24,8 +24,8 @@ export class HpackDecoder {
   readonly #maxListSize: number;
   #tableLimit: number;
   #tableSize = 0;
-  /** A ring: the newest entry is at #newest, older ones before it. */
-  readonly #ring: (Field | undefined)[];
+  /** A ring: the newest entry is at #newest, older ones before it. It grows as it is filled. */
+  readonly #ring: (Field | undefined)[] = [undefined];
   readonly #mask: number;
   #newest = 0;
   #count = 0;
@@ -43,7 +43,6 @@ export class HpackDecoder {
     this.#maxListSize = maxListSize;
     let slots = 16;
     while (slots < maxTableSize / 32 + 1) slots *= 2;
-    this.#ring = Array.from({ length: slots });
     this.#mask = slots - 1;
   }
 

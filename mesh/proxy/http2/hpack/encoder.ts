@@ -17,7 +17,8 @@ export class HpackEncoder {
   #lowestLimit = maxTableSize;
   #limitChanged = false;
   #tableSize = 0;
-  readonly #ring: (Field | undefined)[] = Array.from({ length: slots });
+  /** It grows as it is filled: most connections use few of its slots. */
+  readonly #ring: (Field | undefined)[] = [undefined];
   #newest = 0;
   #count = 0;
   /** Slot in the ring by the field's id; valid only if the ring holds that field there. */
