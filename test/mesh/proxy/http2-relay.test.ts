@@ -389,13 +389,14 @@ test('a deadline in mid answer: trailers for gRPC, a reset for others; an idle s
         stream.write('part');
       }),
     ],
-    { requestTimeoutMs: 60 },
+    // Long enough for the first part to arrive on a busy machine.
+    { requestTimeoutMs: 500 },
   );
   const session = client(rig);
   const grpc = await ask(session, { ':method': 'POST', 'content-type': 'application/grpc' });
   expect([grpc.body, grpc.trailers['grpc-status']]).toEqual(['part', '4']);
   expect((await ask(session, {})).code).toBe(8);
-  rig.script = { idleTimeoutMs: 60 };
+  rig.script = { idleTimeoutMs: 300 };
   expect((await ask(session, {})).code).toBe(8);
   expect(rig.flows[2]?.endings).toEqual(['ended idle-timeout -1 0 4']);
 });
