@@ -12,6 +12,7 @@ import {
 } from 'yaml';
 import type * as z from 'zod';
 import { messageOf, type Place, type Problem, UserError } from './errors.js';
+import { nearestField } from './known-fields.js';
 import { inputName, readInput, tooLarge } from './input.js';
 import { nullText, type PlainDocument, readPlainDocuments } from './yaml-plain.js';
 
@@ -373,14 +374,20 @@ export function readYaml(file: string, options: YamlOptions = {}): YamlDocument[
 }
 
 /** The mistakes of one document against a schema, each with its place; empty if it fits. */
-export function problemsOf(document: YamlDocument, error: z.ZodError): Problem[] {
+export function problemsOf(
+  document: YamlDocument,
+  error: z.ZodError,
+  schema?: z.ZodType,
+): Problem[] {
   const problems: Problem[] = [];
   for (const { issue, path } of error.issues.flatMap((i) => plainIssues(i, []))) {
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys) {
+        const near = schema && nearestField(schema, path, key, document.value);
         problems.push({
           place: document.placeOfKey([...path, key]),
           message: `unknown field '${key}'${path.length > 0 ? ` in ${path.join('.')}` : ''}`,
+          ...(near !== undefined && { expected: near }),
         });
       }
       continue;
@@ -460,5 +467,5 @@ function plainIssues(issue: z.core.$ZodIssue, prefix: Path): PlacedIssue[] {
 export function checkYaml<S extends z.ZodType>(document: YamlDocument, schema: S): z.output<S> {
   const result = schema.safeParse(document.value);
   if (result.success) return result.data;
-  throw new UserError(problemsOf(document, result.error));
+  throw new UserError(problemsOf(document, result.error, schema));
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test, vi } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { checkYaml, parseYaml, readYaml } from '../../base/yaml.js';
 
@@ -64,6 +64,45 @@ test.each([
 ])('%s has no end, and is refused', (text, told) => {
   expect(() => parseYaml('a.yaml', text)).toThrow(told);
   expect(() => parseYaml('a.yaml', text, { texts: true })).toThrow(told);
+});
+
+describe('an unknown field is told with the one that was meant', () => {
+  const part = z.strictObject({ objective: z.number().optional(), for: z.string().optional() });
+  type Tree = { route?: string | undefined; routes?: Tree[] | undefined };
+  const tree: z.ZodType<Tree> = z.lazy(() =>
+    z.strictObject({ route: z.string().optional(), routes: z.array(tree).optional() }),
+  );
+  const schema = z.strictObject({
+    slos: z.array(z.union([z.string(), part])).optional(),
+    byName: z
+      .record(
+        z.string(),
+        part.transform((p) => p),
+      )
+      .optional(),
+    tree: tree.optional(),
+  });
+  test.each([
+    ['slo: []', "1:1: unknown field 'slo'; expected slos"],
+    ['slos: [{ objectve: 1 }]', "1:10: unknown field 'objectve' in slos.0; expected objective"],
+    ['byName: { a: { fur: 1m } }', "1:16: unknown field 'fur' in byName.a; expected for"],
+    [
+      'tree: { routes: [{ rout: a }] }',
+      "1:20: unknown field 'rout' in tree.routes.0; expected route",
+    ],
+    // The field that is nearest is there already, and no other is near.
+    ['slos: [{ for: 1m, fro: 2m }]', "1:19: unknown field 'fro' in slos.0"],
+    ['nothing: 1', "1:1: unknown field 'nothing'"],
+  ])('%s', (text, told) => {
+    const [document] = parseYaml('a.yaml', text);
+    let message = '';
+    try {
+      checkYaml(document!, schema);
+    } catch (error) {
+      message = (error as Error).message;
+    }
+    expect(message).toBe(`a.yaml:${told}`);
+  });
 });
 
 test('a template that was not rendered is told as such', () => {
