@@ -43,7 +43,7 @@ export function findQueryProblem(template: string): QueryProblem | undefined {
   parse(text).iterate({
     enter(node) {
       if (!problem && node.type.isError) {
-        const near = text.slice(node.from, node.from + 12).trim();
+        const near = template.slice(node.from, node.from + 12).trim();
         problem = {
           offset: node.from,
           message: near === '' ? 'the query ends too early' : `PromQL does not parse at '${near}'`,

@@ -96,6 +96,12 @@ describe("Sloth's files", () => {
     expect(ticket!.labels).not.toHaveProperty('slo_severity');
   });
 
+  test('a query that does not parse is told in its own words', () => {
+    expect(refusal(sloth().replace('}[{{.window}}]', ' [{{.window}}]'))).toContain(
+      "PromQL does not parse at '[{{.window}}'",
+    );
+  });
+
   test('an empty field is absent, and a document of comments is none', () => {
     const text = sloth().replace('service: pay\n', 'service: pay\nslo_plugins:\n');
     const empty = text.replace(/^labels:.*$/m, 'labels:').replace('route: mail', '');
