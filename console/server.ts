@@ -80,7 +80,6 @@ export async function startConsole(options: ConsoleOptions): Promise<Console> {
     for (const viewer of viewers) viewer.tell(follow, trouble);
   };
   poll();
-  const timers = beat(poll, viewers);
   let port = 0;
   const address = (): string =>
     options.behind?.origin ?? `http://127.0.0.1:${port}/?token=${door.token}`;
@@ -123,6 +122,7 @@ export async function startConsole(options: ConsoleOptions): Promise<Console> {
   server.maxConnections = 4 * maxViewers;
   const { host = '127.0.0.1' } = options;
   port = await listenForAdmin(server, { host, port: options.port });
+  const timers = beat(poll, viewers);
   options.onAddress(address());
   return {
     port,
@@ -133,6 +133,7 @@ export async function startConsole(options: ConsoleOptions): Promise<Console> {
   };
 }
 
+/** Started once the server listens: timers would keep a process alive whose port is taken. */
 const beat = (poll: () => void, viewers: ReadonlySet<Viewer>): NodeJS.Timeout[] => [
   setInterval(poll, pollMs),
   setInterval(() => {
