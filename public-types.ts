@@ -1,8 +1,8 @@
 /**
  * Runs after the compiler wrote the types of all modules that the library imports: deletes the types that no public
- * module uses, so that the package contains a fifth of them.
+ * module uses, so that the package contains a fifth of them, and the indentation of the others.
  */
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { packageRoot } from './base/paths.js';
 
@@ -27,5 +27,8 @@ for (const target of Object.values(exports)) {
 }
 for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
   const file = join(entry.parentPath, entry.name);
-  if (entry.isFile() && !reached.has(file)) rmSync(file);
+  if (!entry.isFile()) continue;
+  if (reached.has(file)) {
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/^ +(?=[^ *])/gm, ''));
+  } else rmSync(file);
 }
