@@ -1,5 +1,6 @@
 /** Informers on a real API server: no change is lost after restarts, expired versions and new lists (C3). */
 import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sleep } from '../../base/clock.js';
 import { findTool } from '../../base/tools.js';
@@ -58,6 +59,30 @@ describe('against a real API server', () => {
 });
 
 describe('against a scripted server', () => {
+  test.each(['silent', 'cut off'])('a watch that is %s', async (end) => {
+    const server = createServer((_, response) => {
+      response.write(`${JSON.stringify({ type: 'ADDED', object: configMap('a', '1') })}\n`);
+      if (end === 'cut off') setImmediate(() => response.destroy());
+    });
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    const { port } = server.address() as AddressInfo;
+    const api = new KubeApi(tokenCredentials(`http://127.0.0.1:${port}`, '', 't'));
+    const told: string[] = [];
+    const watch = api.watch(
+      '/api/v1/configmaps',
+      {},
+      ({ object }) => told.push(object.metadata.name ?? ''),
+      { signal: new AbortController().signal, silenceMs: end === 'silent' ? 100 : 60_000 },
+    );
+    // Nothing happened for a while, which is no problem; a connection that breaks is one.
+    if (end === 'silent') await watch;
+    else await expect(watch).rejects.toThrow('aborted');
+    expect(told).toEqual(['a']);
+    api.close();
+    server.closeAllConnections();
+    server.close();
+  });
+
   test('re-lists after 410 and tells only what differs, with no moment of emptiness', async () => {
     const item = (name: string, version: string) => ({
       metadata: { name, namespace: 'x', resourceVersion: version },

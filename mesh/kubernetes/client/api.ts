@@ -1,5 +1,10 @@
 /** The Kubernetes API over node:https: get, list, apply, patch, delete, watch. Objects are plain JSON. */
-import { Agent as PlainAgent, request as plainRequest, type IncomingMessage } from 'node:http';
+import {
+  Agent as PlainAgent,
+  type ClientRequest,
+  type IncomingMessage,
+  request as plainRequest,
+} from 'node:http';
 import { Agent, request, type RequestOptions } from 'node:https';
 import { exitCode, UserError } from '../../../base/errors.js';
 import type { Credentials } from './credentials.js';
@@ -186,8 +191,8 @@ export class KubeApi {
 
   /**
    * Streams changes after `resourceVersion` until the server or `signal` ends the stream. Resolves when the stream
-   * ended in order; throws if it could not be opened or broke. A stream that is silent for `silenceMs` counts as
-   * broken: with bookmarks requested, a healthy server sends one about once a minute.
+   * ended in order, or was silent for `silenceMs`: then its connection may be gone, and a new watch shows whether the
+   * server is. Throws if the stream could not be opened or broke.
    */
   async watch<T = AnyObject>(
     path: string,
@@ -207,11 +212,17 @@ export class KubeApi {
     const status = response.statusCode ?? 0;
     if (status !== 200) throw refusal(status, await readAll(response), `watch ${path}`);
     response.setEncoding('utf8');
+    let isSilent = false;
+    (response as { req?: ClientRequest }).req?.prependListener('timeout', () => (isSilent = true));
     let rest = '';
-    for await (const chunk of response as AsyncIterable<string>) {
-      const lines = (rest + chunk).split('\n');
-      rest = lines.pop() as string;
-      for (const line of lines) if (line !== '') onEvent(JSON.parse(line) as WatchEvent<T>);
+    try {
+      for await (const chunk of response as AsyncIterable<string>) {
+        const lines = (rest + chunk).split('\n');
+        rest = lines.pop() as string;
+        for (const line of lines) if (line !== '') onEvent(JSON.parse(line) as WatchEvent<T>);
+      }
+    } catch (error) {
+      if (!isSilent) throw error;
     }
   }
 

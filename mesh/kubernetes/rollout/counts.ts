@@ -153,6 +153,7 @@ export class MeshCounts implements CountSource {
         signal: AbortSignal.timeout(limitMs),
       });
       text = await response.text();
+      if (!response.ok) throw new Error(`its metrics answered ${response.status}`);
     } catch (error) {
       // An ending pod may have lost its sidecar already.
       if (pod.metadata.deletionTimestamp === undefined)
