@@ -179,10 +179,11 @@ function registerSwitch(gameday: Command): void {
     .description('Roll back the faults of a killed run, using its journal')
     .addOption(formatOption('text', 'json'))
     .option(...state)
+    .option('--forget <run>', 'of that run, whose faults you rolled back by hand, undo nothing')
     .addHelpText('after', '\nExample:\n  firedrill gameday recover')
-    .action(async (options: { state: string; format: string }) => {
+    .action(async (options: { state: string; format: string; forget?: string }) => {
       const { recover } = await import('./runner/recover.js');
-      const recoveries = await recover(options.state);
+      const recoveries = await recover(options.state, options.forget);
       if (recoveries.some((r) => r.failed.length > 0)) process.exitCode = exitCode.environment;
       if (options.format === 'json') {
         process.stdout.write(`${JSON.stringify(recoveries, undefined, 2)}\n`);

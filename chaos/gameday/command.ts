@@ -8,7 +8,7 @@ import { tryFolder } from '../../base/writable-folder.js';
 import { writeFileWhole } from '../../base/write-file.js';
 import { resultOf } from '../../runbooks/report/result.js';
 import { terminalSummary } from '../../runbooks/report/terminal.js';
-import { recover } from '../runner/recover.js';
+import { recoverFirst } from '../runner/recover.js';
 import { findDrill } from '../system/bundled.js';
 import { namesOf } from '../system/names.js';
 import { drillEvents, parseEvents } from '../../runbooks/events.js';
@@ -117,21 +117,12 @@ export async function gameDayCommand(given: CommandOptions): Promise<number> {
   const abort = new AbortController();
   const release = onInterrupt(abort, view.line);
   try {
-    for (const recovery of await recover(options.stateFolder)) {
-      if (recovery.running) {
-        throw new UserError({
-          message: `another run is under way in ${options.stateFolder}: ${recovery.run}`,
-          expected: 'its end, or a --state and an --out of its own',
-        });
-      }
-      for (const text of recovery.done) view.line(`left by ${recovery.run}: ${text}`);
-      for (const text of recovery.failed) view.line(`left by ${recovery.run}: ${text}`);
-      if (recovery.failed.length > 0) {
-        throw new UserError(
-          'what an earlier run left could not be cleaned up',
-          exitCode.environment,
-        );
-      }
+    const running = await recoverFirst(options.stateFolder, view.line);
+    if (running !== undefined) {
+      throw new UserError({
+        message: `another run is under way in ${options.stateFolder}: ${running}`,
+        expected: 'its end, or a --state and an --out of its own',
+      });
     }
     if (options.scaleWhy !== undefined) view.line(options.scaleWhy);
     const seen = surprised(options, given.surprise, view);

@@ -3,7 +3,7 @@
  */
 import { rmSync } from 'node:fs';
 import { basename } from 'node:path';
-import { messageOf } from '../../base/errors.js';
+import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { runUndo } from '../faults/undo.js';
 import { removeLinks } from '../system/processes/network.js';
 import { signalStrays } from '../system/processes/strays.js';
@@ -30,10 +30,15 @@ export interface Recovery {
 
 const endLimitMs = 2000;
 
-/** One entry for each journal that was found. */
-export async function recover(stateFolder: string): Promise<Recovery[]> {
+/** One entry for each journal that was found. The faults of the run `forget` are not undone: somebody did it by hand. */
+export async function recover(stateFolder: string, forget?: string): Promise<Recovery[]> {
+  const files = journalFiles(stateFolder);
+  if (forget !== undefined && !files.some((file) => runOf(file) === forget)) {
+    const expected = files.length > 0 ? files.map(runOf).join(' or ') : 'none: nothing is left';
+    throw new UserError({ message: `no run '${forget}' left anything here`, expected });
+  }
   const recoveries: Recovery[] = [];
-  for (const file of journalFiles(stateFolder)) recoveries.push(await recoverFile(file));
+  for (const file of files) recoveries.push(await recoverFile(file, runOf(file) === forget));
   return recoveries;
 }
 
@@ -44,10 +49,33 @@ export const runsIn = (stateFolder: string): boolean =>
 const isRunning = (lines: readonly JournalLine[]): boolean =>
   lines.some((line) => line.kind === 'begin' && isAlive(line.pid, line.startTicks));
 
+const runOf = (file: string): string => basename(file, '.jsonl');
+
+/**
+ * Recovers before a new run, and tells by `say` what was left. Throws a UserError if something could not be undone.
+ * Returns the run that is still under way, if there is one.
+ */
+export async function recoverFirst(
+  stateFolder: string,
+  say: (line: string) => void,
+): Promise<string | undefined> {
+  const recoveries = await recover(stateFolder);
+  for (const { run, done, failed } of recoveries) {
+    for (const text of [...done, ...failed]) say(`left by ${run}: ${text}`);
+  }
+  const stuck = recoveries.find(({ failed }) => failed.length > 0);
+  if (stuck) {
+    const message = 'what an earlier run left could not be cleaned up';
+    const expected = `it to be cleaned up by hand, then firedrill gameday recover --forget ${stuck.run}`;
+    throw new UserError({ message, expected }, exitCode.environment);
+  }
+  return recoveries.find(({ running }) => running)?.run;
+}
+
 /** Does nothing if the journal's runner still runs. */
-export async function recoverFile(file: string): Promise<Recovery> {
+export async function recoverFile(file: string, forget = false): Promise<Recovery> {
   const recovery: Recovery = {
-    run: basename(file, '.jsonl'),
+    run: runOf(file),
     running: false,
     done: [],
     failed: [],
@@ -59,6 +87,10 @@ export async function recoverFile(file: string): Promise<Recovery> {
   }
   for (const intent of openIntents(lines)) {
     const where = `${intent.fault} at ${intent.target}`;
+    if (forget) {
+      recovery.done.push(`${where} was forgotten`);
+      continue;
+    }
     try {
       recovery.done.push(`${where} ${await undo(intent)}`);
     } catch (error) {

@@ -77,7 +77,7 @@ async function run(file: string, flags: RunFlags): Promise<number> {
   const { refuseMissing, runExperiment } = await import('./run.js');
   const { Journal } = await import('../runner/journal.js');
   const { endLeftovers } = await import('../runner/leftovers.js');
-  const { recover } = await import('../runner/recover.js');
+  const { recoverFirst } = await import('../runner/recover.js');
   const { startWarden } = await import('../runner/warden.js');
   const { readSwitch } = await import('../runner/stop-switch.js');
   const { tryFolder } = await import('../../base/writable-folder.js');
@@ -87,13 +87,7 @@ async function run(file: string, flags: RunFlags): Promise<number> {
   if (stop) throw new UserError(`the kill switch is thrown (${stop.reason})`, exitCode.aborted);
   tryFolder(flags.state, 'the state folder', 'a writable folder after --state');
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
-  for (const { run: left, failed } of await recover(flags.state)) {
-    for (const text of failed) say(`left by ${left}: ${text}`);
-    if (failed.length > 0) {
-      const text = 'what an earlier run left could not be cleaned up';
-      throw new UserError(text, exitCode.environment);
-    }
-  }
+  await recoverFirst(flags.state, say);
   const day = new Date().toISOString().slice(0, 19).replaceAll(':', '-');
   const journal = new Journal(flags.state, `${day}-${randomBytes(2).toString('hex')}`, Date.now);
   const warden = startWarden(journal.file);

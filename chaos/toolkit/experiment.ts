@@ -2,9 +2,11 @@
  * Reads experiments of the Chaos Toolkit. Programs and HTTP requests are supported; Python, vaults and third-party
  * controls are refused by name and place, before anything is touched.
  */
-import { formatProblem, type Problem, UserError } from '../../base/errors.js';
+import { formatProblem, messageOf, type Problem, UserError } from '../../base/errors.js';
 import { type Path, readYaml, type YamlDocument } from '../../base/yaml.js';
+import { type Fields, isFields } from './fields.js';
 import { readTolerance, type Tolerance } from './tolerance.js';
+import { environmentValue, filled } from './values.js';
 
 export type Provider =
   | {
@@ -49,16 +51,17 @@ export interface Experiment {
   remarks: string[];
 }
 
-type Fields = Record<string, unknown>;
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** The toolkit's own default timeout. */
 const timeoutByDefaultMs = 60_000;
 const timeoutMaxMs = 3_600_000;
 
-/** Throws a UserError with every place that cannot be run. `env` provides the values of `{ type: env }`. */
-export function readExperiment(file: string, env: NodeJS.ProcessEnv = process.env): Experiment {
+/** Throws a UserError with every place that cannot be run. */
+export function readExperiment(file: string): Experiment {
+  return readWith(file, undefined);
+}
+
+/** `needs` takes the names of missing environment variables, instead of a problem for each. */
+function readWith(file: string, needs: Set<string> | undefined): Experiment {
   const [document, ...more] = readYaml(file);
   if (!document || more.length > 0 || !isFields(document.value)) {
     throw new UserError({ message: `${file}: not an experiment`, expected: 'one object' });
@@ -70,7 +73,7 @@ export function readExperiment(file: string, env: NodeJS.ProcessEnv = process.en
       expected: 'the experiment itself',
     });
   }
-  const reader = new Reader(document, env);
+  const reader = new Reader(document, needs);
   const experiment = reader.experiment(document.value);
   if (reader.problems.length > 0) throw new UserError(reader.problems);
   return experiment;
@@ -86,15 +89,8 @@ export interface Readability {
 /** Whether the experiment could be run in an environment with the variables that it reads. */
 export function readabilityOf(file: string): Readability {
   const needs = new Set<string>();
-  const env = new Proxy(process.env, {
-    get: (own, name: string) => {
-      if (own[name] !== undefined) return own[name];
-      needs.add(name);
-      return 'http://not.known';
-    },
-  });
   try {
-    readExperiment(file, env);
+    readWith(file, needs);
     return { refused: [], needs: [...needs] };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
@@ -109,18 +105,34 @@ const known = new Set(
   ).split(' '),
 );
 
+const activityFields =
+  'type name ref provider tolerance pauses background controls tags secrets configuration'.split(
+    ' ',
+  );
+const providerFields = {
+  process: 'type path arguments env timeout secrets'.split(' '),
+  http: 'type url method headers arguments expected_status timeout verify_tls max_retries secrets'.split(
+    ' ',
+  ),
+};
+
+/** A status is a number. */
+const neverHolds = (tolerance: Tolerance): boolean =>
+  (tolerance.kind === 'value' && typeof tolerance.value !== 'number') ||
+  (tolerance.kind === 'among' && !tolerance.values.some((own) => typeof own === 'number'));
+
 class Reader {
   readonly problems: Problem[] = [];
   readonly #document: YamlDocument;
-  readonly #env: NodeJS.ProcessEnv;
+  readonly #needs: Set<string> | undefined;
   readonly #values = new Map<string, unknown>();
   readonly #remarks: string[] = [];
   /** By name, for `ref`. */
   readonly #written = new Map<string, { value: Fields; path: Path }>();
 
-  constructor(document: YamlDocument, env: NodeJS.ProcessEnv) {
+  constructor(document: YamlDocument, needs: Set<string> | undefined) {
     this.#document = document;
-    this.#env = env;
+    this.#needs = needs;
   }
 
   #refuse(path: Path, message: string, expected?: string): void {
@@ -133,7 +145,6 @@ class Reader {
       if (!known.has(name)) this.#refuse([name], `unknown field '${name}'`, [...known].join(', '));
     }
     if (typeof value.title !== 'string') this.#refuse(['title'], 'no title', 'a text');
-    if (!Array.isArray(value.method)) this.#refuse(['method'], 'no method', 'a list, [] for none');
     this.#take(value.configuration, ['configuration'], false);
     this.#take(value.secrets, ['secrets'], true);
     this.#noControls(value.controls, ['controls']);
@@ -171,10 +182,16 @@ class Reader {
   /** Refuses a strategy that leaves faults active; returns the times of the hypothesis's checks. */
   #runtime(value: unknown): Experiment['checked'] {
     const both = { before: true, after: true };
-    if (!isFields(value)) return both;
+    if (value === undefined || value === null) return both;
+    if (!isFields(value)) {
+      this.#refuse(['runtime'], 'no settings', '{ hypothesis, rollbacks }');
+      return both;
+    }
     const rollbacks = isFields(value.rollbacks) ? value.rollbacks.strategy : undefined;
-    if (rollbacks === 'never') {
-      this.#refuse(['runtime', 'rollbacks', 'strategy'], 'rollbacks that are never done', 'always');
+    if (!['default', 'always', 'deviated'].includes(String(rollbacks ?? 'always'))) {
+      const never = rollbacks === 'never' ? 'rollbacks that are never done' : undefined;
+      const message = never ?? `the rollbacks strategy '${String(rollbacks)}' is not known`;
+      this.#refuse(['runtime', 'rollbacks', 'strategy'], message, 'always, deviated or default');
     }
     const strategy = isFields(value.hypothesis) ? value.hypothesis.strategy : 'default';
     switch (strategy) {
@@ -199,32 +216,50 @@ class Reader {
   }
 
   #noControls(value: unknown, path: Path): void {
-    if (!Array.isArray(value)) return;
-    value.forEach((control, i) => {
+    const list = Array.isArray(value) ? (value as unknown[]) : value ? [value] : [];
+    list.forEach((control, i) => {
       const name = isFields(control) ? String(control.name ?? '') : '';
-      this.#refuse([...path, i], `the control '${name}' is not supported: controls are Python`);
+      const at = Array.isArray(value) ? [...path, i] : path;
+      this.#refuse(at, `the control '${name}' is not supported: controls are Python`);
     });
   }
 
-  /** Reads values by name; a secret's values are one group deeper. */
+  /** Reads values by name; a secret's values are one group deeper, and a configuration's value hides a secret. */
   #take(value: unknown, path: Path, isSecret: boolean): void {
-    if (!isFields(value)) return;
+    if (value === undefined || value === null) return;
+    if (!isFields(value)) {
+      this.#refuse(path, 'no values by name', isSecret ? '{ GROUP: { NAME: … } }' : '{ NAME: … }');
+      return;
+    }
     for (const [name, own] of Object.entries(value)) {
       const at = [...path, name];
-      if (isFields(own) && own.type === 'env') {
-        const key = String(own.key ?? '');
-        const found = this.#env[key] ?? own.default;
-        if (found === undefined) this.#refuse(at, `the environment has no ${key}`);
-        else this.#values.set(name, found);
-      } else if (isFields(own) && typeof own.type === 'string') {
-        this.#refuse(
-          at,
-          `${isSecret ? 'secrets' : 'values'} of type '${own.type}' are not supported`,
-          'env, or the value itself',
-        );
-      } else if (isSecret && isFields(own)) {
-        this.#take(own, at, false);
-      } else this.#values.set(name, own);
+      if (isFields(own) && own.type === 'env') this.#fromEnvironment(name, own, at);
+      else if (isFields(own) && typeof own.type === 'string') {
+        const message = `${isSecret ? 'secrets' : 'values'} of type '${own.type}' are not supported`;
+        this.#refuse(at, message, 'env, or the value itself');
+      } else if (isSecret && isFields(own)) this.#take(own, at, false);
+      else this.#set(name, own);
+    }
+  }
+
+  #set(name: string, value: unknown): void {
+    if (!this.#values.has(name)) this.#values.set(name, value);
+  }
+
+  #fromEnvironment(name: string, own: Fields, at: Path): void {
+    const key = String(own.key ?? '');
+    if (this.#needs && process.env[key] === undefined && !('default' in own)) {
+      this.#needs.add(key);
+      const isText = ['str', 'string'].includes(String(own.env_var_type ?? 'str'));
+      this.#set(name, isText ? 'http://not.known' : 1);
+      return;
+    }
+    const found = environmentValue(own, process.env);
+    if ('value' in found) this.#set(name, found.value);
+    else {
+      this.#refuse(at, found.why, found.expected);
+      // Its places are not told as well.
+      this.#set(name, 1);
     }
   }
 
@@ -239,7 +274,10 @@ class Reader {
   }
 
   #activities(value: unknown, path: Path, isProbes = false): Activity[] {
-    if (!Array.isArray(value)) return [];
+    if (!Array.isArray(value)) {
+      this.#refuse(path, 'no list', 'a list of activities');
+      return [];
+    }
     return value.flatMap((own: unknown, i) => this.#activity(own, [...path, i], isProbes) ?? []);
   }
 
@@ -248,28 +286,54 @@ class Reader {
       this.#refuse(path, 'not an activity', '{ type, name, provider }');
       return undefined;
     }
-    if (typeof own.ref === 'string') {
-      const found = this.#written.get(own.ref);
-      if (found) return this.#activity(found.value, found.path, mustHold);
-      this.#refuse([...path, 'ref'], `no activity is called '${own.ref}'`);
-      return undefined;
-    }
-    const { type, name } = own;
+    if (own.ref !== undefined) return this.#referred(own.ref, [...path, 'ref'], mustHold);
+    this.#onlyKnown(own, path, activityFields);
+    const { type, name, background } = own;
     if (type !== 'probe' && type !== 'action') this.#refuse(path, 'no type', 'probe or action');
     if (typeof name !== 'string') this.#refuse(path, 'no name', 'a text');
+    if (!['undefined', 'boolean'].includes(typeof background)) {
+      this.#refuse([...path, 'background'], 'neither true nor false', 'true or false');
+    }
     this.#noControls(own.controls, [...path, 'controls']);
     const provider = this.#provider(own.provider, [...path, 'provider']);
     const tolerance = this.#tolerance(own.tolerance, [...path, 'tolerance'], mustHold);
     if (!provider) return undefined;
-    const pauses = isFields(own.pauses) ? own.pauses : {};
     return {
       type: type === 'probe' ? 'probe' : 'action',
       name: String(name),
       provider,
       tolerance,
-      pauseBeforeMs: this.#seconds(pauses.before, [...path, 'pauses', 'before'], 0),
-      pauseAfterMs: this.#seconds(pauses.after, [...path, 'pauses', 'after'], 0),
-      background: own.background === true,
+      ...this.#pauses(own.pauses, [...path, 'pauses']),
+      background: background === true,
+    };
+  }
+
+  /** The activity of that name; one that is itself a `ref` is no such activity. */
+  #referred(name: unknown, path: Path, mustHold: boolean): Activity | undefined {
+    const found = this.#written.get(String(name));
+    if (found && found.value.ref === undefined) {
+      return this.#activity(found.value, found.path, mustHold);
+    }
+    this.#refuse(path, `no activity is called '${String(name)}'`);
+    return undefined;
+  }
+
+  #onlyKnown(own: Fields, path: Path, fields: readonly string[]): void {
+    for (const name of Object.keys(own)) {
+      if (fields.includes(name)) continue;
+      this.#refuse([...path, name], `unknown field '${name}'`, fields.join(', '));
+    }
+  }
+
+  #pauses(value: unknown, path: Path): { pauseBeforeMs: number; pauseAfterMs: number } {
+    if (value !== undefined && !isFields(value)) {
+      this.#refuse(path, 'no pauses', '{ before: SECONDS, after: SECONDS }');
+    }
+    const own = isFields(value) ? value : {};
+    this.#onlyKnown(own, path, ['before', 'after']);
+    return {
+      pauseBeforeMs: this.#seconds(own.before, [...path, 'before'], 0),
+      pauseAfterMs: this.#seconds(own.after, [...path, 'after'], 0),
     };
   }
 
@@ -279,9 +343,15 @@ class Reader {
       return undefined;
     }
     const found = readTolerance(this.#filled(value));
-    if (typeof found !== 'string') return found;
-    this.#refuse(path, found, 'a value, a range, a regex or a plain jsonpath');
-    return undefined;
+    if (typeof found === 'string') {
+      this.#refuse(path, found, 'a value, a range, a regex or a plain jsonpath');
+      return undefined;
+    }
+    if (neverHolds(found)) {
+      const message = 'this never holds: a program and an address answer with a status';
+      this.#refuse(path, message, 'a number (env_var_type: int makes one), or a list of numbers');
+    }
+    return found;
   }
 
   #provider(value: unknown, path: Path): Provider | undefined {
@@ -292,27 +362,14 @@ class Reader {
     const timeoutMs = this.#timeout(value.timeout, [...path, 'timeout']);
     switch (value.type) {
       case 'process': {
+        this.#onlyKnown(value, path, providerFields.process);
         const program = this.#text(value.path, [...path, 'path']);
         const env = textsOf(this.#filled(value.env));
         const argv = argumentsOf(this.#filled(value.arguments));
         return { type: 'process', path: program, arguments: argv, env, timeoutMs };
       }
-      case 'http': {
-        const url = this.#text(value.url, [...path, 'url']);
-        if (!/^https?:\/\//.test(url)) this.#refuse([...path, 'url'], `'${url}' is no web address`);
-        const given = this.#filled(value.arguments);
-        return {
-          type: 'http',
-          url,
-          method: String(value.method ?? 'GET').toUpperCase(),
-          headers: textsOf(this.#filled(value.headers)),
-          arguments: isFields(given) ? given : undefined,
-          expectedStatus:
-            typeof value.expected_status === 'number' ? value.expected_status : undefined,
-          timeoutMs,
-          verifyTls: value.verify_tls !== false,
-        };
-      }
+      case 'http':
+        return this.#address(value, path, timeoutMs);
       case 'python': {
         const what = `${String(value.module)}.${String(value.func)}`;
         this.#refuse(
@@ -329,6 +386,41 @@ class Reader {
           'process or http',
         );
         return undefined;
+    }
+  }
+
+  #address(value: Fields, path: Path, timeoutMs: number): Provider {
+    this.#onlyKnown(value, path, providerFields.http);
+    const url = this.#text(value.url, [...path, 'url']);
+    const given = this.#filled(value.arguments);
+    const method = String(value.method ?? 'GET').toUpperCase();
+    const headers = this.#filled(value.headers);
+    if (headers !== undefined && !isFields(headers)) {
+      this.#refuse([...path, 'headers'], 'no headers', '{ NAME: VALUE }');
+    }
+    this.#must([...path, 'url'], () => {
+      if (!/^https?:/.test(new URL(url).protocol)) throw new Error(`'${url}' is no web address`);
+    });
+    this.#must([...path, 'method'], () => void new Request('http://x', { method }));
+    this.#must([...path, 'headers'], () => void new Headers(textsOf(headers)));
+    return {
+      type: 'http',
+      url,
+      method,
+      headers: textsOf(headers),
+      arguments: isFields(given) ? given : undefined,
+      expectedStatus: typeof value.expected_status === 'number' ? value.expected_status : undefined,
+      timeoutMs,
+      verifyTls: value.verify_tls !== false,
+    };
+  }
+
+  /** Refuses the place where `check` throws. */
+  #must(path: Path, check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      this.#refuse(path, messageOf(error));
     }
   }
 
@@ -355,18 +447,8 @@ class Reader {
     return otherwise;
   }
 
-  /** Replaces `${name}` by its value, at any depth; a text that consists of one name keeps the value's type. */
   #filled(value: unknown): unknown {
-    if (Array.isArray(value)) return value.map((own) => this.#filled(own));
-    if (isFields(value)) {
-      return Object.fromEntries(Object.entries(value).map(([k, own]) => [k, this.#filled(own)]));
-    }
-    if (typeof value !== 'string') return value;
-    const whole = /^\$\{([\w.-]+)\}$/.exec(value)?.[1];
-    if (whole !== undefined && this.#values.has(whole)) return this.#values.get(whole);
-    return value.replaceAll(/\$\{([\w.-]+)\}/g, (text, name: string) =>
-      this.#values.has(name) ? String(this.#values.get(name)) : text,
-    );
+    return filled(value, this.#values);
   }
 }
 
@@ -377,9 +459,7 @@ const textsOf = (value: unknown): Record<string, string> =>
 
 function argumentsOf(value: unknown): string | string[] {
   if (typeof value === 'string') return value;
-  if (Array.isArray(value)) return value.map(String);
-  if (!isFields(value)) return [];
-  return Object.entries(value).flatMap(([k, own]) =>
-    own === null || own === '' ? [k] : [k, String(own)],
-  );
+  const all = isFields(value) ? Object.entries(value).flat() : value;
+  // As in the Chaos Toolkit, nothing and an empty text are no arguments.
+  return Array.isArray(all) ? all.filter((own) => own !== null && own !== '').map(String) : [];
 }

@@ -5,9 +5,9 @@ import { findExecutable, isExecutable } from '../../base/executable.js';
 import { fetchWith } from '../../base/access.js';
 import { whyUnanswered } from '../../base/errors.js';
 import type { UndoRequest } from '../faults/undo.js';
-import { runCommand } from '../faults/run-command.js';
+import { failureOf, runCommand } from '../faults/run-command.js';
 import type { Activity, Provider } from './experiment.js';
-import type { Answer } from './tolerance.js';
+import { type Answer, isWithin } from './tolerance.js';
 
 export interface Doing {
   folder: string;
@@ -23,6 +23,23 @@ export function perform({ name, provider }: Activity, doing: Doing): Promise<Ans
   return provider.type === 'process'
     ? performProcess(name, provider, doing)
     : performHttp(provider, doing);
+}
+
+/** The reason why an answered action was not done; undefined if it was, or if its tolerance says how it may answer. */
+export function undone(
+  { type, provider, tolerance }: Activity,
+  answer: Answer,
+): string | undefined {
+  if (type !== 'action') return undefined;
+  const { status, stdout, stderr } = answer;
+  if (tolerance) {
+    return isWithin(tolerance, answer) ? undefined : `its answer ${status} is out of its tolerance`;
+  }
+  if (provider.type === 'http') {
+    const isBad = status >= 400 && provider.expectedStatus === undefined;
+    return isBad ? `answered ${status}` : undefined;
+  }
+  return failureOf({ code: status, stdout: String(stdout), stderr: String(stderr) });
 }
 
 const keptBytes = 1_000_000;
@@ -112,9 +129,10 @@ async function performHttp(provider: Of<'http'>, { signal }: Doing): Promise<Ans
   }
   let value: unknown = body;
   try {
-    value = JSON.parse(body);
+    // Other bodies stay texts as they are, also one that looks like a number.
+    if (/json/.test(response.headers.get('content-type') ?? '')) value = JSON.parse(body);
   } catch {
-    // A body that is not JSON stays a text.
+    // A body that is not JSON stays a text, whatever its type says.
   }
   return { status: response.status, headers: Object.fromEntries(response.headers), body: value };
 }

@@ -9,7 +9,7 @@ import { runUndo, type Undo } from '../faults/undo.js';
 import type { Journal } from '../runner/journal.js';
 import type { Stop } from '../runner/stop-switch.js';
 import type { Activity, Experiment } from './experiment.js';
-import { argvOf, type Doing, missing, perform, requestOf } from './provide.js';
+import { argvOf, type Doing, missing, perform, requestOf, undone } from './provide.js';
 import { type Answer, isWithin } from './tolerance.js';
 
 export interface ActivityRun {
@@ -137,6 +137,10 @@ function judge(run: ExperimentRun, aborted: boolean): void {
     run.reasons.push(`the rollback ${name} failed: ${trouble}`);
   }
   if (run.reasons.length > 0) run.verdict = 'FAIL';
+  else if (!run.before?.length && !run.after?.length && !aborted) {
+    run.verdict = 'INCONCLUSIVE';
+    run.reasons.push('the hypothesis has no probe, so nothing was judged');
+  }
 }
 
 const unmet = (runs: readonly ActivityRun[]): string | undefined => {
@@ -193,7 +197,10 @@ async function carryOut(
     if (doing.signal.aborted) throw new Error('stopped');
     const answer = await perform(activity, doing);
     const within = tolerance === undefined ? {} : { withinTolerance: isWithin(tolerance, answer) };
-    run = { name, type, status: 'succeeded', answer, ...within, tookMs: took() };
+    const trouble = undone(activity, answer);
+    const status = trouble === undefined ? 'succeeded' : 'failed';
+    const why = trouble === undefined ? {} : { trouble };
+    run = { name, type, status, answer, ...within, ...why, tookMs: took() };
   } catch (error) {
     run = { name, type, status: 'failed', trouble: messageOf(error), tookMs: took() };
   }

@@ -1,4 +1,8 @@
 /** The expected answer of a probe, in the Chaos Toolkit's format. */
+import { isDeepStrictEqual } from 'node:util';
+import { type Fields, isFields } from './fields.js';
+import { pythonPattern } from './pattern.js';
+import { numberOf } from './values.js';
 
 export type Tolerance =
   | { kind: 'value'; value: boolean | number | string }
@@ -13,9 +17,6 @@ type Step = string | number | '*';
 /** The answer of a program, of an address, or of another kind of probe. */
 export type Answer = { status: number; [field: string]: unknown };
 
-const isFields = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 const patternMax = 500;
 
 /** Returns the reason, as a text, if the tolerance is not supported. */
@@ -23,26 +24,21 @@ export function readTolerance(value: unknown): Tolerance | string {
   if (['boolean', 'number', 'string'].includes(typeof value)) {
     return { kind: 'value', value: value as boolean | number | string };
   }
-  if (Array.isArray(value)) {
-    const [from, to] = value as unknown[];
-    if (value.length === 2 && typeof from === 'number' && typeof to === 'number') {
-      return { kind: 'range', from, to };
-    }
-    return { kind: 'among', values: value as unknown[] };
-  }
+  if (Array.isArray(value)) return { kind: 'among', values: value as unknown[] };
   if (!isFields(value)) return 'not a tolerance';
   const target = typeof value.target === 'string' ? { target: value.target } : {};
   switch (value.type) {
     case 'range': {
-      const [from, to] = Array.isArray(value.range) ? (value.range as unknown[]) : [];
-      if (typeof from !== 'number' || typeof to !== 'number') return 'a range without two numbers';
+      const [from, to, ...more] = Array.isArray(value.range) ? (value.range as unknown[]) : [];
+      if (typeof from !== 'number' || typeof to !== 'number' || more.length > 0)
+        return 'a range without two numbers';
       return { kind: 'range', from, to, ...target };
     }
     case 'regex': {
       const source = String(value.pattern ?? '');
       if (source === '' || source.length > patternMax) return 'a regex of no usable length';
       try {
-        return { kind: 'regex', pattern: new RegExp(source), ...target };
+        return { kind: 'regex', pattern: pythonPattern(source), ...target };
       } catch {
         return `the regex '${source}' is not understood`;
       }
@@ -80,9 +76,11 @@ function found(value: unknown, steps: readonly Step[]): unknown[] {
   const [step, ...rest] = steps;
   if (step === undefined) return [value];
   if (typeof value !== 'object' || value === null) return [];
-  const next =
-    step === '*' ? Object.values(value) : [(value as Record<string | number, unknown>)[step]];
-  return next.filter((v) => v !== undefined).flatMap((v) => found(v, rest));
+  // A list has elements, and no names such as `length`.
+  const has = Array.isArray(value) ? typeof step === 'number' : true;
+  const own = has && Object.hasOwn(value, step) ? [(value as Fields)[step]] : [];
+  const next = step === '*' ? Object.values(value) : own;
+  return next.flatMap((v) => found(v, rest));
 }
 
 const asJson = (value: unknown): unknown => {
@@ -105,16 +103,17 @@ export function isWithin(tolerance: Tolerance, answer: unknown): boolean {
     case 'value':
       if (typeof tolerance.value === 'boolean') return answer === tolerance.value;
       return status === tolerance.value || answer === tolerance.value;
-    case 'among':
-      return tolerance.values.includes(status);
+    case 'among': {
+      // Two statuses are alternatives; two numbers are the limits of any other number.
+      const [from, to] = tolerance.values;
+      const limits = tolerance.values.length === 2 && !isFields(answer);
+      return limits
+        ? Number(status) >= Number(from) && Number(status) <= Number(to)
+        : tolerance.values.includes(status);
+    }
     case 'range': {
-      const { from, to, target } = tolerance;
-      if (target === undefined) {
-        // Two statuses are alternatives, not a range.
-        if (isFields(answer)) return status === from || status === to;
-        return Number(status) >= from && Number(status) <= to;
-      }
-      const value = Number(aimed(answer, target));
+      const { from, to, target = 'status' } = tolerance;
+      const value = numberOf(aimed(answer, target));
       return value >= from && value <= to;
     }
     case 'regex': {
@@ -128,7 +127,7 @@ export function isWithin(tolerance: Tolerance, answer: unknown): boolean {
       if (count !== undefined && values.length !== count) return false;
       if (expect === undefined) return values.length > 0;
       const wanted = Array.isArray(expect) ? expect : [expect];
-      return JSON.stringify(values) === JSON.stringify(wanted);
+      return isDeepStrictEqual(values, wanted);
     }
   }
 }

@@ -74,6 +74,22 @@ test.each([
     'slow failed: not over after 0.2 s',
   ],
   [
+    'a program of the method ends badly',
+    { method: [fault, activity('action', 'bad', program('sh', ['-c', 'echo no >&2; exit 7']))] },
+    1,
+    'bad failed: exit code 7: no',
+  ],
+  [
+    'its tolerance allows that end',
+    {
+      'steady-state-hypothesis': always,
+      method: [activity('action', 'odd', program('false', []), { tolerance: [0, 1] })],
+    },
+    0,
+    'PASS',
+  ],
+  ['nothing is judged', { 'steady-state-hypothesis': { title: 'x', probes: [] } }, 3, 'no probe'],
+  [
     'a rollback fails',
     { rollbacks: [activity('action', 'no', program('false', [])), undo] },
     1,
@@ -201,6 +217,44 @@ test.each([
   ],
   [{ method: [{ ref: 'nobody' }] }, /no activity is called 'nobody'/],
   [{ methods: [] }, /unknown field 'methods'/],
+  [{ rollbacks: undo }, /no list/],
+  [{ 'steady-state-hypothesis': { title: 'x', probes: always.probes[0] } }, /no list/],
+  [{ configuration: ['a'] }, /no values by name/],
+  [{ secrets: 'a' }, /no values by name/],
+  [{ controls: { name: 'guard' } }, /the control 'guard' is not supported/],
+  [{ runtime: 'always' }, /no settings/],
+  [{ runtime: { rollbacks: { strategy: 'sometimes' } } }, /strategy 'sometimes' is not known/],
+  [{ method: [{ name: 'a', ref: 'b' }, fault] }, /no activity is called 'b'/],
+  [{ method: [{ name: 'a', ref: 'a' }, fault] }, /no activity is called 'a'/],
+  [{ method: [{ ...fault, dry: 'actions' }] }, /unknown field 'dry'/],
+  [{ method: [{ ...fault, background: 'yes' }] }, /neither true nor false/],
+  [{ method: [{ ...fault, pauses: 5 }] }, /no pauses/],
+  [{ method: [{ ...fault, pauses: { befor: 5 } }] }, /unknown field 'befor'/],
+  [
+    { method: [activity('action', 'x', { ...program('true', []), arguements: [] })] },
+    /unknown field 'arguements'/,
+  ],
+  [{ method: [activity('action', 'x', { type: 'http', url: 'http://[::x' })] }, /Invalid URL/],
+  [
+    { method: [activity('action', 'x', { type: 'http', url: 'http://x', method: 'BREW IT' })] },
+    /not a valid HTTP method/,
+  ],
+  [
+    {
+      method: [activity('action', 'x', { type: 'http', url: 'http://x', headers: { a: 'b\nc' } })],
+    },
+    /invalid header value/,
+  ],
+  [{ 'steady-state-hypothesis': steady('true', [], true) }, /never holds/],
+  [{ 'steady-state-hypothesis': steady('true', [], []) }, /never holds/],
+  [
+    { configuration: { a: { type: 'env', key: 'NO_SUCH', default: 'x', env_var_type: 'int' } } },
+    /the text in default is not of type int/,
+  ],
+  [
+    { configuration: { a: { type: 'env', key: 'NO_SUCH', default: 'x', env_var_type: 'z' } } },
+    /env_var_type 'z' is not known/,
+  ],
 ])('refused by name, with its place: %j', (more, message) => {
   const file = experiment(drillFolder(), more);
   expect(() => readExperiment(file)).toThrow(message);
@@ -230,6 +284,24 @@ test.each([
   [[1, 3], 2, true],
   [[200, 301, 302], { status: 302 }, true],
   [true, true, true],
+  // An empty text is no number.
+  [{ type: 'range', range: [0, 10], target: 'stdout' }, { status: 0, stdout: '' }, false],
+  [{ type: 'range', range: [0, 10], target: 'stdout' }, { status: 0, stdout: '5\n' }, true],
+  [{ type: 'range', range: [200, 299] }, { status: 204 }, true],
+  // As Python reads them.
+  [{ type: 'regex', pattern: '^ok$', target: 'stdout' }, { status: 0, stdout: 'ok\n' }, true],
+  [{ type: 'regex', pattern: '^ok$', target: 'stdout' }, { status: 0, stdout: 'ok\nx' }, false],
+  [{ type: 'regex', pattern: '\\Aok\\Z', target: 'stdout' }, { status: 0, stdout: 'ok' }, true],
+  [{ type: 'regex', pattern: '\\Aok\\Z', target: 'stdout' }, { status: 0, stdout: 'ok\n' }, false],
+  [
+    { type: 'regex', pattern: '(?im)^OK$', target: 'stdout' },
+    { status: 0, stdout: 'a\nok\nb' },
+    true,
+  ],
+  [{ type: 'regex', pattern: '(?P<a>o)(?P=a)k[$]', target: 'stdout' }, { stdout: 'ook$' }, true],
+  [{ type: 'jsonpath', path: '$.a', expect: [{ x: 1, y: 2 }] }, { a: { y: 2, x: 1 } }, true],
+  [{ type: 'jsonpath', path: '$.a.length' }, { a: [1] }, false],
+  [{ type: 'jsonpath', path: '$.constructor' }, { a: [1] }, false],
   ['yes', 'yes', true],
   [{ type: 'regex', pattern: '^o', target: 'stdout' }, { status: 0, stdout: 'ok' }, true],
   [{ type: 'range', range: [1, 5], target: 'stdout' }, { status: 0, stdout: '7\n' }, false],
@@ -244,3 +316,57 @@ test.each([
   expect(typeof tolerance).not.toBe('string');
   expect(isWithin(tolerance as Tolerance, answer)).toBe(held);
 });
+
+test('values have the type that they are given, and a configuration hides a secret', () => {
+  process.env.H_CODE = ' 3 ';
+  ending.push(() => delete process.env.H_CODE);
+  const typed = (env_var_type: string, value: string): unknown => ({
+    type: 'env',
+    key: 'NO_SUCH',
+    default: value,
+    env_var_type,
+  });
+  const file = experiment(drillFolder(), {
+    configuration: {
+      code: { type: 'env', key: 'H_CODE', env_var_type: 'int' },
+      on: typed('bool', 'no'),
+      list: typed('json', '[1]'),
+      v: 'mine',
+    },
+    secrets: { group: { v: 'hidden', w: 'w' } },
+    'steady-state-hypothesis': steady(
+      'true',
+      [null, '', '$v', 'x${w}', '$$', '${list}', '${on}', '$u'],
+      '${code}',
+    ),
+  });
+  const [probe] = readExperiment(file).hypothesis?.probes ?? [];
+  expect(probe?.tolerance).toEqual({ kind: 'value', value: 3 });
+  expect(probe?.provider).toMatchObject({
+    arguments: ['mine', 'xw', '$', '1', 'false', '$u'],
+  });
+});
+
+test('an undo that always fails is named by each run, until somebody says that it was done by hand', async () => {
+  const folder = drillFolder();
+  const broken = { rollbacks: [activity('action', 'no', program('false', []))] };
+  expect((await run(folder, broken).ended).code).toBe(1);
+  const [left] = journals(folder);
+  const name = (left as string).replace(/.*\/|\.jsonl$/g, '');
+  const blocked = await run(folder, { 'steady-state-hypothesis': always }).ended;
+  expect([blocked.code, blocked.output]).toEqual([
+    5,
+    expect.stringContaining(`gameday recover --forget ${name}`),
+  ]);
+  const recover = (...more: string[]) => firedrill(folder, 'gameday', 'recover', ...more).ended;
+  expect((await recover()).code).toBe(5);
+  expect(await recover('--forget', 'nobody')).toMatchObject({
+    code: 2,
+    output: expect.stringContaining(`expected ${name}`),
+  });
+  expect(await recover('--forget', name)).toMatchObject({
+    code: 0,
+    output: `${name}: rollback at no was forgotten\n`,
+  });
+  expect((await run(folder, { 'steady-state-hypothesis': always }).ended).code).toBe(0);
+}, 60_000);
