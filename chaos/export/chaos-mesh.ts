@@ -55,6 +55,11 @@ const all = (selector: Record<string, unknown>): Record<string, unknown> => ({
   selector,
 });
 
+const shareOf = (ratio: unknown): object =>
+  typeof ratio === 'number' && ratio < 1
+    ? { mode: 'fixed-percent', value: String(Math.max(1, Math.round(100 * ratio))) }
+    : { mode: 'all' };
+
 const network = (fault: ScenarioFault, options: ChaosMeshOptions, body: object): Part => {
   const { side, destination } = fault.settings;
   const own = pods(options.namespace, fault.target);
@@ -110,14 +115,12 @@ const cutOff = (fault: ScenarioFault, options: ChaosMeshOptions): Part =>
 
 const http = (fault: ScenarioFault, options: ChaosMeshOptions, body: object): Part => {
   const { method, pathPrefix, ratio } = fault.settings;
-  const share = typeof ratio === 'number' && ratio < 1;
   return {
     templateType: 'HTTPChaos',
     field: 'httpChaos',
     body: {
       // HTTPChaos affects all requests of a pod, so a share of requests becomes a share of pods.
-      mode: share ? 'fixed-percent' : 'all',
-      ...(share && { value: String(Math.max(1, Math.round(100 * ratio))) }),
+      ...shareOf(ratio),
       selector: pods(options.namespace, fault.target),
       target: 'Request',
       port: 8080,
@@ -128,6 +131,23 @@ const http = (fault: ScenarioFault, options: ChaosMeshOptions, body: object): Pa
     note: 'set the port to that of the service; connections that are already open are not struck',
   };
 };
+
+/** The pods of a service or of one of its processes; a share of answers becomes a share of pods. */
+const askers = ({ target, settings }: ScenarioFault, options: ChaosMeshOptions): object => ({
+  ...shareOf(settings.ratio),
+  selector: pods(options.namespace, target.replace(/-\d+$/, '')),
+});
+
+const dns = (fault: ScenarioFault, options: ChaosMeshOptions, action: string, note: string) => ({
+  templateType: 'DNSChaos',
+  field: 'dnsChaos',
+  body: {
+    action,
+    ...askers(fault, options),
+    ...(typeof fault.settings.name === 'string' && { patterns: [fault.settings.name] }),
+  },
+  note: `${note}; Chaos Mesh needs its own DNS server (dnsServer.create)`,
+});
 
 const bandwidthOf = ({ settings }: ScenarioFault): object => {
   const rate = `${Math.max(1, Math.round(number(settings.bytesPerSecond) / 1000))}kbps`;
@@ -181,6 +201,26 @@ const converters: Partial<Record<FaultKindName, Convert>> = {
     }),
   'slow-service': (fault, options) =>
     http({ ...fault, settings: {} }, options, { delay: milliseconds(fault.settings.latencyMs) }),
+  'dns-fails': (fault, options) => {
+    const { answer } = fault.settings;
+    // An answer without an address, or none at all, is no error.
+    if (answer === 'empty' || answer === 'none') return undefined;
+    return dns(fault, options, 'error', `an error, not always ${String(answer)}`);
+  },
+  'dns-wrong': (fault, options) =>
+    dns(fault, options, 'random', `a random address, not ${String(fault.settings.address)}`),
+  'dns-slow': (fault, options) => ({
+    templateType: 'NetworkChaos',
+    field: 'networkChaos',
+    body: {
+      action: 'delay',
+      ...askers(fault, options),
+      direction: 'to',
+      target: all({ namespaces: ['kube-system'], labelSelectors: { 'k8s-app': 'kube-dns' } }),
+      delay: { latency: milliseconds(fault.settings.latencyMs), jitter: '0ms' },
+    },
+    note: 'for every name, between the pods and kube-dns',
+  }),
   ballast: (fault, options) => ({
     templateType: 'StressChaos',
     field: 'stressChaos',
@@ -232,7 +272,9 @@ export function chaosMeshWorkflow(scenario: Scenario, options: ChaosMeshOptions)
     seen.add(pod);
     const part = converters[fault.kind]?.(fault, options);
     if (!part) {
-      left.push(`${fault.id}: ${fault.kind} has no counterpart in Chaos Mesh`);
+      const { answer } = fault.settings;
+      const how = typeof answer === 'string' ? ` (answer: ${answer})` : '';
+      left.push(`${fault.id}: ${fault.kind}${how} has no counterpart in Chaos Mesh`);
       continue;
     }
     if (part.note !== undefined) notes.push(`${fault.id}: ${part.note}`);

@@ -59,7 +59,9 @@ const fieldOf = (template: Template): unknown => {
   return Object.entries(template).find(([name]) => name.toLowerCase() === wanted)?.[1];
 };
 
-const scenarioWith = (faults: string): Workflow => {
+const scenarioWith = (faults: string): Workflow => workflowOf(exportOf(faults).yaml);
+
+const exportOf = (faults: string): ReturnType<typeof chaosMeshWorkflow> => {
   const text = `apiVersion: firedrill.dev/v1
 kind: Scenario
 id: s
@@ -76,8 +78,43 @@ recovery: 10m
 expect: {}
 abort: [{ name: down, client: errorRatio, above: 0.5 }]
 `;
-  return workflowOf(chaosMeshWorkflow(readScenarioText('s.yaml', text).scenario, options).yaml);
+  return chaosMeshWorkflow(readScenarioText('s.yaml', text).scenario, options);
 };
+
+test('names that fail or are wrong are DNSChaos, and slow ones a delay on the way to the DNS server', () => {
+  const workflow = scenarioWith(
+    `  - { id: gone, kind: dns-fails, target: front-1, settings: { name: stock.internal } }
+  - { id: wrong, kind: dns-wrong, target: front, settings: { ratio: 0.25 } }
+  - { id: slow, kind: dns-slow, target: front, settings: { latencyMs: 300 } }`,
+  );
+  const front = { selector: { namespaces: ['retail'], labelSelectors: { app: 'front' } } };
+  expect(template(workflow, 'gone')).toMatchObject({
+    templateType: 'DNSChaos',
+    dnsChaos: { action: 'error', mode: 'all', ...front, patterns: ['stock.internal'] },
+  });
+  expect(template(workflow, 'wrong').dnsChaos).toEqual({
+    action: 'random',
+    mode: 'fixed-percent',
+    value: '25',
+    ...front,
+  });
+  expect(template(workflow, 'slow').networkChaos).toMatchObject({
+    action: 'delay',
+    ...front,
+    target: { selector: { labelSelectors: { 'k8s-app': 'kube-dns' } } },
+    delay: { latency: '300ms' },
+  });
+});
+
+test.each(['empty', 'none'])('a name answered with %s is named as missing', (answer) => {
+  const { yaml, left } = exportOf(
+    `  - { id: gone, kind: dns-fails, target: front, settings: { answer: ${answer} } }`,
+  );
+  expect([yaml, left]).toEqual([
+    '',
+    [`gone: dns-fails (answer: ${answer}) has no counterpart in Chaos Mesh`],
+  ]);
+});
 
 const template = (workflow: Workflow, name: string): Template =>
   workflow.spec.templates.find((t) => t.name === name)!;
