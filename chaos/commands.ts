@@ -46,6 +46,7 @@ export function registerChaos(program: Command): void {
   registerHint(gameday);
   registerScenarios(gameday);
   registerScenarioFiles(gameday);
+  registerStatus(gameday);
   registerSwitch(gameday);
   registerToolkit(gameday);
   registerKubernetes(gameday);
@@ -121,6 +122,16 @@ Example:
     });
 
   gameday
+    .command('show')
+    .description('Print a scenario as it is written, as a beginning for one of your own')
+    .argument('<scenario>', 'a file, or the name of a built-in scenario')
+    .addHelpText('after', '\nExample:\n  firedrill gameday show killed-pod')
+    .action(async (name: string) => {
+      const { scenarioText } = await import('./scenarios/read.js');
+      process.stdout.write(scenarioText(name));
+    });
+
+  gameday
     .command('schema')
     .description('Print the JSON Schema of a scenario or a firedrill.yaml, for editors')
     .addArgument(new Argument('[of]').choices(['scenario', 'drill']).default('scenario'))
@@ -146,6 +157,22 @@ Example:
     .action(async (names: string[], options: ExportOptions) => {
       const { exportScenarios } = await import('./export/command.js');
       process.exitCode = await exportScenarios(names, options);
+    });
+}
+
+function registerStatus(gameday: Command): void {
+  gameday
+    .command('status')
+    .description('Show the runs under way, their faults, and the kill switch; exit 1 after a crash')
+    .addOption(formatOption('text', 'json'))
+    .option(...state)
+    .addHelpText('after', '\nExample:\n  firedrill gameday status --format json')
+    .action(async (options: { state: string; format: string }) => {
+      const { statusOf, statusText } = await import('./runner/status-command.js');
+      const status = statusOf(options.state);
+      const json = options.format === 'json';
+      process.stdout.write(json ? `${JSON.stringify(status, undefined, 2)}\n` : statusText(status));
+      if (status.runs.some((r) => !r.running)) process.exitCode = exitCode.failed;
     });
 }
 
@@ -263,13 +290,13 @@ Exit codes: 0 every expectation held, 1 one did not, 3 nothing can be said (no e
 
 Examples:
   firedrill gameday run
-  firedrill gameday run --scenarios retry-storm --prometheus embedded --load embedded
+  firedrill gameday run retry-storm --prometheus embedded --load embedded
   firedrill gameday run --prometheus http://prom:9090 --alertmanager http://am:9093 --listen 10.0.0.5:9099
   firedrill gameday run -i my-slos.yaml --scenarios drills/slow-database.yaml --junit junit.xml`,
     )
-    .action(async (options: CommandOptions) => {
+    .action(async (scenarios: string[], options: CommandOptions) => {
       const { gameDayCommand } = await import('./gameday/command.js');
-      process.exitCode = await gameDayCommand(options);
+      process.exitCode = await gameDayCommand(chosen(scenarios, options));
     });
   withOptions(
     gameday
@@ -280,11 +307,11 @@ Examples:
   )
     .addHelpText(
       'after',
-      '\nExit code 2 where a scenario cannot work.\n\nExample:\n  firedrill gameday plan --scenarios killed-pod',
+      '\nExit code 2 where a scenario cannot work.\n\nExample:\n  firedrill gameday plan killed-pod',
     )
-    .action(async (options: CommandOptions) => {
+    .action(async (scenarios: string[], options: CommandOptions) => {
       const { planCommand } = await import('./gameday/command.js');
-      process.exitCode = await planCommand(options);
+      process.exitCode = await planCommand(chosen(scenarios, options));
     });
 }
 
@@ -307,19 +334,25 @@ function registerReplay(gameday: Command): void {
     });
 }
 
-/** The options that a run and its plan share. */
+/** Scenarios after the command, and those of the option. */
+const chosen = (scenarios: readonly string[], options: CommandOptions): CommandOptions =>
+  scenarios.length === 0
+    ? options
+    : { ...options, scenarios: [...scenarios, ...(options.scenarios ?? [])] };
+
+/** The arguments and options that a run and its plan share. */
 const withOptions = (command: Command): Command =>
   withAccess(
     command
+      .argument(
+        '[scenario...]',
+        "names, the drill's or built-in ones, or file paths (default: all of the drill)",
+      )
       .option(
         '--drill <file>',
         'drill file (default: firedrill.yaml of this folder; without one, the example shop)',
       )
-      .option(
-        '--scenarios <list>',
-        "built-in scenario names or file paths, comma-separated (default: the drill's)",
-        eachOf,
-      )
+      .option('--scenarios <list>', 'the same, comma-separated', eachOf)
       .option('--time-scale <fraction>', "factor of windows and durations (default: the drill's)")
       .option(
         '--prometheus <kind>',

@@ -98,6 +98,7 @@ const fault = z.looseObject({
   effect: number,
   effectUnit: text,
   undo: text,
+  lapsedBy: text.optional(),
 });
 
 const arm = z.looseObject({

@@ -281,6 +281,8 @@ export interface FaultRecord {
   /** The unit of `effect`: `certificate requests refused`. */
   effectUnit: string;
   undo: 'done' | 'lapsed' | 'failed' | 'none';
+  /** The holder's reason for the lapse, if it has one. */
+  lapsedBy?: string;
 }
 
 export interface DeathRecord {
@@ -364,9 +366,7 @@ export interface TheoryRecord {
   latestMs: number;
   /** One interval of the rule's group: the tolerance of the requirement. */
   evaluationIntervalMs: number;
-  /**
-   * Whether `firedAfterMs` lies between earliest and latest, with a grace of one evaluation interval on either side.
-   */
+  /** Whether `firedAfterMs` lies between earliest and latest, or within one evaluation interval of either. */
   within: boolean;
   /** The scenario's reason to allow a firing outside of that range. */
   mayMiss?: string;

@@ -101,7 +101,7 @@ export class AlertmanagerApi {
       throw new UserError('there is no such silence');
     }
     throw new UserError(
-      `${method} ${this.#base}${path}: ${text.trim() || `HTTP ${response.status}`}`,
+      `${method} ${this.#base}${path} answered ${response.status}: ${text.trim().slice(0, 300)}`,
       exitCode.environment,
     );
   }

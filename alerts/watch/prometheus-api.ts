@@ -1,6 +1,6 @@
 /** Requests to a Prometheus and an Alertmanager that this process started. */
 import type { Fetch } from '../../base/access.js';
-import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { exitCode, UserError, whyUnanswered } from '../../base/errors.js';
 import type { ActiveAlert, Target } from './model.js';
 import type { KnownRule } from './standing.js';
 
@@ -45,27 +45,28 @@ export async function versionsOf(prometheusUrl: string, alertmanagerUrl: string)
 export const versionText = (version: string | undefined): string =>
   version === undefined || version === '' ? 'of an unknown version' : version;
 
+interface AnsweredAlert {
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  state: 'pending' | 'firing';
+  activeAt: string;
+  value: string;
+}
+
+interface AnsweredAlerts {
+  data: { alerts: AnsweredAlert[] };
+}
+
 export async function activeAlerts(url: string, fetcher: Fetch = fetch): Promise<ActiveAlert[]> {
-  let answer: unknown;
+  let alerts: AnsweredAlert[];
   try {
-    answer = await getJson(`${url}/api/v1/alerts`, fetcher);
+    const answer = (await getJson(`${url}/api/v1/alerts`, fetcher)) as Partial<AnsweredAlerts>;
+    if (!Array.isArray(answer.data?.alerts)) throw new Error('its answer has no list of alerts');
+    alerts = answer.data.alerts;
   } catch (error) {
-    const text = `Prometheus at ${url} does not return its alerts: ${messageOf(error)}`;
+    const text = `Prometheus at ${url} does not return its alerts: ${whyUnanswered(error)}`;
     throw new UserError(text, exitCode.environment);
   }
-  const { alerts } = (
-    answer as {
-      data: {
-        alerts: {
-          labels: Record<string, string>;
-          annotations: Record<string, string>;
-          state: 'pending' | 'firing';
-          activeAt: string;
-          value: string;
-        }[];
-      };
-    }
-  ).data;
   return alerts.map((alert) => ({
     state: alert.state,
     labels: alert.labels,

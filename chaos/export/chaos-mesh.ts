@@ -249,6 +249,11 @@ const converters: Partial<Record<FaultKindName, Convert>> = {
     partition(options, 'cuts the whole controller off, not its issuer alone'),
 };
 
+function noCounterpart({ id, kind, settings: { answer } }: ScenarioFault): string {
+  const how = typeof answer === 'string' ? ` (answer: ${answer})` : '';
+  return `${id}: ${kind}${how} has no counterpart in Chaos Mesh`;
+}
+
 export function chaosMeshWorkflow(scenario: Scenario, options: ChaosMeshOptions): ChaosMeshExport {
   const left: string[] = [];
   const templates: Record<string, unknown>[] = [];
@@ -272,9 +277,7 @@ export function chaosMeshWorkflow(scenario: Scenario, options: ChaosMeshOptions)
     seen.add(pod);
     const part = converters[fault.kind]?.(fault, options);
     if (!part) {
-      const { answer } = fault.settings;
-      const how = typeof answer === 'string' ? ` (answer: ${answer})` : '';
-      left.push(`${fault.id}: ${fault.kind}${how} has no counterpart in Chaos Mesh`);
+      left.push(noCounterpart(fault));
       continue;
     }
     if (part.note !== undefined) notes.push(`${fault.id}: ${part.note}`);

@@ -12,13 +12,18 @@ import { type Moment, momentOf } from './not-before.js';
 import { reachedOf } from './reached.js';
 import type { OutcomeFacts } from './outcome.js';
 import type { ScenarioRun } from './run-scenario.js';
+import { failures, type Unsteady } from './steady.js';
+import { tellUnscraped } from './unscraped.js';
 
 export async function gatherEvidence(
   run: ScenarioRun,
   firings: readonly Firing[],
   stretch: Stretch,
 ): Promise<
-  Pick<Evidence, 'rules' | 'sightings' | 'gaps' | 'reached' | 'moments' | 'trouble'> & {
+  Pick<
+    Evidence,
+    'rules' | 'sightings' | 'gaps' | 'reached' | 'moments' | 'trouble' | 'notBack' | 'blind'
+  > & {
     processEvents: ProcessEvent[];
   }
 > {
@@ -42,8 +47,29 @@ export async function gatherEvidence(
     moments: momentsOf(run, firings, processEvents),
     processEvents,
     trouble: run.sightings.trouble,
+    notBack: await notBackOf(run),
+    blind: await Promise.all(mustFire.map((wanted) => blindEnd(run, wanted, firings))),
   };
 }
+
+/** Causes, if the system is not steady in the second half of the recovery; empty without a recovery. */
+async function notBackOf({ phases, scenario, sources, context }: ScenarioRun): Promise<Unsteady[]> {
+  const recovery = phases.findLast((p) => p.kind === 'recovery');
+  if (!recovery) return [];
+  const { startMs, endMs } = recovery;
+  const found = failures(scenario, { startMs: (startMs + endMs) / 2, endMs }, sources);
+  await tellUnscraped(context.watch, (workload, text) => {
+    found.push({ why: `${workload}: ${text}` });
+  });
+  return found;
+}
+
+/** An earlier scenario of the same day may have made the alert fire, too. */
+const firingIn = (
+  { injectedMs = Infinity }: Pick<ScenarioRun, 'injectedMs'>,
+  wanted: Expected,
+  firings: readonly Firing[],
+): Firing | undefined => firings.find((f) => f.firedAtMs >= injectedMs && fulfils(f, wanted));
 
 /** The rule of an alert that did not arrive; undefined if it arrived, or if nothing was injected. */
 function silentRule(
@@ -51,7 +77,7 @@ function silentRule(
   wanted: Expected,
   firings: readonly Firing[],
 ): AlertingRule | undefined {
-  if (run.injectedMs === undefined || firings.some((f) => fulfils(f, wanted))) return undefined;
+  if (run.injectedMs === undefined || firingIn(run, wanted, firings)) return undefined;
   return run.context.groups
     .flatMap((g) => g.rules)
     .find(
@@ -90,12 +116,43 @@ async function gapFor(
   if (always !== undefined) return { what: always, underFault: false };
   const fault = run.phases.findLast((p) => p.kind === 'fault');
   if (!fault) return undefined;
+  // An aborted fault was on for too short a time to see any.
+  if (fault.endMs - fault.startMs < 4 * run.context.timing.scrapeIntervalMs) return undefined;
   // In the fault's second half, scrapes from before the fault are no longer visible.
   const halfMs = (fault.startMs + fault.endMs) / 2;
   const half = { watch, groups, startMs: halfMs, endMs: fault.endMs };
   const before = { watch, groups, startMs, endMs: fault.startMs };
   const lost = (await gapOf(rule.expr, half)) ?? (await lostOf(rule.expr, before, half));
   return lost === undefined ? undefined : { what: lost, underFault: true };
+}
+
+/** Data that the rule of a received alert had before the fault, and has no more in the recovery: it ends without it. */
+async function blindEnd(
+  run: ScenarioRun,
+  wanted: Expected,
+  firings: readonly Firing[],
+): Promise<string | undefined> {
+  const { context, phases } = run;
+  const [baseline] = phases;
+  const recovery = phases.findLast((p) => p.kind === 'recovery');
+  const own = firingIn(run, wanted, firings);
+  if (!baseline || !recovery || !own || wanted.resolveWithin === undefined) return undefined;
+  const { groups, watch, timing } = context;
+  const rule = groups
+    .flatMap((g) => g.rules)
+    .find(
+      (r) =>
+        r.kind === 'alert' &&
+        r.alert === own.name &&
+        (r.labels.severity ?? own.severity) === own.severity,
+    );
+  const { startMs, endMs } = recovery;
+  const lengthMs = Math.max((endMs - startMs) / 2, 3 * timing.scrapeIntervalMs);
+  if (!rule) return undefined;
+  const end = await gapOf(rule.expr, { watch, groups, startMs: endMs - lengthMs, endMs });
+  if (end === undefined) return undefined;
+  const before = { watch, groups, startMs: baseline.startMs, endMs: baseline.endMs };
+  return (await gapOf(rule.expr, before)) === undefined ? end : undefined;
 }
 
 function momentsOf(

@@ -29,6 +29,8 @@ interface HeldLease {
   effect: number;
   undone: boolean;
   lapsed: boolean;
+  /** The holder's reason for the lapse, if it has one. */
+  why?: string;
   /** The fault ended with its holder while a runbook's page was followed. */
   mended: boolean;
 }
@@ -169,6 +171,8 @@ export class Injection {
     this.record.endedMs = this.#clock.nowMs();
     this.record.undo =
       residue.length > 0 ? 'failed' : this.#leases.some((l) => l.lapsed) ? 'lapsed' : 'done';
+    const why = this.#leases.find((l) => l.why !== undefined)?.why;
+    if (why !== undefined) this.record.lapsedBy = why;
     return residue;
   }
 
@@ -258,8 +262,12 @@ async function undoneOtherwise(lease: HeldLease, error: unknown): Promise<string
     }
   }
   // The holder is gone and the fault with it, or the lease has lapsed.
-  if (isUnknown) lease.lapsed = true;
-  else lease.undone = true;
+  if (isUnknown) {
+    lease.lapsed = true;
+    // Most holders know nothing of a lease that is over, and answer with an object.
+    const [, why] = / answered 404: (?!\{)(.+)$/.exec(messageOf(error)) ?? [];
+    if (why !== undefined) lease.why = why;
+  } else lease.undone = true;
   return undefined;
 }
 
@@ -270,6 +278,10 @@ function describe(fault: ScenarioFault): string {
   const grows = fault.ramp === undefined ? '' : `, ramped over ${formatDurationMs(fault.ramp)}`;
   return `${faultKind(fault.kind).summary}${settings === '' ? '' : ` (${settings})`}${grows}`;
 }
+
+/** A fault that was over before its rollback, and left nothing, counts as rolled back. */
+export const isRolledBack = ({ undo }: FaultRecord, residue: readonly string[]): boolean =>
+  undo === 'lapsed' ? residue.length === 0 : undo !== 'failed';
 
 /** When the first fault took effect, in milliseconds since the epoch; undefined: none has yet. */
 export function firstConfirmedMs(injections: readonly Injection[]): number | undefined {

@@ -6,6 +6,7 @@
 import {
   closeSync,
   existsSync,
+  fstatSync,
   fsyncSync,
   openSync,
   readdirSync,
@@ -14,6 +15,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { UserError } from '../../base/errors.js';
 import { makeFolder } from '../../base/make-folder.js';
 import type { Undo } from '../faults/undo.js';
 
@@ -49,6 +51,8 @@ export class Journal {
   readonly run: string;
   #fd: number | undefined;
   readonly #nowMs: () => number;
+  /** Also here, because the file can be deleted during the run. */
+  readonly #lines: JournalLine[] = [];
 
   constructor(stateFolder: string, run: string, nowMs: () => number) {
     const folder = journalFolder(stateFolder);
@@ -70,7 +74,7 @@ export class Journal {
 
   /** The known processes that must not outlive the run. */
   get processes(): Extract<JournalLine, { kind: 'process' }>[] {
-    return readJournal(this.file).filter((line) => line.kind === 'process');
+    return this.#lines.filter((line) => line.kind === 'process');
   }
 
   folder(path: string): void {
@@ -79,6 +83,12 @@ export class Journal {
 
   /** The intent is on disk when this method returns. */
   intent(fault: string, target: string, url: string, undo?: Undo): void {
+    if (this.#fd !== undefined && fstatSync(this.#fd).nlink === 0) {
+      throw new UserError({
+        message: `the journal ${this.file} was deleted during the run: the undo of ${fault} would be nowhere`,
+        expected: 'a state folder that stays until the run has ended',
+      });
+    }
     const atMs = this.#nowMs();
     this.#write({ kind: 'intent', atMs, fault, target, url, ...(undo && { undo }) });
   }
@@ -90,7 +100,7 @@ export class Journal {
   /** Deletes the file if everything is undone; otherwise keeps it for the recovery. */
   close(): void {
     if (this.#fd === undefined) return;
-    const left = openIntents(readJournal(this.file));
+    const left = openIntents(this.#lines);
     if (left.length === 0) this.#write({ kind: 'end', atMs: this.#nowMs() });
     closeSync(this.#fd);
     this.#fd = undefined;
@@ -101,6 +111,7 @@ export class Journal {
     if (this.#fd === undefined) throw new Error('the journal is closed');
     writeSync(this.#fd, `${JSON.stringify(line)}\n`);
     fsyncSync(this.#fd);
+    this.#lines.push(line);
   }
 }
 

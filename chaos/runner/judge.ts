@@ -17,6 +17,7 @@ import type {
 import { deathText, silenceText } from '../../runbooks/words.js';
 import type { Scenario } from '../scenarios/schema.js';
 import type { AlertingRule } from '../../slo/rules/model.js';
+import { tooFewStruck, unmetArms } from './arm-claims.js';
 import { fulfils, matches, receivedMs } from './firings.js';
 import { tooBusy } from './lateness.js';
 import type { Moment } from './not-before.js';
@@ -64,6 +65,10 @@ export interface Evidence {
   notSteady: readonly Unsteady[];
   during: readonly MeasureRecord[];
   after: readonly MeasureRecord[];
+  /** By the alert's place in `mustFire`: the data that it no longer had when it ended. */
+  blind?: readonly (string | undefined)[];
+  /** Causes, if `after` does not hold. */
+  notBack: readonly Unsteady[];
   checks: readonly CheckRecord[];
   arms: readonly ArmRecord[];
   /** By the alert's place in `mustFire`. */
@@ -100,37 +105,37 @@ export function judge(evidence: Evidence): Judgement {
   );
   const { others, unexpected } = sorted(evidence);
   const aborted = abortReasons(evidence);
+  // A system that answers nothing after the rollback is broken, however busy the machine is.
+  const isDead = evidence.notBack.some((u) => u.certain);
   const inconclusive = [
     ...inconclusiveReasons(evidence),
     ...expectations.filter((e) => isEnvironment(e)).flatMap(expectationReasons),
+    ...(isDead ? [] : expectations.flatMap((e, i) => blindReasons(e, evidence.blind?.[i]))),
   ];
   // A machine that cannot keep time makes an alert late, but does not turn a page into a ticket.
   const timely = expectations.filter((e) => !isEnvironment(e) && !isStructural(e));
+  // The cause comes before its consequences.
+  const deaths = evidence.dead.map((death) => deathText(death, evidence.faults));
   const structural = [
     ...expectations.filter(isStructural).flatMap(expectationReasons),
     ...evidence.residue.map((r) => `left behind: ${r}`),
+    ...(isDead ? [...deaths, ...notBackReasons(evidence)] : []),
   ];
   const timing = [
-    // The cause comes before its consequences.
-    ...evidence.dead.map((death) => deathText(death, evidence.faults)),
+    ...(isDead ? [] : deaths),
     ...timely.flatMap(expectationReasons),
     ...unexpected.map((f) => `${f.name} fired (${f.severity}) and was not expected`),
     ...silenceReasons(evidence),
     ...measureReasons(evidence),
-    ...armReasons(evidence),
+    ...(isDead ? [] : notBackReasons(evidence)),
+    ...(evidence.injectedMs === undefined ? [] : unmetArms(evidence)),
     ...evidence.checks.filter((c) => !c.held).map((c) => `${c.name}: ${c.detail}`),
   ];
   const failed = [...structural, ...timing];
   const busy = tooBusy(evidence.lateness, evidence.scrapeIntervalMs);
   if (busy !== undefined && structural.length === 0 && timing.length + inconclusive.length > 0) {
     const why = `this machine was too busy to judge: ${busy}`;
-    // A metric or a process that does not exist is not there on a quiet machine either, and a fault whose counter stood
-    // still struck nothing.
-    const isBlind =
-      evidence.faults.some((f) => f.effect === 0) ||
-      evidence.before.some((m) => m.source === 'promql' && m.value === undefined) ||
-      evidence.notSteady.some((u) => u.certain);
-    inconclusive[isBlind ? 'push' : 'unshift'](why);
+    inconclusive[isCauseKnown(evidence) ? 'push' : 'unshift'](why);
   }
   return {
     verdict: verdictOf(aborted, inconclusive, failed),
@@ -145,6 +150,17 @@ export function judge(evidence: Evidence): Judgement {
     alreadyFiring: alreadyFiring.map(refOf),
   };
 }
+
+/**
+ * A metric, a process or a watch that is not there is not there on a quiet machine either, and a fault whose counter
+ * stood still struck nothing.
+ */
+const isCauseKnown = ({ blind = [], trouble, faults, before, notSteady }: Evidence): boolean =>
+  trouble !== undefined ||
+  blind.some((gap) => gap !== undefined) ||
+  faults.some((f) => f.effect === 0 || f.lapsedBy !== undefined) ||
+  before.some((m) => m.source === 'promql' && m.value === undefined) ||
+  notSteady.some((u) => u.certain);
 
 const verdictOf = (
   aborted: readonly string[],
@@ -335,6 +351,14 @@ function expectationReasons(e: ExpectationRecord): string[] {
   return reasons;
 }
 
+/** An alert whose data ended resolves, however its system is. */
+const blindReasons = ({ name, severity, resolve }: ExpectationRecord, gap?: string): string[] =>
+  gap !== undefined && resolve?.inTime
+    ? [
+        `${name} (${severity}) resolved because its data ended (${gap}): nobody knows whether it is over`,
+      ]
+    : [];
+
 /** How far a fired alert lies outside of its theoretical range, with a grace of one evaluation interval. */
 function theoryMiss({ theory, firedAfterMs }: ExpectationRecord): string | undefined {
   if (!theory || theory.within || firedAfterMs === undefined) return undefined;
@@ -345,47 +369,6 @@ function theoryMiss({ theory, firedAfterMs }: ExpectationRecord): string | undef
     `fired after ${seconds(firedAfterMs)}, ${seconds(by)} ${early ? 'before' : 'after'} theory allows ` +
     `(${seconds(earliestMs)} to ${seconds(latestMs)}: ${theory.basis})`
   );
-}
-
-/** The failed claims of each arm: the amplification during the trigger, and the recovery afterwards. */
-function armReasons(evidence: Evidence): string[] {
-  if (evidence.injectedMs === undefined) return [];
-  return (evidence.scenario.arms?.runs ?? []).flatMap((wanted) => {
-    const arm = evidence.arms.find((a) => a.name === wanted.name);
-    if (!arm) return evidence.abort === undefined ? [`arm '${wanted.name}' did not run`] : [];
-    const reasons: string[] = [];
-    if (wanted.expect !== 'either' && arm.verdict !== wanted.expect) {
-      reasons.push(`arm '${arm.name}' is ${arm.verdict}, expected ${wanted.expect}`);
-    }
-    const worst = Math.max(arm.amplificationDuring, arm.amplificationAfter);
-    const { amplificationAtLeast: least, amplificationAtMost: most } = wanted;
-    const tries = `arm '${arm.name}' made ${worst.toFixed(2)} tries for each request`;
-    if (least !== undefined && worst < least) reasons.push(`${tries}, expected at least ${least}`);
-    if (most !== undefined && worst > most) reasons.push(`${tries}, expected at most ${most}`);
-    const { struck = 0, failed = 0 } = arm;
-    const share = failed / struck;
-    const saw = `arm '${arm.name}': clients saw ${failed} failures of ${struck} that were made`;
-    if (share < (wanted.seenAtLeast ?? 0))
-      reasons.push(`${saw}, expected ${wanted.seenAtLeast} of them at least`);
-    if (share > (wanted.seenAtMost ?? Infinity))
-      reasons.push(`${saw}, expected ${wanted.seenAtMost} of them at most`);
-    return reasons;
-  });
-}
-
-/** Fewer failures than this are too few for the ratio of failures that clients see. */
-const struckLeast = 5;
-
-function tooFewReasons({ scenario, arms }: Evidence): string[] {
-  return (scenario.arms?.runs ?? []).flatMap(({ name, seenAtLeast, seenAtMost }) => {
-    const arm = arms.find((a) => a.name === name);
-    if (!arm || (seenAtLeast ?? seenAtMost) === undefined) return [];
-    const { struck = 0 } = arm;
-    if (struck >= struckLeast) return [];
-    return [
-      `arm '${name}': the trigger struck ${struck} times, and ${struckLeast} are the least to judge by`,
-    ];
-  });
 }
 
 /** Callers failed and nobody was paged: unless the scenario gives a reason, the rules are blind. */
@@ -406,7 +389,9 @@ function inconclusiveReasons(evidence: Evidence): string[] {
   }
   reasons.push(...evidence.notSteady.map(({ why }) => `not steady before the injection: ${why}`));
   if (evidence.trouble !== undefined) {
-    reasons.push(`nobody could be notified of anything: ${evidence.trouble}`);
+    const isTold = evidence.firings.some((f) => f.firedAtMs >= (evidence.injectedMs ?? Infinity));
+    const lost = isTold ? 'not watched to the end' : 'nobody could be notified of anything';
+    reasons.push(`${lost}: ${evidence.trouble}`);
   }
   const { load } = evidence;
   if (load.failure !== undefined) reasons.unshift(`the load ended: ${load.failure}`);
@@ -416,7 +401,7 @@ function inconclusiveReasons(evidence: Evidence): string[] {
   if (load.failure === undefined && load.requests < load.due * loadShare) {
     reasons.push(`the load did not run: ${load.requests} of ${Math.round(load.due)} requests`);
   }
-  return [...reasons, ...faultReasons(evidence), ...tooFewReasons(evidence)];
+  return [...reasons, ...faultReasons(evidence), ...tooFewStruck(evidence)];
 }
 
 function faultReasons({ scenario, faults, abort, interrupted }: Evidence): string[] {
@@ -426,7 +411,8 @@ function faultReasons({ scenario, faults, abort, interrupted }: Evidence): strin
       const unasked = fault.target.includes('/') ? '; does a route of the load lead there?' : '';
       reasons.push(`${fault.id} had no effect on ${fault.target}: 0 ${fault.effectUnit}${unasked}`);
     }
-    if (fault.undo === 'lapsed') reasons.push(`${fault.id} lapsed before it was rolled back`);
+    const why = fault.lapsedBy === undefined ? '' : `: ${fault.lapsedBy}`;
+    if (fault.undo === 'lapsed') reasons.push(`${fault.id} lapsed before it was rolled back${why}`);
   }
   // A stopped run had no time for these checks.
   if (abort !== undefined || interrupted) return reasons;
@@ -448,8 +434,14 @@ function measureReasons(evidence: Evidence): string[] {
     ...evidence.during
       .filter((m) => !m.held)
       .map((m) => `not steady under the fault: ${measureText(m)}`),
-    ...evidence.after
-      .filter((m) => !m.held)
-      .map((m) => `not steady after the rollback: ${measureText(m)}`),
   ];
+}
+
+function notBackReasons({ injectedMs, after, notBack }: Evidence): string[] {
+  const missed = after.filter((m) => !m.held).map(measureText);
+  if (injectedMs === undefined || missed.length === 0) return [];
+  // The cause comes first.
+  return [...notBack.map(({ why }) => why), ...missed].map(
+    (why) => `not steady after the rollback: ${why}`,
+  );
 }

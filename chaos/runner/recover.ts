@@ -30,7 +30,7 @@ export interface Recovery {
 
 const endLimitMs = 2000;
 
-/** One entry for each journal that was found. The faults of the run `forget` are not undone: somebody did it by hand. */
+/** One entry for each journal that was found. Faults of the run `forget` are not undone: somebody did it by hand. */
 export async function recover(stateFolder: string, forget?: string): Promise<Recovery[]> {
   const files = journalFiles(stateFolder);
   if (forget !== undefined && !files.some((file) => runOf(file) === forget)) {

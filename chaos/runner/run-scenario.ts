@@ -25,7 +25,7 @@ import type { RunContext } from './context.js';
 import { addDeaths, deathsOf } from './deaths.js';
 import { gatherEvidence } from './evidence.js';
 import { firingsOf } from './firings.js';
-import { firstConfirmedMs, Injection } from './injection.js';
+import { firstConfirmedMs, Injection, isRolledBack } from './injection.js';
 import { type ArmStretch, judge } from './judge.js';
 import { LatenessMeter } from './lateness.js';
 import { LiveEvents } from './live-events.js';
@@ -461,7 +461,7 @@ export class ScenarioRun {
         abort: { condition: this.abortReason, atMs: rollback?.startMs ?? endedMs },
       }),
       rollback: {
-        done: faults.every((f) => f.undo === 'done' || f.undo === 'none'),
+        done: faults.every((f) => isRolledBack(f, this.residue)),
         ...(rollback && { startedMs: rollback.startMs, endedMs: rollback.endMs }),
         residue: this.residue,
         ...(this.dead.length > 0 && { dead: this.dead }),

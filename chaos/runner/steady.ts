@@ -40,7 +40,7 @@ async function gone({ system }: Pick<RunContext, 'system'>): Promise<string[]> {
 }
 
 /** The most common failures, if there are too many: `status 404 at home` is easier to fix than `errors is 1`. */
-function failures(
+export function failures(
   { hypothesis }: Scenario,
   { startMs, endMs }: Stretch,
   { points }: Pick<Sources, 'points'>,

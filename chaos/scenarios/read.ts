@@ -1,5 +1,5 @@
 /** Reads scenarios from YAML: built-in ones by name, a user's by file; reports mistakes with file, line and column. */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import * as z from 'zod';
 import { type Problem, UserError } from '../../base/errors.js';
@@ -58,6 +58,13 @@ export function readScenarios(names: readonly string[]): ReadScenario[] {
     }
   }
   return scenarios;
+}
+
+/** The file's text, if it is a scenario. */
+export function scenarioText(name: string): string {
+  readScenarios([name]);
+  const own = ownScenarios().includes(name);
+  return readFileSync(own ? join(asset(folder), `${name}.yaml`) : name, 'utf8');
 }
 
 export function readScenarioFile(file: string): ReadScenario {

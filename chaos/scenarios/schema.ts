@@ -1,6 +1,7 @@
 /** The format of a scenario; README.md explains it, and `firedrill gameday schema` prints it for editors. */
 import * as z from 'zod';
 import { faultKindNames } from '../faults/kinds.js';
+import { noFaultKind } from '../faults/other-names.js';
 import { duration, identifier, isOneOf, text, what } from './fields.js';
 
 const measure = z
@@ -22,7 +23,7 @@ const measure = z
 
 const fault = z.strictObject({
   id: identifier,
-  kind: z.enum(faultKindNames, { error: `expected one of ${faultKindNames.join(', ')}` }),
+  kind: z.enum(faultKindNames, { error: ({ input }) => noFaultKind(input) }),
   target: text.describe('a service, a workload, a process, controller or registry'),
   start: duration.default(0).describe('after the fault phase begins'),
   stop: duration.optional().describe('after the fault phase begins; default: at its end'),

@@ -26,11 +26,22 @@ export async function askText(url: string, options: AskOptions = {}): Promise<st
   }
   if (!response.ok) {
     throw new UserError(
-      `${options.method ?? 'GET'} ${url} answered ${response.status}: ${text.trim().slice(0, 300)}`,
+      `${options.method ?? 'GET'} ${url} answered ${response.status}: ${reasonIn(text).slice(0, 300)}`,
       exitCode.environment,
     );
   }
   return text;
+}
+
+/** Our admin ports answer `{"error": REASON}`, and so does a toxiproxy. */
+function reasonIn(text: string): string {
+  try {
+    const { error } = JSON.parse(text) as { error?: unknown };
+    if (typeof error === 'string') return error;
+  } catch {
+    // Another text is told as it is.
+  }
+  return text.trim();
 }
 
 /** Nobody listens at the address (any more). */

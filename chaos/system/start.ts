@@ -43,11 +43,14 @@ export async function startSystem(
   const folder = mkdtempSync(join(tmpdir(), 'firedrill-system-'));
   journal.folder(folder);
   const child = startSupervisor(drill, folder, options);
-  journal.process(child.pid, `the supervisor of ${drill.name}`);
+  // A system that runs already has nothing that supervises it.
+  const isOwn = ['processes', 'supervisor'].includes(drill.system.kind);
+  const holder = `the ${isOwn ? 'supervisor' : 'watcher'} of ${drill.name}`;
+  journal.process(child.pid, holder);
   let stopping = false;
   let ended = false;
   const gone = (): string | undefined =>
-    ended && !stopping ? `the supervisor of ${drill.name} ended by itself` : undefined;
+    ended && !stopping ? `${holder} ended by itself` : undefined;
   // The system's processes notice the end by themselves; those that cannot (stopped, or hanging) are ended from here.
   void child.exited.then(async () => {
     ended = true;

@@ -93,6 +93,86 @@ test(
   limitMs,
 );
 
+test(
+  'a system that does not come back is told by its failures, however busy the machine is',
+  async () => {
+    const folder = await shop();
+    const file = join(folder, 'broken.yaml');
+    writeFileSync(
+      file,
+      readFileSync(file, 'utf8')
+        .replace('recovery: 60m', 'recovery: 20m')
+        .replace('resolveWithin: 60m', 'resolveWithin: 20m'),
+    );
+    const drill = run(folder);
+    await until(() => broken(folder), 60_000, `broken: ${drill.output()}`);
+    for (const child of running) child.kill('SIGKILL');
+    const { code, output } = await drill.ended;
+    expect([output, code]).toEqual([
+      expect.stringMatching(
+        /after the rollback: \d+ of \d+ requests failed: \d+ times no answer at/,
+      ),
+      1,
+    ]);
+    expect(output).toMatch(/after the rollback: shop: its metrics at 127\.0\.0\.1:\d+ cannot be/);
+  },
+  limitMs,
+);
+
+test(
+  'an alert that resolves because its metrics vanished is not over',
+  async () => {
+    const folder = await shop();
+    const drill = run(folder);
+    await until(() => broken(folder), 60_000, `broken: ${drill.output()}`);
+    const events = join(folder, 'gameday-report', 'events.jsonl');
+    const isTold = (): boolean => readFileSync(events, 'utf8').includes('"state":"notified"');
+    await until(isTold, 60_000, 'the page');
+    writeFileSync(join(folder, 'unmeasured'), '');
+    const { code, output } = await drill.ended;
+    expect([output, code]).toEqual([
+      expect.stringContaining(
+        'ShopErrors (page) resolved because its data ended (no series shop_requests_total)',
+      ),
+      3,
+    ]);
+  },
+  limitMs,
+);
+
+test(
+  'an alert that an earlier scenario made fire: why it does not fire in this one is still found',
+  async () => {
+    const folder = await shop(
+      'faults:',
+      `faults:
+    unmeasured:
+      inject: { command: [touch, unmeasured] }
+      confirm: { command: [test, -e, unmeasured] }
+      undo: { command: [rm, -f, unmeasured] }`,
+    );
+    const read = (name: string): string => readFileSync(join(folder, name), 'utf8');
+    const blind = '  - { id: blind, kind: command, target: unmeasured }\n  - { id: down';
+    const second = read('broken.yaml')
+      .replace('id: broken', 'id: blind')
+      .replace('  - { id: down', blind);
+    writeFileSync(join(folder, 'blind.yaml'), second);
+    const drill = firedrill(
+      folder,
+      'gameday',
+      'run',
+      'broken.yaml',
+      'blind.yaml',
+      '--prometheus',
+      'embedded',
+    );
+    const { output } = await drill.ended;
+    expect(drill.record().scenarios[0]?.expectations[0]?.inTime).toBe(true);
+    expect(output).toContain('its data ended under the fault (no series shop_requests_total)');
+  },
+  limitMs,
+);
+
 test.each(['the runner', 'the watcher'])(
   'kill -9 of %s alone in mid-fault: it is undone within ten seconds',
   async (who) => {

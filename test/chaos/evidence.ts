@@ -119,6 +119,7 @@ export const good = (notifications: Notification[] = page(103_000, 125_000)): Ev
   faults: [fault],
   before: [measured(true)],
   during: [],
+  notBack: [],
   after: [measured(true)],
   checks: [],
   arms: [],

@@ -18,6 +18,7 @@ import {
   startTicksOf,
 } from '../../chaos/runner/journal.js';
 import { recover } from '../../chaos/runner/recover.js';
+import { statusOf, statusText } from '../../chaos/runner/status-command.js';
 import { clearSwitch, readSwitch, throwSwitch } from '../../chaos/runner/stop-switch.js';
 import type { ScenarioFault } from '../../chaos/scenarios/schema.js';
 
@@ -78,6 +79,40 @@ const freeze: ScenarioFault = {
   start: 0,
   settings: {},
 };
+
+test('the status tells runs under way, those that died, their faults, and the kill switch', () => {
+  const folder = stateFolder();
+  expect(statusText(statusOf(folder))).toMatch(/^no run is under way\n/);
+  const journal = new Journal(folder, 'mine', () => 0);
+  journal.intent('slow', 'cart', 'http://127.0.0.1:1/faults/a');
+  const dead = { kind: 'begin', atMs: 0, run: 'theirs', pid: process.pid, startTicks: '1' };
+  writeFileSync(join(folder, 'journal', 'theirs.jsonl'), `${JSON.stringify(dead)}\n`);
+  throwSwitch(folder, { reason: 'enough', atMs: 0 });
+  expect(statusText(statusOf(folder)).split('\n')).toEqual([
+    'mine: running; slow at cart',
+    'theirs: dead, firedrill gameday recover cleans up; no fault is on',
+    'the kill switch is thrown (enough): no run begins',
+    '',
+  ]);
+  journal.undone('http://127.0.0.1:1/faults/a');
+  expect(statusOf(folder).runs[0]).toEqual({ run: 'mine', running: true, faults: [] });
+  journal.close();
+});
+
+test('a journal that is deleted during the run takes no fault, and its run ends as any other', () => {
+  const folder = stateFolder();
+  const journal = new Journal(folder, 'run', () => 0);
+  journal.intent('slow', 'cart', 'http://127.0.0.1:1/faults/a');
+  rmSync(folder, { recursive: true });
+  expect(() => journal.intent('slow', 'cart', 'http://127.0.0.1:1/faults/b')).toThrow(
+    /run\.jsonl was deleted during the run: the undo of slow would be nowhere/,
+  );
+  journal.process(process.pid, 'this');
+  expect(journal.processes).toMatchObject([{ name: 'this' }]);
+  journal.undone('http://127.0.0.1:1/faults/a');
+  journal.close();
+  expect(existsSync(folder)).toBe(false);
+});
 
 describe('the journal', () => {
   test('X3: what is announced and not undone is open, the last first', () => {

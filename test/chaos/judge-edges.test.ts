@@ -342,7 +342,9 @@ describe('load and measures', () => {
     });
     expect(judgement.verdict).toBe('INCONCLUSIVE');
     expect(judgement.reasons).toContain('not steady before the injection: a page fires');
-    expect(judgement.reasons).toContain('nobody could be notified of anything: it ended');
+    expect(judgement.reasons).toContain('not watched to the end: it ended');
+    const { reasons } = judge({ ...good(), firings: [], trouble: 'it ended' });
+    expect(reasons).toContain('nobody could be notified of anything: it ended');
   });
 });
 

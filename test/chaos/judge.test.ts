@@ -157,6 +157,45 @@ const rows: Row[] = [
     /^this machine was too busy to judge: it stood still for 900 ms/,
   ],
   [
+    'a fault that its holder lost, on a machine that cannot keep time',
+    {
+      firings: [],
+      faults: [{ ...fault, undo: 'lapsed', lapsedBy: 'the proxy db has no slow any more' }],
+      lateness: { p50Ms: 40, p95Ms: 150, maxMs: 900 },
+    },
+    'INCONCLUSIVE',
+    /^slow lapsed before it was rolled back: the proxy db has no slow any more$/,
+  ],
+  [
+    'an alert that resolves because its data ended',
+    { blind: ['no series cart_requests_total'] },
+    'INCONCLUSIVE',
+    /^CartLatency \(page\) resolved because its data ended \(no series cart_requests_total\)/,
+  ],
+  [
+    'a system that answers nothing afterwards, on a machine that cannot keep time',
+    {
+      after: [measured(false)],
+      notBack: [
+        { why: '9 of 9 requests failed: 9 times no answer at root', certain: true },
+        { why: 'cart: its metrics at h:1 cannot be scraped' },
+      ],
+      lateness: { p50Ms: 40, p95Ms: 150, maxMs: 900 },
+    },
+    'FAIL',
+    /^not steady after the rollback: 9 of 9 requests failed: 9 times no answer at root$/,
+  ],
+  [
+    'a system that is not whole afterwards, on a machine that cannot keep time',
+    {
+      after: [measured(false)],
+      notBack: [{ why: '3 of 9 requests failed: 3 times status 500 at root' }],
+      lateness: { p50Ms: 40, p95Ms: 150, maxMs: 900 },
+    },
+    'INCONCLUSIVE',
+    /^this machine was too busy/,
+  ],
+  [
     'all well on a machine that cannot keep time',
     { lateness: { p50Ms: 40, p95Ms: 150, maxMs: 900 } },
     'PASS',

@@ -7,7 +7,12 @@ import { asset } from '../../base/paths.js';
 import { UserError } from '../../base/errors.js';
 import { alertNames } from '../../alerts/index.js';
 import { badPlaceholder, fillQuery } from '../../chaos/scenarios/query.js';
-import { ownScenarios, readScenarios, readScenarioText } from '../../chaos/scenarios/read.js';
+import {
+  ownScenarios,
+  readScenarios,
+  readScenarioText,
+  scenarioText,
+} from '../../chaos/scenarios/read.js';
 import { scenarioJsonSchema } from '../../chaos/scenarios/schema.js';
 import { readPages } from '../../runbooks/pages.js';
 import { readSlos } from '../../slo/index.js';
@@ -73,7 +78,13 @@ test.each([
   ['baseline: 5m', 'baseline: 5 minutes', 's.yaml:8:11: baseline: expected a duration'],
   ['id: slow-cart', 'id: Slow Cart', 's.yaml:3:5: id: expected lower case letters'],
   ['title: Slow cart', 'titel: Slow cart', "s.yaml:4:1: unknown field 'titel'"],
-  ['kind: delay', 'kind: delya', 's.yaml:14:23: faults.0.kind: expected one of identity-freeze'],
+  [
+    'kind: delay',
+    'kind: delya',
+    "s.yaml:14:23: faults.0.kind: there is no fault 'delya'; expected delay",
+  ],
+  ['kind: delay', 'kind: clock', "there is no fault 'clock'; expected identity-skew, which dates"],
+  ['kind: delay', 'kind: netem', "there is no fault 'netem'; expected latency, loss or bandwidth"],
   ['delayMs: 100', 'delayMs: lots', 's.yaml:14:65: faults.0.settings.delayMs: expected a number'],
   [
     'delayMs: 100',
@@ -149,4 +160,11 @@ test('durations in a query are scaled, and hold four scrapes at least', () => {
 test('the JSON Schema for editors beside our scenarios is the present one', () => {
   const text = readFileSync(asset('chaos/scenarios/schema.json'), 'utf8');
   expect(JSON.parse(text)).toEqual(scenarioJsonSchema());
+});
+
+test('a built-in scenario is shown as it is written, and an unknown name is refused', () => {
+  const text = scenarioText('killed-pod');
+  expect(text).toContain('# Durations are in production time');
+  expect(readScenarioText('mine.yaml', text).scenario.id).toBe('killed-pod');
+  expect(() => scenarioText('killed-pot')).toThrow('did you mean killed-pod?');
 });

@@ -116,6 +116,29 @@ test('a cut is undone when the last one ends, and a delay beside it does not end
   expect(proxy.enabled).toBe(true);
 });
 
+test('a fault that somebody else ended, or that ended with its toxiproxy, is told as lost', async () => {
+  const { held, put } = attach();
+  await put('l', { kind: 'latency', latencyMs: 300 });
+  await put('s', { kind: 'blackhole' });
+  await put('c', { kind: 'cut' });
+  await held.leases.remove('l');
+  proxy.toxics = [{ name: 's-up', type: 'timeout' }];
+  proxy.enabled = true;
+  await held.leases.remove('s');
+  await held.leases.remove('c');
+  const at = `the proxy db of the toxiproxy at ${url}`;
+  expect([...held.lost]).toEqual([
+    ['s', `${at} has no s-down any more`],
+    ['c', `${at} was enabled by somebody else`],
+  ]);
+  await put('m', { kind: 'latency', latencyMs: 300 });
+  const closed = new Promise((resolve) => server.close(resolve));
+  server.closeAllConnections();
+  await closed;
+  await held.leases.remove('m');
+  expect(held.lost.get('m')).toContain(`${url}/proxies/db does not answer`);
+});
+
 test('whoever finds the journal undoes all of a lease, twice if need be', async () => {
   const { put } = attach();
   await put('run-slow-0', { kind: 'blackhole' });

@@ -30,6 +30,8 @@ interface HeldCall {
   leases: Leases<RelayFault>;
   /** Bytes received when the lease was set. */
   before: Map<string, number>;
+  /** By the lease: the reason why its fault was over before its end. */
+  lost: Map<string, string>;
 }
 
 type Body = Record<string, unknown>;
@@ -57,6 +59,7 @@ export class Attached {
 
   #held(name: string, toxiproxy: Toxiproxy): HeldCall {
     const before = new Map<string, number>();
+    const lost = new Map<string, string>();
     const leases = new Leases<RelayFault>(this.#of.clock, {
       begin: async (fault, id) => {
         before.set(id, (await toxiproxy.bytes()) ?? 0);
@@ -65,12 +68,14 @@ export class Attached {
       },
       end: async (fault, id) => {
         before.delete(id);
+        const why = await toxiproxy.lost(fault, id);
+        if (why !== undefined) lost.set(id, why);
         const others = Array.from(leases.active(), ([, other]) => other);
         await toxiproxy.takeBack(fault, id, others);
         this.#note(name, 'fault rolled back');
       },
     });
-    return { toxiproxy, leases, before };
+    return { toxiproxy, leases, before, lost };
   }
 
   /** Checks everything that faults may need, without touching anything. */

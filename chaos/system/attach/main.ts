@@ -72,7 +72,12 @@ async function answer(
       await attached.look(held, name);
       return sendJson(response, 200, held.leases.list());
     }
-    if (id !== undefined) return sendRemoved(response, await held.leases.remove(id));
+    if (id !== undefined) {
+      const removed = await held.leases.remove(id);
+      const error = held.lost.get(id);
+      if (error !== undefined) return sendJson(response, 404, { error });
+      return sendRemoved(response, removed);
+    }
   } else if (call === undefined) {
     if (verb === 'GET /system') return sendJson(response, 200, attached.describe(admin()));
     if (verb === 'GET /events') return sendJson(response, 200, attached.events);

@@ -1,6 +1,6 @@
 /** Faults at a toxiproxy, by its HTTP API: the toxics of each fault, their undo, and their effect. */
 import { connect } from 'node:net';
-import { UserError } from '../../../base/errors.js';
+import { messageOf, UserError } from '../../../base/errors.js';
 import { leaseName, runUndo, type Undo, undoFor } from '../../faults/undo.js';
 import { checkedRelayFault, type RelayFault } from '../../relay/relay-fault.js';
 import { askJson } from '../ask.js';
@@ -29,6 +29,7 @@ interface Toxic {
 interface Proxy {
   listen: string;
   enabled: boolean;
+  toxics: { name: string }[];
 }
 
 export class Toxiproxy {
@@ -63,6 +64,26 @@ export class Toxiproxy {
     if (isCut && others.some((f) => f.kind === 'cut')) return;
     const own = requests.filter(({ method }) => (method === 'POST') === isCut);
     await runUndo(undoFor({ kind: 'requests', requests: own }, id), id);
+  }
+
+  /**
+   * The reason why the fault is no longer there, such as a toxiproxy that started again; undefined if it is. Never
+   * throws.
+   */
+  async lost(fault: RelayFault, id: string): Promise<string | undefined> {
+    let found: Proxy;
+    try {
+      found = await askJson<Proxy>(this.#at);
+    } catch (error) {
+      return messageOf(error);
+    }
+    const at = `the proxy ${this.proxy} of the toxiproxy at ${this.url}`;
+    if (fault.kind === 'cut')
+      return found.enabled ? `${at} was enabled by somebody else` : undefined;
+    const names = found.toxics.map(({ name }) => name);
+    const own = toxicsOf(fault, encodeURIComponent(id)).map(({ name }) => name);
+    const lost = own.filter((name) => !names.includes(name));
+    return lost.length === 0 ? undefined : `${at} has no ${lost.join(', ')} any more`;
   }
 
   /** Throws if the proxy does not exist, or if it is down already. */
