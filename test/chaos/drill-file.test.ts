@@ -178,6 +178,26 @@ test('attach: what a toxiproxy cannot do is no fault of its calls', async () => 
   expect(kindsOf).toEqual({ 'front/db': ['latency', 'bandwidth', 'cut', 'silence'] });
 });
 
+test('faults of requests have no target where only bytes are relayed, and no sidecar is', async () => {
+  const file = join(folder, 'firedrill.yaml');
+  const targetsOf = async (text: string): Promise<readonly string[] | undefined> => {
+    writeFileSync(file, text);
+    return (await namesOf(readDrill(file))).targets?.service;
+  };
+  const overTcp = good.replace('replicas: 2', 'replicas: 2\n      protocol: tcp');
+  const tcp = overTcp.replace(
+    '{ address: 127.0.0.1:6379 }',
+    '{ address: 127.0.0.1:6379, protocol: tcp }',
+  );
+  expect(await targetsOf(tcp)).toEqual(['front']);
+  const front = ['front', 'front/back', 'back'];
+  expect(await targetsOf(tcp.replace('protocol: tcp\n', 'protocol: http\n'))).toEqual(front);
+  const mesh = tcp.replace('kind: processes', 'kind: processes\n  mesh: plain');
+  expect(await targetsOf(mesh)).toEqual(['front']);
+  const whole = await targetsOf(mesh.replace('protocol: tcp\n', 'protocol: http\n'));
+  expect(whole).toEqual(['front', 'back-1', 'back-2', 'back', 'front/back']);
+});
+
 test('templates are filled, a doubled dollar stays, and what a shell knows is left to it', () => {
   const values = new Map([['ports.http', '4711']]);
   expect(fillTemplate('--port=${ports.http} $${ports.http} ${HOME}', values)).toBe(

@@ -36,6 +36,19 @@ function namesLookedUp(spec: ProcessesSpec, service: string): string[] {
   return [...new Set(hosts.filter((host) => literalOf(host) === undefined))];
 }
 
+/** Services with a sidecar of their own or of a caller, and such calls; a relay knows no requests. */
+function struckByRequest(
+  spec: ProcessesSpec,
+  services: SystemNames['services'],
+  calls: readonly { edge: string; to: string; isTcp: boolean }[],
+): string[] {
+  const own = services
+    .filter(({ name }) => hasSidecar(spec, name))
+    .flatMap(({ name, workloads }) => [...workloads, name]);
+  const called = calls.filter((c) => !c.isTcp).flatMap((c) => [c.edge, c.to]);
+  return [...new Set([...own, ...called])];
+}
+
 export function processNames(name: string, spec: ProcessesSpec): SystemNames {
   const services = Object.entries(spec.services).map(([service, own]) => ({
     name: service,
@@ -102,7 +115,7 @@ export function processNames(name: string, spec: ProcessesSpec): SystemNames {
         .filter((s) => spec.services[s.name]?.disk !== undefined)
         .flatMap((s) => s.workloads),
       resolver: Object.keys(lookedUp),
-      service: [...new Set([...services.flatMap((s) => [...s.workloads, s.name]), ...edges])],
+      service: struckByRequest(spec, services, calls),
     },
   };
 }
