@@ -352,7 +352,7 @@ const withOptions = (command: Command): Command =>
         '--drill <file>',
         'drill file (default: firedrill.yaml of this folder; without one, the example shop)',
       )
-      .option('--scenarios <list>', 'the same, comma-separated', eachOf)
+      .option('--scenarios <list>', 'scenarios as the arguments, comma-separated', eachOf)
       .option('--time-scale <fraction>', "factor of windows and durations (default: the drill's)")
       .option(
         '--prometheus <kind>',

@@ -430,11 +430,9 @@ const measureText = (m: MeasureRecord): string =>
 
 function measureReasons(evidence: Evidence): string[] {
   if (evidence.injectedMs === undefined) return [];
-  return [
-    ...evidence.during
-      .filter((m) => !m.held)
-      .map((m) => `not steady under the fault: ${measureText(m)}`),
-  ];
+  return evidence.during
+    .filter((m) => !m.held)
+    .map((m) => `not steady under the fault: ${measureText(m)}`);
 }
 
 function notBackReasons({ injectedMs, after, notBack }: Evidence): string[] {
