@@ -56,7 +56,7 @@ export function eachSample(
   }
 }
 
-const types = /^(counter|gauge|histogram|gaugehistogram|summary|info|stateset|unknown|untyped)?$/;
+const types = /^(counter|gauge|histogram|gaugehistogram|summary|info|stateset|unknown|untyped)$/;
 
 function checkComment(
   text: string,
@@ -77,7 +77,7 @@ function checkComment(
   const type = /^#[ \t]+TYPE[ \t]+\S+[ \t]*([^\n]*)$/.exec(
     text.slice(from, Math.min(end, from + 999)),
   );
-  if (type && (type[1] === '' || !types.test(type[1] as string))) {
+  if (type && !types.test(type[1] as string)) {
     throw new ExpositionError(`'${short(type[1] as string)}' is not a type`, line, 1);
   }
 }

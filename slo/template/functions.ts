@@ -120,12 +120,10 @@ function toTimeMs(value: number): number {
   return Math.trunc(value * 1000);
 }
 
-/** A regular expression of Go as one of JavaScript. */
-function regex(pattern: string, flags: string): RegExp {
-  const leading = /^\(\?([ims]+)\)/.exec(pattern);
-  const body = leading ? pattern.slice(leading[0].length) : pattern;
+/** The result of reading a regular expression of Go, which may be none. */
+function read<T>(pattern: string, reader: (pattern: string) => T): T {
   try {
-    return anchorlessRegex(body, `${flags}${leading?.[1] ?? ''}`);
+    return reader(pattern);
   } catch {
     throw new CallError(`error parsing regexp: ${JSON.stringify(pattern)}`);
   }
@@ -140,17 +138,12 @@ function expand(template: string, match: RegExpExecArray): string {
   });
 }
 
-function matches(pattern: string, subject: string): boolean {
-  try {
-    return anywhereMatcher(pattern)(subject);
-  } catch {
-    throw new CallError(`error parsing regexp: ${JSON.stringify(pattern)}`);
-  }
-}
+const matches = (pattern: string, subject: string): boolean =>
+  read(pattern, anywhereMatcher)(subject);
 
 function replaceAll(pattern: string, replacement: string, subject: string): string {
-  const expression = regex(pattern, 'g');
   if (!matches(pattern, subject)) return subject;
+  const expression = read(pattern, (p) => anchorlessRegex(p, 'g'));
   let result = '';
   let end = 0;
   for (const match of subject.matchAll(expression)) {

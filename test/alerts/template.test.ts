@@ -52,6 +52,11 @@ test.each([
     '{{ (toTime 1.5e9).YearDay }} {{ ("-30m" | parseDuration | toDuration | (now | toTime).Add).UnixMilli }}',
     '195 -1740000',
   ],
+  [
+    '{{ match "(?s)a.b" "a\\nb" }} {{ match "(?m)^b$" "a\\nb" }} {{ match "a.b" "a\\nb" }}',
+    'true true false',
+  ],
+  ['{{ reReplaceAll "(?s)a.b" "x" "a\\nb" }} {{ reReplaceAll "(?i)(?i)A" "x" "ba" }}', 'x bx'],
   ['{{ stripDomain "fe80::1%eth0.1" }}', 'fe80::1%eth0.1'],
   ['{{ "\\u00e9\\x41" }}{{ \'é\' }}', 'éA233'],
   ['{{ if nil }}{{ end }}', '<error expanding template: nil is not a command>'],

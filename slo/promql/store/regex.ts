@@ -70,9 +70,10 @@ function hasManyWays(pattern: string): boolean {
   return endless > 2;
 }
 
-/** A pattern that matches anywhere; `flags` are those of JavaScript, without `u`. */
+/** A pattern that matches anywhere; `flags` are those of JavaScript, without `u`, beside the pattern's first ones. */
 export function anchorlessRegex(pattern: string, flags = ''): RegExp {
-  return compile(pattern, (body) => body, flags);
+  const [leading = '', own = ''] = /^\(\?([ims]+)\)/.exec(pattern) ?? [];
+  return compile(pattern.slice(leading.length), (body) => body, flags + own);
 }
 
 function compile(pattern: string, wrap: (body: string) => string, flags: string): RegExp {
@@ -80,7 +81,7 @@ function compile(pattern: string, wrap: (body: string) => string, flags: string)
   const whole = pattern.startsWith('(?i)');
   const source = wrap(new Translation(whole ? pattern.slice(4) : pattern).result());
   try {
-    return new RegExp(source, `${flags}${whole ? 'i' : ''}u`);
+    return new RegExp(source, [...new Set(`${flags}${whole ? 'i' : ''}u`)].join(''));
   } catch {
     throw wrong(`\`${pattern}\` cannot be used`);
   }
