@@ -1,7 +1,7 @@
 /** Axes: round ticks for values, times and powers of ten, and the scales from values to positions. */
 
 /** 1, 2 or 5 times a power of ten, at least `rough`. */
-export function niceStep(rough: number): number {
+function niceStep(rough: number): number {
   if (!(rough > 0) || !Number.isFinite(rough)) return 1;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].find((m) => m * power >= rough * 0.999) as number;

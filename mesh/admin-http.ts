@@ -14,7 +14,7 @@ export function sendJson(response: ServerResponse, status: number, value: unknow
 }
 
 /** 400 for the caller's mistake, 500 for an internal one; if the answer has begun, it is cut off. */
-export function sendError(response: ServerResponse, error: unknown): void {
+function sendError(response: ServerResponse, error: unknown): void {
   if (response.headersSent) response.destroy();
   else sendJson(response, error instanceof UserError ? 400 : 500, { error: messageOf(error) });
 }

@@ -11,7 +11,7 @@ const answers = z.record(
 );
 
 /** The facts in our own format; each may be absent, and the page then shows a placeholder. */
-export const factsSchema = z.strictObject({
+const factsSchema = z.strictObject({
   alert: text.optional(),
   severity: text.optional(),
   summary: text.optional(),

@@ -6,7 +6,7 @@ import { withoutUnseen } from '../base/unseen.js';
 const safeLink = /^(https?:\/\/|#|\.{0,2}\/|[\w./-]+\.(md|html|json|xml)(#|$))/i;
 
 /** Bold, code and links of one line. */
-export function inlineHtml(text: string): string {
+function inlineHtml(text: string): string {
   return text
     .split(/(`[^`]+`)/)
     .map((piece, i) => {

@@ -163,7 +163,7 @@ const scenario = z.looseObject({
   reasons: z.array(text),
 });
 
-export const recordSchema = z.looseObject({
+const recordSchema = z.looseObject({
   version: z.literal(1),
   id: text,
   title: text,

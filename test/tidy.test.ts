@@ -89,6 +89,23 @@ test('no files import each other in a circle at run time', () => {
   expect(imports.size).toBeGreaterThan(500);
 });
 
+test('each exported function, constant and class is used by another file', () => {
+  const users = new Map<string, Set<string>>();
+  const atTheTop = readdirSync(packageRoot)
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => ({ file, text: readFileSync(join(packageRoot, file), 'utf8') }));
+  for (const { file, text } of [...files, ...atTheTop])
+    for (const [word] of text.matchAll(/[A-Za-z_$][\w$]*/g))
+      users.set(word, (users.get(word) ?? new Set()).add(file));
+  const alone: string[] = [];
+  const declared = /^export (?:async )?(?:abstract )?(?:function\*?|const|class) ([\w$]+)/gm;
+  for (const { file, text } of files)
+    for (const [, name = ''] of text.matchAll(declared))
+      if (users.get(name)?.size === 1) alone.push(`${name} in ${file}`);
+  // Stryker reads `strykerPlugins`; this line is its second mention.
+  expect(alone).toEqual([]);
+});
+
 test('zod is imported as a namespace, of which a bundle holds the used parts only', () => {
   const whole = files.filter(({ text }) => /import (type )?\{[^}]*\} from 'zod'/.test(text));
   expect(whole.map(({ file }) => file)).toEqual([]);

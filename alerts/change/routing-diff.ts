@@ -71,7 +71,7 @@ function routesIn(config: AmConfig | undefined): Map<string, Record<string, unkn
 }
 
 /** An inhibition as text: which alerts inhibit which, and which labels must be equal. */
-export function inhibitionText(rule: AmInhibitRule): string {
+function inhibitionText(rule: AmInhibitRule): string {
   const source = matchersOf(rule.source_matchers, rule.source_match, rule.source_match_re);
   const target = matchersOf(rule.target_matchers, rule.target_match, rule.target_match_re);
   const text = (list: typeof source): string => `{${list.map((m) => m.text).join(', ')}}`;

@@ -28,7 +28,7 @@ export interface LibraryEntry {
 }
 
 /** A rate over fewer scrapes than this rests on too few points. */
-export const scrapesPerRange = 4;
+const scrapesPerRange = 4;
 
 export function timesOf(
   scale: number,

@@ -47,9 +47,9 @@ export const libraryEntries: readonly (readonly [string, readonly LibraryEntry[]
 const intervalMs = 30_000;
 /** Alerts that look back a week read from disk, so an evaluation every five minutes is enough. */
 const longIntervalMs = 300_000;
-export const defaultOwner = 'platform';
+const defaultOwner = 'platform';
 /** Value of the label `service` on alerts about the mesh itself. */
-export const meshService = 'mesh';
+const meshService = 'mesh';
 
 /** All alerts of the library; pure: equal options give equal groups. */
 export function libraryGroups(options: LibraryOptions = {}): RuleGroup[] {

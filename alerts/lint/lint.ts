@@ -46,9 +46,9 @@ export const checks: readonly Check[] = [
 
 export type LintSettings = Partial<Omit<LintOptions, 'recorded'>>;
 
-export const defaultScrapeIntervalMs = 15_000;
+const defaultScrapeIntervalMs = 15_000;
 /** Our severities, and those that kube-prometheus and most public rules use. */
-export const defaultSeverities: readonly string[] = [
+const defaultSeverities: readonly string[] = [
   'page',
   'ticket',
   'critical',
@@ -56,7 +56,7 @@ export const defaultSeverities: readonly string[] = [
   'info',
   'none',
 ];
-export const defaultOwnerLabels: readonly string[] = ['owner', 'team'];
+const defaultOwnerLabels: readonly string[] = ['owner', 'team'];
 
 /** All findings of all files; a rule may read a metric that another file records. */
 export function lint(files: readonly LintFile[], settings: LintSettings = {}): Finding[] {

@@ -55,7 +55,7 @@ export function compileRouting(routing: Routing, slos: readonly Slo[] = []): AmC
   };
 }
 
-export const receiverName = (team: Team, severity: string): string => `${team.name}-${severity}`;
+const receiverName = (team: Team, severity: string): string => `${team.name}-${severity}`;
 const escalationName = (team: Team, step: number): string => `${team.name}-escalation-${step}`;
 
 function receiversOf(team: Team, severities: readonly string[]): AmReceiver[] {

@@ -140,7 +140,7 @@ const other = (
 const webhookUrl = ['webhook_url', 'webhook_url_file'] as const;
 
 /** Kinds that a webhook replaces in a drill. */
-export const otherKinds: Readonly<Record<string, IntegrationKind>> = {
+const otherKinds: Readonly<Record<string, IntegrationKind>> = {
   discord: other(
     'discord_',
     'webhook_url webhook_url_file content title message username avatar_url',

@@ -56,7 +56,7 @@ export async function startEmbedded(
   return watch;
 }
 
-export class EmbeddedWatch implements Watch {
+class EmbeddedWatch implements Watch {
   readonly kind = 'embedded';
   readonly version = 'embedded';
   readonly url = undefined;

@@ -163,7 +163,7 @@ export interface Watch {
   stop(): Promise<void>;
 }
 
-export const watchKinds = ['prometheus', 'embedded'] as const;
+const watchKinds = ['prometheus', 'embedded'] as const;
 export type WatchKind = (typeof watchKinds)[number];
 
 export const standardGrouping: Grouping = {

@@ -22,7 +22,7 @@ export interface KernelFiles {
   proc: string;
 }
 
-export const kernelFiles: KernelFiles = { groups: '/sys/fs/cgroup', proc: '/proc' };
+const kernelFiles: KernelFiles = { groups: '/sys/fs/cgroup', proc: '/proc' };
 
 /** The folder for new groups, or the reason why there is none. */
 export function groupRoot(

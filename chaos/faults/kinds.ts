@@ -116,7 +116,7 @@ const atCluster = (
   ],
 });
 
-export const faultKinds = {
+const faultKinds = {
   'identity-freeze': atController(
     'identity-freeze',
     'certificate requests refused',

@@ -9,7 +9,7 @@ import type { Target } from '../../alerts/watch/index.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import type { Failure, LoadPoints } from './points.js';
 
-export const clientJob = 'firedrill-client';
+const clientJob = 'firedrill-client';
 const outcomes: readonly ('expected' | Failure)[] = [
   'expected',
   'no-answer',

@@ -73,7 +73,7 @@ async function runRelay(
 }
 
 /** The entry of a proxy with this one call. */
-export function proxyFor(
+function proxyFor(
   listen: Address,
   upstreams: readonly Address[],
   options: { admin: Address; outbound: number; protocol: 'http' | 'grpc' },

@@ -36,7 +36,7 @@ export const loadAddress = z.string().regex(/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?
   error: 'expected http://host:port, without a name, a password or a query',
 });
 
-export const clientMeasures = [
+const clientMeasures = [
   'errorRatio',
   'errors',
   'requestsPerSecond',

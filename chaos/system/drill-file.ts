@@ -226,7 +226,7 @@ function callProblems(spec: ProcessesSpec, name: string, service: ServiceSpec, a
 }
 
 /** Every name that a template of the service may use. */
-export function templateVocabulary(spec: ProcessesSpec, service: ServiceSpec): string[] {
+function templateVocabulary(spec: ProcessesSpec, service: ServiceSpec): string[] {
   return [
     ...Object.keys(service.ports).map((port) => `ports.${port}`),
     ...Object.keys(service.calls).flatMap((call) =>

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { type Clock, type Timer } from '../../base/clock.js';
 import { UserError } from '../../base/errors.js';
 
-export const controllerFaults = [
+const controllerFaults = [
   'identity-freeze',
   'identity-skew',
   'identity-lifetime',

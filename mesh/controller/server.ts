@@ -64,7 +64,7 @@ export interface ServerParts {
 }
 
 /** From this text a proxy learns that it needs another certificate, and not another controller. */
-export const deniedText = 'the certificate is denied: join again with a token';
+const deniedText = 'the certificate is denied: join again with a token';
 
 class CallError extends Error {
   readonly status: number;

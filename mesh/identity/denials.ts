@@ -24,7 +24,7 @@ export interface Shown {
 export const denialsFile = 'denied.json';
 
 /** More denials would flood every proxy with bundles; rotate the trust anchor instead. */
-export const maxDenials = 1000;
+const maxDenials = 1000;
 
 export function isDenied(
   denials: readonly Denial[],

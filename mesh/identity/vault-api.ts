@@ -31,7 +31,7 @@ export interface VaultLogin {
 }
 
 /** Vault refused, or did not answer (`status` 0). */
-export class VaultError extends Error {
+class VaultError extends Error {
   readonly status: number;
 
   constructor(status: number, message: string) {

@@ -24,7 +24,7 @@ export type Assertion = 'start' | 'end' | 'boundary' | 'no-boundary';
 /** The problem of a pattern, with the place of its character. */
 export class PatternError extends Error {}
 
-export const maxPatternLength = 2000;
+const maxPatternLength = 2000;
 const maxDepth = 100;
 const maxRepeat = 1000;
 const last = 0xffff;

@@ -57,7 +57,7 @@ export function firedRunbooks(
   return pages;
 }
 
-export function factsOfRecord(alert: AlertRecord): RunbookFacts {
+function factsOfRecord(alert: AlertRecord): RunbookFacts {
   const { labels, annotations, firedAtMs, facts, answers = {} } = alert;
   const answered = Object.entries(answers).flatMap(([query, series]) =>
     series === null ? [] : [[query, series] as const],

@@ -316,7 +316,7 @@ ${recoveredText(a)}</td></tr>`,
 </div>`;
 }
 
-export function phasesTable(phases: readonly PhaseRecord[]): Html {
+function phasesTable(phases: readonly PhaseRecord[]): Html {
   const rows = phases.map(
     ({
       kind,

@@ -204,7 +204,7 @@ export function stepOf(
  * `le="0.3"` in the spelling of classic histograms. Prometheus 3 writes whole numbers as `1.0`, earlier versions as
  * `1`; a set of both spellings is looked up as fast as a single value.
  */
-export function leMatcher(bound: number): string {
+function leMatcher(bound: number): string {
   const plain = String(bound);
   return Number.isInteger(bound) ? `le=~"${plain}|${plain}\\\\.0"` : `le="${plain}"`;
 }

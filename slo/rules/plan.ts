@@ -44,7 +44,7 @@ export const defaultStepMs = 30_000;
 export const coarseStepMs = 240_000;
 
 /** Windows up to this are summed from base steps, so that pages see the latest data; longer ones from coarse steps. */
-export const fineWindowMaxMs = 6 * 3_600_000;
+const fineWindowMaxMs = 6 * 3_600_000;
 
 /** A probe is counted this long after its sample's time, which is when the probe began. No probe may take longer. */
 export const probeDelayMs = 30_000;

@@ -265,4 +265,4 @@ export function coarseRules(plan: Plan, from: StepOptions['from'] = 'recorded'):
 }
 
 /** The scaled step as text, for descriptions. */
-export const stepText = (plan: Plan): string => formatDurationMs(scaled(plan, plan.stepMs));
+const stepText = (plan: Plan): string => formatDurationMs(scaled(plan, plan.stepMs));

@@ -49,7 +49,7 @@ const sample = (value: Value, name: string): TemplateSample => {
 };
 
 /** Reads a number from a number, a string or a duration, as Prometheus does. */
-export function toFloat(value: Value): number {
+function toFloat(value: Value): number {
   if (typeof value === 'number') return value;
   if (typeof value === 'bigint') return Number(value);
   if (value instanceof TemplateDuration) return value.seconds;

@@ -18,7 +18,7 @@ export interface SecondNode {
   find(): void;
 }
 
-export const secondPlace = (first: Place): Place => ({
+const secondPlace = (first: Place): Place => ({
   space: `${first.space}2`,
   folder: join(first.folder, 'node2'),
 });

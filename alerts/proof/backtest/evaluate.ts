@@ -261,7 +261,7 @@ export class History {
  * Number of samples in a range that ends just before `windowMs` is over; samples are `everyMs` apart, and one is at
  * the end.
  */
-export const placesIn = (windowMs: number, everyMs: number): number =>
+const placesIn = (windowMs: number, everyMs: number): number =>
   Math.max(1, Math.ceil((windowMs - 1) / everyMs));
 
 /** One sample for each slice: 1 in total, and bad if the slice's error ratio exceeds its limit. */

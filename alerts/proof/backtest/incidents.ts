@@ -6,7 +6,7 @@ import { type Problem, UserError } from '../../../base/errors.js';
 import { checkYaml, readYaml, type YamlDocument } from '../../../base/yaml.js';
 import { readTimeMs } from '../../../base/time-text.js';
 
-export const incidentKinds = [
+const incidentKinds = [
   'outage',
   'slow-burn',
   'brown-out',

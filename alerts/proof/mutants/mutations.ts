@@ -20,7 +20,7 @@ import type {
   VectorSelector,
 } from '../../../slo/promql/syntax/ast.js';
 
-export const mutationKinds = [
+const mutationKinds = [
   'for',
   'keep_firing_for',
   'threshold',

@@ -34,7 +34,7 @@ const perHour: Record<TrafficClass, number> = {
 export const classText = (of: TrafficClass): string =>
   perHour[of] >= 36_000 ? `${perHour[of] / 3600} a second` : `${perHour[of]} an hour`;
 
-export const storyKinds = [
+const storyKinds = [
   'outage',
   'brown-out',
   'flapping',

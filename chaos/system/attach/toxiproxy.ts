@@ -141,7 +141,7 @@ export class Toxiproxy {
 }
 
 /** `name` is the lease's; each stream has its own toxic. */
-export function toxicsOf(fault: RelayFault, name: string): Toxic[] {
+function toxicsOf(fault: RelayFault, name: string): Toxic[] {
   const one = (
     stream: Toxic['stream'],
     type: string,

@@ -58,7 +58,7 @@ export function clusterFault(
 }
 
 /** The namespace and name of a target that is scaled. */
-export function scaledObject(
+function scaledObject(
   target: string,
   { spec, pods }: Pick<FaultContext, 'spec' | 'pods'>,
 ): { kind: ScaledKind; namespace: string; name: string } {

@@ -51,7 +51,7 @@ export const leaseName = (id: string): string =>
     .replace(/-+$/, '');
 
 /** Throws if the ConfigMap is not a lease. */
-export function readLease({ metadata, data = {} }: ConfigMap): ClusterLease {
+function readLease({ metadata, data = {} }: ConfigMap): ClusterLease {
   const { name, namespace = '', annotations = {} } = metadata;
   const holder = annotations[heldBy];
   const seen = annotations[reachable];

@@ -25,7 +25,7 @@ const pollMs = 250;
 const runTtlMs = 20_000;
 const renewEveryMs = 3000;
 
-export const keeperName = (drill: string): string => `firedrill-keeper-${drill}`;
+const keeperName = (drill: string): string => `firedrill-keeper-${drill}`;
 
 interface Image {
   image: string;
@@ -172,7 +172,7 @@ interface DeploymentImages {
 }
 
 /** Restricted, and not meshed: the keeper calls the cluster's API. */
-export function keeperObject(
+function keeperObject(
   { namespace, keeper }: KubernetesSpec,
   drill: string,
   { image, imagePullPolicy }: Image,

@@ -18,7 +18,7 @@ export type Runner =
 
 const group = 'rbac.authorization.k8s.io';
 /** The runner's own account, if none is given. */
-export const runnerAccount = 'firedrill-runner';
+const runnerAccount = 'firedrill-runner';
 
 interface Needs {
   /** Rules in the drill's namespace, and in the control plane's. */

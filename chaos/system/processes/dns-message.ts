@@ -9,7 +9,7 @@ export const rcode = {
   refused: 5,
 } as const;
 
-export const typeA = 1;
+const typeA = 1;
 const typeOpt = 41;
 const typeAny = 255;
 const classInternet = 1;

@@ -59,7 +59,7 @@ export const hostOf = ({ network }: WorkloadLayout): string => network?.address 
 export const hasNetworks = ({ services }: ProcessesSpec): boolean =>
   Object.values(services).some((service) => service.network === 'own');
 
-export const entryOf = (spec: ProcessesSpec): string =>
+const entryOf = (spec: ProcessesSpec): string =>
   spec.entry ?? (Object.keys(spec.services)[0] as string);
 
 export const firstPort = (service: ServiceSpec): string => Object.keys(service.ports)[0] as string;

@@ -1,7 +1,7 @@
 /** A drill's changes of the mesh's registry: the retries of calls, their destinations, and their allowed callers. */
 import * as z from 'zod';
 
-export const retryModes = ['budget', 'storm', 'none'] as const;
+const retryModes = ['budget', 'storm', 'none'] as const;
 export type RetryMode = (typeof retryModes)[number];
 
 const byService = <V extends z.ZodType>(value: V): z.ZodOptional<z.ZodRecord<z.ZodString, V>> =>

@@ -16,7 +16,7 @@ import { loopback } from './network.js';
 import { processFaults, type ProcessFaults } from './process-faults.js';
 import type { Supervisor } from './supervisor.js';
 
-export const relayJob = 'firedrill-relay';
+const relayJob = 'firedrill-relay';
 
 /** Resolves to the port. */
 export function startSupervisorAdmin(

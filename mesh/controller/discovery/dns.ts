@@ -143,7 +143,7 @@ export class DnsEndpoints {
 }
 
 /** The system's DNS servers (not /etc/hosts, which has no TTL), or the given ones. */
-export class SystemResolver implements Resolver {
+class SystemResolver implements Resolver {
   readonly #resolver = new NodeResolver({ timeout: 2000, tries: 2 });
 
   constructor(servers?: readonly string[]) {

@@ -47,7 +47,7 @@ export const address = z.string().refine(isAddress, {
   message: 'must be ip:port, such as 127.0.0.1:8080 or [::1]:8080',
 });
 
-export function isAddress(text: string): boolean {
+function isAddress(text: string): boolean {
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
   if (!match) return false;
   const port = Number(match[3]);

@@ -65,7 +65,7 @@ const skipped = ({ id, category, description }: Check, because: string): CheckRe
   reason: `${because} failed`,
 });
 
-export const anyFailed = (results: readonly CheckResult[]): boolean =>
+const anyFailed = (results: readonly CheckResult[]): boolean =>
   results.some((r) => r.result === 'error');
 
 /** 0: all well or warnings only. Checks that could not be made are no good news. */

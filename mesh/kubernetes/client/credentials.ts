@@ -85,7 +85,7 @@ async function fromKubeconfig(options: CredentialOptions): Promise<Credentials> 
 }
 
 /** The same connection as another user, for which RBAC must allow `impersonate`. */
-export function impersonating(credentials: Credentials, user: string): Credentials {
+function impersonating(credentials: Credentials, user: string): Credentials {
   return {
     server: credentials.server,
     options: async () => {

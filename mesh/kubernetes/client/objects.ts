@@ -41,7 +41,7 @@ export interface Resource {
 
 /** Our own API group. */
 export const meshGroup = 'mesh.firedrill.dev';
-export const meshVersion = 'v1alpha1';
+const meshVersion = 'v1alpha1';
 
 const row = (apiVersion: string, kind: string, plural: string, namespaced = true): Resource => {
   const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];

@@ -208,7 +208,7 @@ const withQuantities = (schema: Schema): Schema =>
     ),
   ) as Schema;
 
-export function crdOf(kind: CustomKind): AnyObject {
+function crdOf(kind: CustomKind): AnyObject {
   const resource: Resource = resources[kind];
   const acceptedColumn = {
     name: 'Accepted',

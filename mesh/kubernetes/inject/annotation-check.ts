@@ -101,7 +101,7 @@ export function badAnnotation(
 }
 
 /** A misspelt name would silently mean the default. */
-export function unknownAnnotation(
+function unknownAnnotation(
   present: Readonly<Record<string, string>> | undefined,
   names: ReadonlySet<string>,
 ): string | undefined {

@@ -37,7 +37,7 @@ interface Webhooks extends KubeObject {
 
 const headStartMs = 60_000;
 
-export function needsRenewal(pem: string, names: readonly string[], nowMs: number): boolean {
+function needsRenewal(pem: string, names: readonly string[], nowMs: number): boolean {
   try {
     const certificate = new X509Certificate(pem);
     const from = notBeforeMs(certificate);

@@ -125,7 +125,7 @@ export class Redirector {
 }
 
 /** Follows the pods of one node. Resolves when the first list of pods is there, to a function that ends it. */
-export async function startRedirector(
+async function startRedirector(
   api: KubeApi,
   node: string,
   parts: RedirectorParts,

@@ -15,7 +15,7 @@ export interface CollectorOptions {
   files?: readonly string[] | undefined;
 }
 
-export const collectorName = 'firedrill-collector';
+const collectorName = 'firedrill-collector';
 const httpPort = 4318;
 const grpcPort = 4317;
 const podLogs = '/var/log/pods';

@@ -118,7 +118,7 @@ const operators = ({ source, target, ...step }: Step): Record<string, unknown> =
 });
 
 /** `scrape_configs` for prometheus.yml, or a file of `scrape_config_files` (Prometheus 2.43). */
-export function scrapeConfigs(namespace: string, interval: string): Record<string, unknown>[] {
+function scrapeConfigs(namespace: string, interval: string): Record<string, unknown>[] {
   return jobsOf(namespace).map((job) => ({
     job_name: job.name,
     scrape_interval: interval,
@@ -137,7 +137,7 @@ const scrapeHeader =
   '# Its account must be allowed to list and watch pods; its namespace needs the label\n' +
   '# mesh.firedrill.dev/scrape: "true", or the NetworkPolicy keeps it from the controller.\n';
 
-export const scrapeText = (namespace: string, interval: string): string =>
+const scrapeText = (namespace: string, interval: string): string =>
   scrapeHeader +
   stringify({ scrape_configs: scrapeConfigs(namespace, interval) }, { lineWidth: 0 });
 

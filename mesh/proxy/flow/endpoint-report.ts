@@ -72,7 +72,7 @@ export function reportEndpoints(outbound: OutboundFlow, clock: Clock): EndpointR
 }
 
 /** Endpoints with series of their own; the rest are summed under target_addr="overflow". */
-export const maxEndpointSeries = 1000;
+const maxEndpointSeries = 1000;
 
 export function collectBackends(outbound: OutboundFlow, clock: Clock, sink: MetricSink): void {
   const nowMs = clock.monotonicMs();

@@ -17,7 +17,7 @@ interface Known extends LabelValue {
   seenMs: number;
 }
 
-export const defaultMaxValues = 50;
+const defaultMaxValues = 50;
 /** A longer value is not a name. */
 const maxLength = 64;
 /** A value that has not come for this long makes room for a new one. */

@@ -21,7 +21,7 @@ export interface ServerState {
   readonly target: EndpointState;
 }
 
-export const clientIdHeader = 'l5d-client-id';
+const clientIdHeader = 'l5d-client-id';
 /** Identities whose header is kept ready. */
 const maxIdentities = 1000;
 

@@ -190,7 +190,7 @@ const grpcUnitsMs: Record<string, number> = {
 };
 
 /** `100m` is 100 ms. An unreadable value counts as none: the server judges it. */
-export function readGrpcTimeout(value: string): number {
+function readGrpcTimeout(value: string): number {
   const unit = grpcUnitsMs[value.slice(-1)];
   const digits = value.slice(0, -1);
   if (unit === undefined || !/^\d{1,8}$/.test(digits)) return 0;

@@ -8,7 +8,7 @@ import { faults, highWaterBytes, Wire, type WireUser } from './wire.js';
 /** Up to this size the handle tries to write at once from its stack, and copies the rest itself. */
 const textLimitBytes = 16 * 1024;
 /** The largest read, in bytes. */
-export const readBufferBytes = 64 * 1024;
+const readBufferBytes = 64 * 1024;
 
 const shared = Buffer.allocUnsafeSlow(readBufferBytes);
 

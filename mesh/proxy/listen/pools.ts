@@ -1,7 +1,7 @@
 /** The pools of an endpoint: one for each protocol, since the same address may be called in both. */
 import type { EndpointState } from '../flow/contract.js';
 
-export class EndpointPools {
+class EndpointPools {
   /** Each protocol sets its own pool; undefined at first. */
   http1: unknown = undefined;
   http2: unknown = undefined;

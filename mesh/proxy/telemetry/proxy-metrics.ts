@@ -31,9 +31,9 @@ export interface ControllerStatus {
 /** Routes with series of their own; the rest share one called `overflow`. */
 export const maxRoutes = 2000;
 /** The limit for one destination or server: a profile that names every user must not use up the others' series. */
-export const maxRoutesEach = 500;
+const maxRoutesEach = 500;
 /** Series of removed objects stay for this long, so that the last scrapes see them. */
-export const retainIdleMs = 600_000;
+const retainIdleMs = 600_000;
 
 const overflowLabel = 'overflow';
 

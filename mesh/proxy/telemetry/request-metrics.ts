@@ -42,7 +42,7 @@ export interface ResponseCell {
 }
 
 /** Kinds of response that a route counts separately; further kinds are counted as status 0. */
-export const maxCells = 100;
+const maxCells = 100;
 const maxReasons = 50;
 /** Label values with series of their own, over all routes; beyond that the label is `overflow`. */
 export const maxLabelled = 5000;

@@ -50,7 +50,7 @@ export function sumOrAverage(
 }
 
 /** The mean; computed incrementally where the sum overflows. */
-export function meanAt(members: readonly GridSeries[], step: number): number {
+function meanAt(members: readonly GridSeries[], step: number): number {
   let sum: CompensatedSum | undefined;
   let mean: CompensatedSum | undefined;
   let count = 0;

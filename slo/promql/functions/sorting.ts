@@ -48,7 +48,7 @@ function byLabels(call: Call, series: GridSeries[], sign: 1 | -1): GridSeries[] 
 }
 
 /** Compares digits as numbers: `node-9` comes before `node-10`. */
-export function naturallyLess(a: string, b: string): boolean {
+function naturallyLess(a: string, b: string): boolean {
   const chunks = (text: string): string[] => text.match(/\d+|\D+/g) ?? [];
   const [left, right] = [chunks(a), chunks(b)];
   for (let i = 0; i < Math.min(left.length, right.length); i++) {

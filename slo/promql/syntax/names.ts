@@ -104,7 +104,7 @@ function written(word: string, index: number, inDuration: boolean, isCalled: boo
   return standIns[word] ?? word;
 }
 
-export function isFunction(name: string): boolean {
+function isFunction(name: string): boolean {
   return signatures.has(name) || /^(start|end)$/i.test(name);
 }
 

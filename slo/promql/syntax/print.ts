@@ -38,7 +38,7 @@ export function print(expr: Expr): string {
   }
 }
 
-export function printSelector(selector: VectorSelector): string {
+function printSelector(selector: VectorSelector): string {
   const matchers = selector.matchers
     .filter((m) => !(selector.name !== undefined && m.name === metricNameLabel && m.op === '='))
     .map((m) =>
@@ -50,7 +50,7 @@ export function printSelector(selector: VectorSelector): string {
   return `${selector.name ?? ''}${braces}` || '{}';
 }
 
-export function printModifiers(modified: {
+function printModifiers(modified: {
   at?: At;
   offset?: Duration;
   extension?: VectorSelector['extension'];

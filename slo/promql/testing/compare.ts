@@ -13,7 +13,7 @@ const tolerance = 0.000001;
 const smallestNormal = 2.2250738585072014e-308;
 
 /** Whether two numbers differ by less than a millionth. */
-export function almostEqual(a: number, b: number): boolean {
+function almostEqual(a: number, b: number): boolean {
   if (Number.isNaN(a) && Number.isNaN(b)) return true;
   if (a === b) return true;
   const sum = Math.abs(a) + Math.abs(b);
@@ -139,11 +139,7 @@ function describe(samples: readonly Sample[]): string {
   return samples.map((s) => `${s.labels.toString()} ${valueText(s.value, s.histogram)}`).join(', ');
 }
 
-export function almostEqualHistograms(
-  wanted: Histogram,
-  got: Histogram,
-  withHint: boolean,
-): boolean {
+function almostEqualHistograms(wanted: Histogram, got: Histogram, withHint: boolean): boolean {
   const [a, b] = [wanted.copy().compact(), got.copy().compact()];
   return (
     a.schema === b.schema &&

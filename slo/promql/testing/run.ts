@@ -19,7 +19,7 @@ export interface Outcome {
 }
 
 /** The options that the language's test scripts assume. */
-export const scriptOptions: EngineOptions = {
+const scriptOptions: EngineOptions = {
   delayedNameRemoval: true,
   startTimestamps: true,
 };
@@ -28,7 +28,7 @@ export function runScript(text: string, options: EngineOptions = scriptOptions):
   return runCommands(parseScript(text), options);
 }
 
-export function runCommands(commands: readonly Command[], options: EngineOptions): Outcome[] {
+function runCommands(commands: readonly Command[], options: EngineOptions): Outcome[] {
   const store = new MemoryStore();
   const outcomes: Outcome[] = [];
   for (const command of commands) {

@@ -51,7 +51,7 @@ export const endpointAt = (port: number, http2 = true): EndpointState => ({
   pool: undefined,
 });
 
-export class ScriptedFlow implements Flow {
+class ScriptedFlow implements Flow {
   readonly route = { name: 'test' };
   refusal: Refusal | undefined;
   readonly requestTimeoutMs: number;

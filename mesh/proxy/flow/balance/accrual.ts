@@ -21,7 +21,7 @@ const maxScopes = 16;
 /** A run of failures over this many scopes, without a success in between, is blamed on the endpoint itself. */
 const everywhere = 3;
 
-export class FailureAccrual {
+class FailureAccrual {
   readonly #policy: BreakerPolicy;
   readonly #slotMs: number;
   readonly #good: Float64Array;

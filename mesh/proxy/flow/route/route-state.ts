@@ -14,7 +14,7 @@ import { pathOf } from './match.js';
 /** Methods that are safe to repeat by RFC 9110, 9.2.2. */
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
-export class RetryState {
+class RetryState {
   readonly policy: RetryPolicy;
   readonly statuses: StatusSet;
   /** Undefined: unlimited. */
