@@ -1,8 +1,8 @@
 /** PromQL in specs: checked with places, and rewritten from rates over a window into exact increments. */
 import type { SyntaxNode, Tree } from '@lezer/common';
-import { parser } from '@prometheus-io/lezer-promql';
 import { PromqlError } from '../promql/syntax/error.js';
 import { parse as parsePromql } from '../promql/syntax/parse.js';
+import { treeOf } from '../promql/syntax/tree.js';
 import { typeOf } from '../promql/syntax/types.js';
 
 const windowPattern = /\{\{\s*\.window\s*\}\}/g;
@@ -14,7 +14,7 @@ const recentMax = 4096;
 function parse(text: string): Tree {
   let tree = recent.get(text);
   if (!tree) {
-    tree = parser.parse(text);
+    tree = treeOf(text);
     if (recent.size >= recentMax) recent.clear();
     recent.set(text, tree);
   }

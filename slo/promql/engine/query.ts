@@ -5,6 +5,7 @@ import type { Store } from '../store/store.js';
 import type { Expr, MatrixSelector, Subquery } from '../syntax/ast.js';
 import { withoutParens } from '../syntax/ast.js';
 import { PromqlError } from '../syntax/error.js';
+import { withinLimits } from '../syntax/limits.js';
 import { parse } from '../syntax/parse.js';
 import { typeNames, typeOf } from '../syntax/types.js';
 import { type Annotation, Annotations } from './annotations.js';
@@ -53,10 +54,11 @@ export function evaluateInstant(
   const times = { startMs: timeMs, endMs: timeMs, stepMs: 0 };
   const ctx = newContext(expr, store, options, times, { startMs: timeMs, stepMs: 1, steps: 1 });
   const inner = withoutParens(expr);
-  const value =
+  const value = withinLimits(expr, () =>
     inner.kind === 'matrix' || inner.kind === 'subquery'
       ? matrixValue(inner, ctx)
-      : instantValue(finish(evaluate(expr, ctx), expr, ctx), timeMs);
+      : instantValue(finish(evaluate(expr, ctx), expr, ctx), timeMs),
+  );
   return { value, annotations: ctx.annotations.list() };
 }
 
@@ -87,7 +89,7 @@ export function evaluateRange(
     { startMs, stepMs, steps },
   );
   if (steps === 0) return { series: [], annotations: [] };
-  const series = pointsOf(finish(evaluate(expr, ctx), expr, ctx), ctx);
+  const series = withinLimits(expr, () => pointsOf(finish(evaluate(expr, ctx), expr, ctx), ctx));
   return { series, annotations: ctx.annotations.list() };
 }
 

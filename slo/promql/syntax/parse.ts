@@ -1,6 +1,5 @@
 /** Parses text into a checked tree. */
 import type { SyntaxNode } from '@lezer/common';
-import { parser } from '@prometheus-io/lezer-promql';
 import type { Expr, Matcher, MatchOperator, VectorSelector } from './ast.js';
 import { buildAggregate, buildCall } from './build-call.js';
 import { applyPostfix } from './postfix.js';
@@ -8,9 +7,11 @@ import { climb, flatten } from './precedence.js';
 import { checkTypes } from './check.js';
 import { childNodes } from './child-nodes.js';
 import { PromqlError } from './error.js';
+import { withinLimits } from './limits.js';
 import { maxSeconds, parseNumber, parseString } from './literals.js';
 import { prepareNames } from './names.js';
-import { refuseSyntax } from './refuse.js';
+import { refuseDeepBrackets, refuseSyntax } from './refuse.js';
+import { treeOf } from './tree.js';
 
 export interface ParseOptions {
   /** Prometheus' feature `promql-unquoted-utf8-names`. */
@@ -20,13 +21,17 @@ export interface ParseOptions {
 /** The checked tree: the text parses, every function exists, and every operand has a fitting type. */
 export function parse(text: string, { unquotedNames = false }: ParseOptions = {}): Expr {
   if (text.trim() === '') throw new PromqlError('no expression found in input', { from: 0, to: 0 });
-  const tree = parser.parse(prepareNames(text, unquotedNames));
-  refuseSyntax(tree, text);
-  const top = tree.topNode.firstChild;
-  if (!top) throw new PromqlError('no expression found in input', { from: 0, to: text.length });
-  const expr = new Builder(text).expr(top);
-  checkTypes(expr);
-  return expr;
+  const whole = { from: 0, to: text.length };
+  return withinLimits(whole, () => {
+    refuseDeepBrackets(text);
+    const tree = treeOf(prepareNames(text, unquotedNames));
+    refuseSyntax(tree, text);
+    const top = tree.topNode.firstChild;
+    if (!top) throw new PromqlError('no expression found in input', whole);
+    const expr = new Builder(text).expr(top);
+    checkTypes(expr);
+    return expr;
+  });
 }
 
 /** Parses a metric name and matchers, as in a selector: `up{job="a"}`. */

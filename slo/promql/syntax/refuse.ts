@@ -1,15 +1,30 @@
 /** Describes the first syntax error of a text, as precisely as the parser's error node allows. */
 import type { Tree } from '@lezer/common';
 import { PromqlError } from './error.js';
+import { tooDeep } from './limits.js';
 import { wideWord } from './names.js';
+
+/** Lezer cuts its stack down to 2,000 levels where a text has more than 2,800, and calls the rest a mistake. */
+const parserDepth = 1500;
+const bracketDepth = 2000;
+/** Beyond 2,500 levels it lays the rest flat, without a word. */
+const treeDepth = 2400;
 
 export function refuseSyntax(tree: Tree, text: string): void {
   let from = -1;
+  let depth = 0;
+  let deepest = 0;
   tree.iterate({
     enter(node) {
+      deepest = Math.max(deepest, ++depth);
       if (node.type.isError && (from < 0 || node.from < from)) from = node.from;
     },
+    leave() {
+      depth--;
+    },
   });
+  if (deepest > (from < 0 ? treeDepth : parserDepth))
+    throw new PromqlError(tooDeep, { from: Math.max(0, from), to: Math.max(0, from) + 1 });
   if (from < 0) return;
   const end = text.trimEnd().length;
   const unclosed = unclosedString(text);
@@ -52,6 +67,17 @@ function unclosedString(text: string): number | undefined {
     if (closed === '') return match.index;
   }
   return undefined;
+}
+
+/** Refuses brackets within brackets that the parser could not hold; it would need seconds to find that out. */
+export function refuseDeepBrackets(text: string): void {
+  if (text.length <= parserDepth) return;
+  let depth = 0;
+  for (const { 0: word, index } of text.matchAll(token)) {
+    if (word in closing) depth++;
+    else if (word === ')' || word === ']' || word === '}') depth--;
+    if (depth > bracketDepth) throw new PromqlError(tooDeep, { from: index, to: index + 1 });
+  }
 }
 
 const closing: Record<string, string> = { '(': ')', '[': ']', '{': '}' };
