@@ -78,4 +78,7 @@ export function freeBytes(folder: string): number {
   return bavail * bsize;
 }
 
+/** Whether the file that fills the disk is there: nobody removed it, and the service has the same disk. */
+export const isFilled = (folder: string): boolean => existsSync(join(folder, ballast));
+
 export const emptyDisk = (folder: string): void => rmSync(join(folder, ballast), { force: true });

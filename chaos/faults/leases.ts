@@ -8,7 +8,12 @@ export interface LeaseFields {
   ttlMs: number;
 }
 
-export type LeaseState<F> = F & LeaseFields & { effect: number };
+export type LeaseState<F> = F &
+  LeaseFields & {
+    effect: number;
+    /** Why the fault has no effect, or none any more, though its lease goes on. */
+    trouble?: string;
+  };
 
 interface Entry<F> {
   fault: F;
@@ -24,7 +29,7 @@ export interface Doing<F> {
   /** Resolves to the number of targets struck at once. */
   begin?(fault: F, id: string): Promise<number> | number;
   /** Called when the lease is renewed with other settings: a ramp. Absent: the settings never change. */
-  change?(fault: F, id: string): void;
+  change?(fault: F, id: string): Promise<void> | void;
   /** Undoes the fault; called again if it failed. */
   end(fault: F, id: string): Promise<void> | void;
 }
@@ -38,6 +43,8 @@ export class Leases<F> {
   readonly #clock: Clock;
   readonly #doing: Doing<F>;
   readonly #entries = new Map<string, Entry<F>>();
+  /** By lease, also one that has ended; the oldest are dropped. */
+  readonly #troubles = new Map<string, string>();
   /** The sum over all leases so far. */
   effects = 0;
 
@@ -66,6 +73,20 @@ export class Leases<F> {
     this.effects += count;
   }
 
+  /** Records why the fault has no effect, or none any more; the first reason is kept. */
+  report(id: string, trouble: string): void {
+    if (this.#troubles.has(id)) return;
+    if (this.#troubles.size >= maxLeases) {
+      this.#troubles.delete(this.#troubles.keys().next().value as string);
+    }
+    this.#troubles.set(id, trouble);
+  }
+
+  /** The reason that was reported, also of a lease that has ended. */
+  troubleOf(id: string): string | undefined {
+    return this.#troubles.get(id);
+  }
+
   /** Sets a fault and begins it, or renews it. Throws a UserError on a bad lease. */
   async put(lease: Partial<LeaseFields>, fault: F): Promise<LeaseState<F>> {
     const { ttlMs } = lease;
@@ -85,8 +106,15 @@ export class Leases<F> {
     const entry: Entry<F> = before ?? { fault, dueMs, timer, effect: 0, begun: Promise.resolve() };
     Object.assign(entry, { dueMs, timer });
     if (before && this.#doing.change && JSON.stringify(before.fault) !== JSON.stringify(fault)) {
+      const was = entry.fault;
       entry.fault = fault;
-      this.#doing.change(fault, id);
+      try {
+        await this.#doing.change(fault, id);
+      } catch (error) {
+        // The next renewal tries again.
+        entry.fault = was;
+        throw error;
+      }
     }
     if (!before) {
       this.#entries.set(id, entry);
@@ -95,7 +123,7 @@ export class Leases<F> {
       })();
     }
     await entry.begun;
-    return { ...entry.fault, id, ttlMs, effect: entry.effect };
+    return this.#stateOf(id, entry, ttlMs);
   }
 
   /** Resolves when the fault is undone, to whether the lease existed. If the undo fails, the lease stays. */
@@ -125,12 +153,14 @@ export class Leases<F> {
 
   list(): LeaseState<F>[] {
     const nowMs = this.#clock.monotonicMs();
-    return [...this.#entries].map(([id, { fault, dueMs, effect }]) => ({
-      ...fault,
-      id,
-      ttlMs: Math.max(0, dueMs - nowMs),
-      effect,
-    }));
+    return [...this.#entries].map(([id, entry]) =>
+      this.#stateOf(id, entry, Math.max(0, entry.dueMs - nowMs)),
+    );
+  }
+
+  #stateOf(id: string, { fault, effect }: Entry<F>, ttlMs: number): LeaseState<F> {
+    const trouble = this.#troubles.get(id);
+    return { ...fault, id, ttlMs, effect, ...(trouble !== undefined && { trouble }) };
   }
 
   async clear(): Promise<void> {

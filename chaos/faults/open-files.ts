@@ -76,6 +76,13 @@ export const openFilesLimit = {
     };
     return {
       look: () => [...limits].filter(isFull).length,
+      lost() {
+        const now = [...limits].map(([pid, limit]) => [softLimitOf(pid), String(limit)] as const);
+        if (now.some(([soft, limit]) => soft === limit)) return undefined;
+        return now.some(([soft]) => soft !== undefined)
+          ? 'its limit of open files was changed by somebody else'
+          : 'the limited process has ended';
+      },
       end() {
         for (const [pid, soft] of before) {
           try {

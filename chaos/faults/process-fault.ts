@@ -14,6 +14,8 @@ export interface StruckProcess {
 export interface ProcessLimit {
   /** The effect since the last call. */
   look(): number;
+  /** Why the limit is no longer there, though nobody rolled it back; absent: it holds for new processes, too. */
+  lost?(): string | undefined;
   /** Rolls the limit back. */
   end(): void;
 }

@@ -18,6 +18,9 @@ import type { Journal } from './journal.js';
 /** Interval in milliseconds at which a growing fault is set anew. */
 const rampStepMs = 250;
 
+/** A holder restarts once or twice; somebody who removes a fault again and again undoes the drill. */
+const lossesMax = 2;
+
 /** Duration of a lease in milliseconds. Several renewals may fail before the lease lapses. */
 export const leaseMs = 6000;
 export const renewMs = 1500;
@@ -29,8 +32,11 @@ interface HeldLease {
   effect: number;
   undone: boolean;
   lapsed: boolean;
-  /** The holder's reason for the lapse, if it has one. */
+  /** Why the fault had no effect, or was over before its end. */
   why?: string;
+  /** Its holder did not know it when it was asked last; and how often it was then put again. */
+  missing: boolean;
+  losses: number;
   /** The fault ended with its holder while a runbook's page was followed. */
   mended: boolean;
 }
@@ -38,6 +44,8 @@ interface HeldLease {
 interface LeaseAnswer {
   id: string;
   effect: number;
+  /** Why the fault has no effect, or none any more. */
+  trouble?: string;
 }
 
 /** An injection point within the runner's own process. It ends with the process, so it needs no lease. */
@@ -83,7 +91,8 @@ export class Injection {
     this.#leases = kind.points(parts.system, fault.target, fault.settings).map((point, i) => {
       const id = `${parts.run}-${fault.id}-${i}`;
       const url = `${point.url}/faults/${encodeURIComponent(id)}`;
-      return { point, id, url, effect: 0, undone: false, lapsed: false, mended: false };
+      const fresh = { effect: 0, undone: false, lapsed: false, mended: false };
+      return { point, id, url, ...fresh, missing: false, losses: 0 };
     });
     const { rampMs, system } = parts;
     const { ramp } = kind;
@@ -147,7 +156,8 @@ export class Injection {
       try {
         const leases = await askJson<LeaseAnswer[]>(`${lease.point.url}/faults`);
         const own = leases.find((l) => l.id === lease.id);
-        if (own) lease.effect = Math.max(lease.effect, own.effect);
+        if (own) this.#saw(lease, own);
+        else if (!this.#renewing) lease.missing = true;
       } catch {
         // A target that is down has no counter to show; the last seen effect is kept.
       }
@@ -170,7 +180,11 @@ export class Injection {
     }
     this.record.endedMs = this.#clock.nowMs();
     this.record.undo =
-      residue.length > 0 ? 'failed' : this.#leases.some((l) => l.lapsed) ? 'lapsed' : 'done';
+      residue.length > 0
+        ? 'failed'
+        : this.#leases.some((l) => l.lapsed || l.why !== undefined)
+          ? 'lapsed'
+          : 'done';
     const why = this.#leases.find((l) => l.why !== undefined)?.why;
     if (why !== undefined) this.record.lapsedBy = why;
     return residue;
@@ -182,7 +196,11 @@ export class Injection {
     try {
       const local = this.#local[lease.point.url];
       if (local) await local.remove();
-      else if (!lease.mended) await askJson(lease.url, { method: 'DELETE', timeoutMs: 30_000 });
+      else if (!lease.mended) {
+        const ask = { method: 'DELETE', timeoutMs: 30_000 };
+        const answer = await askJson<{ trouble?: string }>(lease.url, ask);
+        this.#saw(lease, { effect: 0, ...answer });
+      }
       lease.undone = true;
     } catch (error) {
       failure = await undoneOtherwise(lease, error);
@@ -218,7 +236,17 @@ export class Injection {
       method: 'POST',
       body,
     });
-    lease.effect = Math.max(lease.effect, answer.effect);
+    this.#saw(lease, answer);
+    if (!lease.missing) return;
+    lease.missing = false;
+    if (++lease.losses <= lossesMax) return;
+    lease.why ??= `its lease was lost again and again at ${lease.point.target}: somebody removes it, or its holder restarts`;
+  }
+
+  /** Under a runbook's page, an effect that ends is the page's success. */
+  #saw(lease: HeldLease, { effect, trouble }: Omit<LeaseAnswer, 'id'>): void {
+    lease.effect = Math.max(lease.effect, effect);
+    if (trouble !== undefined && !this.#leftToPage) lease.why ??= trouble;
   }
 
   async #renew(): Promise<void> {
@@ -262,12 +290,8 @@ async function undoneOtherwise(lease: HeldLease, error: unknown): Promise<string
     }
   }
   // The holder is gone and the fault with it, or the lease has lapsed.
-  if (isUnknown) {
-    lease.lapsed = true;
-    // Most holders know nothing of a lease that is over, and answer with an object.
-    const [, why] = / answered 404: (?!\{)(.+)$/.exec(messageOf(error)) ?? [];
-    if (why !== undefined) lease.why = why;
-  } else lease.undone = true;
+  if (isUnknown) lease.lapsed = true;
+  else lease.undone = true;
   return undefined;
 }
 

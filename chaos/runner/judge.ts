@@ -75,6 +75,8 @@ export interface Evidence {
   theories: readonly (TheoryRecord | undefined)[];
   load: { requests: number; due: number; failure: string | undefined };
   abort: string | undefined;
+  /** The fault that could not be injected, and the reason: the scenario ended there. */
+  notInjected?: string | undefined;
   interrupted: boolean;
   lateness: LatenessRecord;
   scrapeIntervalMs: number;
@@ -155,12 +157,17 @@ export function judge(evidence: Evidence): Judgement {
  * A metric, a process or a watch that is not there is not there on a quiet machine either, and a fault whose counter
  * stood still struck nothing.
  */
-const isCauseKnown = ({ blind = [], trouble, faults, before, notSteady }: Evidence): boolean =>
-  trouble !== undefined ||
-  blind.some((gap) => gap !== undefined) ||
-  faults.some((f) => f.effect === 0 || f.lapsedBy !== undefined) ||
-  before.some((m) => m.source === 'promql' && m.value === undefined) ||
-  notSteady.some((u) => u.certain);
+const isCauseKnown = (evidence: Evidence): boolean => {
+  const { blind = [], trouble, notInjected, faults, before, notSteady } = evidence;
+  return (
+    trouble !== undefined ||
+    notInjected !== undefined ||
+    blind.some((gap) => gap !== undefined) ||
+    faults.some((f) => f.effect === 0 || f.lapsedBy !== undefined) ||
+    before.some((m) => m.source === 'promql' && m.value === undefined) ||
+    notSteady.some((u) => u.certain)
+  );
+};
 
 const verdictOf = (
   aborted: readonly string[],
@@ -246,6 +253,10 @@ function inArm(
   );
 }
 
+/** Whether any fault was put: one that could not be injected asks no alert anything. */
+const isAsked = ({ notInjected, confirmedMs }: Evidence): boolean =>
+  notInjected === undefined || confirmedMs !== undefined;
+
 function expectation(evidence: Evidence, wanted: Wanted, i: number): ExpectationRecord {
   const { scale, allowanceMs, rollbackEndMs } = evidence;
   const arm = evidence.armStretches.find((s) => s.name === wanted.arm);
@@ -254,7 +265,7 @@ function expectation(evidence: Evidence, wanted: Wanted, i: number): Expectation
   const theory = evidence.theories[i];
   const facts: OutcomeFacts = {
     wanted,
-    injectedMs: evidence.injectedMs,
+    injectedMs: isAsked(evidence) ? evidence.injectedMs : undefined,
     confirmedMs,
     deadlineMs,
     rules: evidence.rules,
@@ -404,15 +415,23 @@ function inconclusiveReasons(evidence: Evidence): string[] {
   return [...reasons, ...faultReasons(evidence), ...tooFewStruck(evidence)];
 }
 
-function faultReasons({ scenario, faults, abort, interrupted }: Evidence): string[] {
+function faultReasons(evidence: Evidence): string[] {
+  const { scenario, faults, abort, notInjected, interrupted } = evidence;
+  // The scenario ended before the others could have an effect.
+  if (notInjected !== undefined) return [notInjected];
   const reasons: string[] = [];
   for (const fault of faults) {
-    if (fault.effect === 0) {
-      const unasked = fault.target.includes('/') ? '; does a route of the load lead there?' : '';
-      reasons.push(`${fault.id} had no effect on ${fault.target}: 0 ${fault.effectUnit}${unasked}`);
+    const { id, target, effect, effectUnit, lapsedBy } = fault;
+    if (effect === 0) {
+      const unasked = target.includes('/') ? '; does a route of the load lead there?' : '';
+      const why = lapsedBy ?? `0 ${effectUnit}${unasked}`;
+      reasons.push(`${id} had no effect on ${target}: ${why}`);
+    } else if (lapsedBy !== undefined) {
+      reasons.push(`${id} was over before it was rolled back: ${lapsedBy}`);
     }
-    const why = fault.lapsedBy === undefined ? '' : `: ${fault.lapsedBy}`;
-    if (fault.undo === 'lapsed') reasons.push(`${fault.id} lapsed before it was rolled back${why}`);
+    if (fault.undo === 'lapsed' && lapsedBy === undefined) {
+      reasons.push(`${id} lapsed before it was rolled back`);
+    }
   }
   // A stopped run had no time for these checks.
   if (abort !== undefined || interrupted) return reasons;

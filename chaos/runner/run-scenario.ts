@@ -25,6 +25,7 @@ import type { RunContext } from './context.js';
 import { addDeaths, deathsOf } from './deaths.js';
 import { gatherEvidence } from './evidence.js';
 import { firingsOf } from './firings.js';
+import { Halt, LoadEnded, NotInjected } from './halt.js';
 import { firstConfirmedMs, Injection, isRolledBack } from './injection.js';
 import { type ArmStretch, judge } from './judge.js';
 import { LatenessMeter } from './lateness.js';
@@ -46,11 +47,6 @@ const lookEveryMs = 500;
 /** Maximum number of baselines until the system has settled. */
 const baselineAttempts = 4;
 
-/** Ends a run early, with the reason. */
-class Halt extends Error {}
-/** This is no abort: without requests, nothing can be said of the system. The load has the reason. */
-class LoadEnded extends Halt {}
-
 export class ScenarioRun {
   readonly context: RunContext;
   readonly scenario: Scenario;
@@ -71,6 +67,8 @@ export class ScenarioRun {
   whenConfirmed: (() => void) | undefined;
   abortReason: string | undefined;
   interrupted = false;
+  /** The fault that could not be injected, and the reason. */
+  notInjected: string | undefined;
   readonly #abort: AbortWatch;
   readonly #file: string;
   #lastAbortMs = 0;
@@ -148,6 +146,7 @@ export class ScenarioRun {
   #halted(error: unknown): void {
     if (this.context.signal.aborted) this.interrupted = true;
     else if (error instanceof LoadEnded) return;
+    else if (error instanceof NotInjected) this.notInjected ??= error.message;
     else this.abortReason ??= error instanceof Halt ? error.message : messageOf(error);
   }
 
@@ -256,7 +255,9 @@ export class ScenarioRun {
     const injection = new Injection({ clock, journal, system, run: name, local, rampMs }, fault);
     this.injections.push(injection);
     this.say(fault.target, `fault ${fault.id}: ${injection.record.description}`);
-    await injection.begin();
+    await injection.begin().catch((error: unknown) => {
+      throw new NotInjected(`${fault.id} could not be injected: ${messageOf(error)}`);
+    });
     this.live.fault(injection.record, 'put');
     this.live.confirmed(injection.record);
     return injection;
@@ -365,13 +366,8 @@ export class ScenarioRun {
   }
 
   say(subject: string, text: string): void {
-    this.context.event({
-      source: 'runner',
-      subject,
-      text,
-      scenario: this.scenario.id,
-      major: true,
-    });
+    const scenario = this.scenario.id;
+    this.context.event({ source: 'runner', subject, text, scenario, major: true });
   }
 
   async #record(
@@ -424,6 +420,7 @@ export class ScenarioRun {
         failure: context.load.failure,
       },
       abort: this.abortReason,
+      notInjected: this.notInjected,
       interrupted: this.interrupted,
       lateness,
       scrapeIntervalMs: context.timing.scrapeIntervalMs,

@@ -1,4 +1,5 @@
 /** The events of a system's processes and certificates, as lines of the record's timeline. */
+import { existsSync, readFileSync } from 'node:fs';
 import { clockOn } from '../../runbooks/words.js';
 import type { TimelineEvent } from '../../runbooks/record.js';
 import type { ProcessEvent } from './model.js';
@@ -11,6 +12,23 @@ export interface CertificateLine {
   notAfter?: string;
   reason?: string;
   message?: string;
+}
+
+/** The lines of a controller's file of events; a line that is broken or half written is left out. */
+export function certificateLinesIn(file: string): CertificateLine[] {
+  if (!existsSync(file)) return [];
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .flatMap((line) => {
+      try {
+        const said = JSON.parse(line) as Partial<CertificateLine> | null;
+        return said?.time !== undefined && said.event !== undefined
+          ? [said as CertificateLine]
+          : [];
+      } catch {
+        return [];
+      }
+    });
 }
 
 export function processEvent(e: ProcessEvent): TimelineEvent {

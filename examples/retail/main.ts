@@ -49,7 +49,7 @@ async function main(): Promise<void> {
   process.on('SIGTERM', () => end(0)).on('SIGINT', () => end(0));
   dieWithParent(() => end(0));
   shop = await Shop.plan({ folder, certificateLifetimeMs, say });
-  faults = new ShopFaults(shop, realClock, say);
+  faults = new ShopFaults(shop, realClock);
   const admin = await startShopAdmin(shop, faults);
   // The line is printed before anything runs, so that an observer can begin; GET /system tells when the shop is ready.
   const line = { admin: admin.port, web: shop.ports.workloads.web?.inbound, pid: process.pid };

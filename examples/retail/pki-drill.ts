@@ -4,26 +4,74 @@ import { writeFileWhole } from '../../base/write-file.js';
 import { addTrustAnchor, pkiFiles, rotateIssuer } from '../../mesh/identity/pki-files.js';
 import { trustDomain } from './topology.js';
 
-export type AuthorityPart = 'issuer' | 'anchor';
+/**
+ * `issuer`: a new one; `anchor`: one more, which nobody is signed by yet; `chain`: one more, and the issuer below it, so
+ * that nothing is trusted any more once it has run out.
+ */
+export const authorityParts = ['issuer', 'anchor', 'chain'] as const;
+export type AuthorityPart = (typeof authorityParts)[number];
 
-/** Makes a new issuer or one more anchor with this lifetime; resolves to a function that restores the files. */
-export async function shortLived(
-  folder: string,
-  part: AuthorityPart,
-  lifetimeMs: number,
-): Promise<() => void> {
-  const files = pkiFiles(folder);
-  // The key comes first, in the order in which a rotation writes the files.
-  const touched =
-    part === 'issuer'
-      ? [files.keyFile, files.certificateFile]
-      : [files.trustAnchorKeyFile, files.trustAnchorsFile];
-  const before = touched
-    .filter((file) => existsSync(file))
-    .map((file) => ({ file, text: readFileSync(file, 'utf8') }));
-  if (part === 'issuer') await rotateIssuer(folder, { trustDomain, issuerLifetimeMs: lifetimeMs });
-  else await addTrustAnchor(folder, { trustDomain, anchorLifetimeMs: lifetimeMs });
-  return () => {
-    for (const { file, text } of before) writeFileWhole(file, text, 0o600);
-  };
+interface Wanted {
+  part: AuthorityPart;
+  lifetimeMs: number;
+}
+
+export class ShortLived {
+  readonly #folder: string;
+  /** The files as they were before the first lease, by path. */
+  readonly #before = new Map<string, string>();
+  /** In the order of their begin: a later issuer is signed by an earlier lease's anchor. */
+  readonly #leases = new Map<string, Wanted>();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  async begin(id: string, { part, lifetimeMs }: Wanted): Promise<void> {
+    if (this.#leases.size === 0) {
+      for (const file of this.#filesOf('chain')) {
+        if (existsSync(file)) this.#before.set(file, readFileSync(file, 'utf8'));
+      }
+    }
+    this.#leases.set(id, { part, lifetimeMs });
+    await this.#make({ part, lifetimeMs });
+  }
+
+  /** The part's files return; if another lease's files depend on them, all return, and that lease's are made again. */
+  async end(id: string): Promise<void> {
+    const ended = this.#leases.get(id);
+    if (!ended) return;
+    const ids = [...this.#leases.keys()];
+    const depend = [...this.#leases].some(
+      ([other, { part }]) =>
+        other !== id &&
+        (part === ended.part ||
+          part === 'chain' ||
+          ended.part === 'chain' ||
+          (part === 'issuer' && ids.indexOf(other) > ids.indexOf(id))),
+    );
+    for (const file of this.#filesOf(depend ? 'chain' : ended.part)) {
+      const text = this.#before.get(file);
+      if (text !== undefined) writeFileWhole(file, text, 0o600);
+    }
+    this.#leases.delete(id);
+    if (depend) for (const wanted of this.#leases.values()) await this.#make(wanted);
+  }
+
+  /** The key comes before its certificate, as in a rotation. */
+  #filesOf(part: AuthorityPart): string[] {
+    const files = pkiFiles(this.#folder);
+    const anchor = [files.trustAnchorKeyFile, files.trustAnchorsFile];
+    const issuer = [files.keyFile, files.certificateFile];
+    return [...(part === 'issuer' ? [] : anchor), ...(part === 'anchor' ? [] : issuer)];
+  }
+
+  async #make({ part, lifetimeMs }: Wanted): Promise<void> {
+    if (part !== 'issuer') {
+      await addTrustAnchor(this.#folder, { trustDomain, anchorLifetimeMs: lifetimeMs });
+    }
+    if (part !== 'anchor') {
+      await rotateIssuer(this.#folder, { trustDomain, issuerLifetimeMs: lifetimeMs });
+    }
+  }
 }

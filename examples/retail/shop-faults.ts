@@ -1,219 +1,123 @@
 /**
  * A drill's faults on the shop from outside its processes: each is a lease, and is rolled back when the lease lapses.
+ * Those that only the shop has are here; the others are those of every system of processes.
  */
-import { randomUUID } from 'node:crypto';
-import type { Clock, Timer } from '../../base/clock.js';
-import { messageOf, UserError } from '../../base/errors.js';
-import type { LeaseState } from '../../chaos/faults/leases.js';
-import { isProcessLimit } from '../../chaos/faults/process-fault.js';
+import * as z from 'zod';
+import type { Clock } from '../../base/clock.js';
+import { UserError } from '../../base/errors.js';
+import { packageVersion } from '../../base/paths.js';
+import { Leases, type LeaseState } from '../../chaos/faults/leases.js';
 import { type ProcessFault, ProcessFaults } from '../../chaos/system/processes/process-faults.js';
-import { type AuthorityPart, shortLived } from './pki-drill.js';
-import type { RegistryOptions } from './registry.js';
+import {
+  type RegistrySettings,
+  registrySettings,
+} from '../../chaos/system/processes/registry-fault.js';
+import { authorityParts, ShortLived } from './pki-drill.js';
 import type { Shop } from './shop.js';
 
-/** The shop's own faults; faults on a process's resources are common to all systems of processes. */
+/** The shop's own faults, and those of all systems of processes that it takes beside resource limits. */
 export const shopFaults = ['kill', 'pause', 'version', 'authority', 'registry'] as const;
 
-export type ShopFault =
-  /** The process is killed (SIGKILL) and stays away until the lease ends. */
-  | { id: string; kind: 'kill'; target: string; ttlMs: number }
-  /** The process is stopped (SIGSTOP), and continues when the lease ends. */
-  | { id: string; kind: 'pause'; target: string; ttlMs: number }
+const own = z.discriminatedUnion('kind', [
   /** The process is another version of the package until the lease ends. */
-  | { id: string; kind: 'version'; target: string; version: string; ttlMs: number }
-  /** The issuer, or one more anchor, has this lifetime; the previous files return when the lease ends. */
-  | { id: string; kind: 'authority'; part: AuthorityPart; lifetimeMs: number; ttlMs: number }
-  /** The registry has other settings until the lease ends. */
-  | {
-      id: string;
-      kind: 'registry';
-      set: Partial<Omit<RegistryOptions, 'revision'>>;
-      ttlMs: number;
-    };
+  z.object({
+    kind: z.literal('version'),
+    target: z.string(),
+    version: z.string().regex(/^\d+\.\d+\.\d+$/, { error: 'expected such as 99.0.0' }),
+  }),
+  /** A part of the authority has this lifetime; the previous files return when the lease ends. */
+  z.object({
+    kind: z.literal('authority'),
+    part: z.enum(authorityParts),
+    lifetimeMs: z.number().min(10_000),
+  }),
+]);
 
-export type ShopFaultState = ShopFault & {
-  /** The number of processes killed or replaced, or of registries written. */
-  effect: number;
-};
+type OwnFault = z.output<typeof own>;
+export type ShopFaultState = LeaseState<OwnFault> | LeaseState<ProcessFault>;
 
-interface Lease {
-  fault: ShopFault;
-  dueMs: number;
-  effect: number;
-  timer: Timer;
-  /** The injection, which must have ended before the rollback begins. */
-  begun?: Promise<number>;
-  /** True once the rollback is due or done: the lease no longer counts. */
-  ending: boolean;
-  /** The rollback, once it has begun. */
-  undone?: Promise<void>;
-}
-
-const maxTtlMs = 600_000;
+/** What the shop's registry has no place for. */
+const shopSettings = registrySettings.omit({ retriesOf: true, unsafeMethods: true });
 
 export class ShopFaults {
   readonly #shop: Shop;
-  readonly #clock: Clock;
-  readonly #say: (line: string) => void;
-  readonly #leases = new Map<string, Lease>();
-  readonly #restore = new Map<string, () => void>();
-  readonly #resources: ProcessFaults;
+  readonly #own: Leases<OwnFault>;
+  readonly #ofProcesses: ProcessFaults;
+  readonly #authority: ShortLived;
 
-  constructor(shop: Shop, clock: Clock, say: (line: string) => void) {
+  constructor(shop: Shop, clock: Clock) {
     this.#shop = shop;
-    this.#clock = clock;
-    this.#say = say;
-    this.#resources = new ProcessFaults(shop.processes, clock);
+    this.#authority = new ShortLived(shop.path('pki'));
+    this.#own = new Leases<OwnFault>(clock, {
+      begin: (fault, id) => this.#begin(fault, id),
+      end: (fault, id) => this.#end(fault, id),
+    });
+    this.#ofProcesses = new ProcessFaults(shop.processes, clock, {
+      writeRegistry: (set) => this.#writeRegistry(set),
+    });
   }
 
   /** Ends the resource limits, which would outlive the processes. */
   close(): void {
-    this.#resources.close();
+    this.#ofProcesses.close();
   }
 
-  list(): (ShopFaultState | LeaseState<ProcessFault>)[] {
-    const nowMs = this.#clock.nowMs();
-    const own = [...this.#leases.values()].map(({ fault, dueMs, effect }) => ({
-      ...fault,
-      ttlMs: Math.max(0, dueMs - nowMs),
-      effect,
-    }));
-    return [...own, ...this.#resources.leases.list()];
+  list(): ShopFaultState[] {
+    return [...this.#own.list(), ...this.#ofProcesses.list()];
   }
 
   /** Puts a lease and injects its fault, or renews the lease. Throws a UserError on a bad lease. */
-  async put(value: unknown): Promise<ShopFaultState | LeaseState<ProcessFault>> {
-    const kind = (value as { kind?: unknown } | null)?.kind;
-    if (kind === 'leak' || isProcessLimit(kind)) return this.#resources.put(value);
-    const fault = this.#checked(value);
-    const before = this.#leases.get(fault.id);
-    before?.timer.cancel();
-    const lease: Lease = {
-      fault: before?.fault ?? fault,
-      dueMs: this.#clock.nowMs() + fault.ttlMs,
-      effect: before?.effect ?? 0,
-      ending: false,
-      timer: this.#clock.after(fault.ttlMs, () => void this.remove(fault.id)),
-    };
-    if (before?.begun) lease.begun = before.begun;
-    this.#leases.set(fault.id, lease);
-    if (!before) {
-      lease.begun = this.#begin(fault);
-      lease.effect += await lease.begun;
-      delete lease.begun;
+  async put(value: unknown): Promise<ShopFaultState> {
+    const lease = (typeof value === 'object' && value !== null ? value : {}) as Record<
+      string,
+      unknown
+    >;
+    const { kind, set } = lease;
+    if (kind === 'registry') checked(shopSettings, set ?? {});
+    if (kind !== 'version' && kind !== 'authority') return this.#ofProcesses.put(value);
+    const fault = checked(own, lease);
+    const { names } = this.#shop.processes;
+    if (fault.kind === 'version' && !names.includes(fault.target)) {
+      throw new UserError({ message: `no process '${fault.target}'`, expected: names.join(', ') });
     }
-    return { ...lease.fault, ttlMs: fault.ttlMs, effect: lease.effect };
+    return this.#own.put(lease, fault);
   }
 
-  /** Rolls the fault back; resolves when the rollback is done. */
+  /** Rolls the fault back; resolves when the rollback is done, and rejects if it failed: the lease stays then. */
   async remove(id: string): Promise<boolean> {
-    const lease = this.#leases.get(id);
-    if (!lease) return this.#resources.leases.remove(id);
-    lease.timer.cancel();
-    lease.ending = true;
-    lease.undone ??= this.#endOnceBegun(lease).catch((error: unknown) =>
-      this.#say(`fault ${id} could not be undone: ${messageOf(error)}`),
-    );
-    await lease.undone;
-    this.#leases.delete(id);
-    return true;
+    return (await this.#own.remove(id)) || this.#ofProcesses.leases.remove(id);
   }
 
-  async #begin(fault: ShopFault): Promise<number> {
-    if (fault.kind === 'kill') return (await this.#shop.processes.kill(fault.target)) ? 1 : 0;
-    if (fault.kind === 'pause') return this.#shop.processes.pause(fault.target) ? 1 : 0;
+  async #begin(fault: OwnFault, id: string): Promise<number> {
     if (fault.kind === 'authority') {
-      const { part, lifetimeMs } = fault;
-      this.#restore.set(fault.id, await shortLived(this.#shop.path('pki'), part, lifetimeMs));
+      await this.#authority.begin(id, fault);
       return 1;
     }
-    if (fault.kind === 'version') {
-      await this.#shop.restartAs(fault.target, fault.version);
-      return 1;
-    }
-    this.#writeRegistry();
+    if (fault.version === packageVersion()) return 0;
+    await this.#shop.restartAs(fault.target, fault.version);
     return 1;
   }
 
-  async #endOnceBegun(lease: Lease): Promise<void> {
-    if (lease.begun) await lease.begun.catch(() => 0);
-    await this.#end(lease.fault);
+  async #end(fault: OwnFault, id: string): Promise<void> {
+    if (fault.kind === 'authority') return this.#authority.end(id);
+    await this.#shop.restartAs(fault.target, undefined);
   }
 
-  async #end(fault: ShopFault): Promise<void> {
-    if (fault.kind === 'kill') return this.#shop.processes.startAgain(fault.target);
-    if (fault.kind === 'pause') return this.#shop.processes.resume(fault.target);
-    if (fault.kind === 'authority') {
-      this.#restore.get(fault.id)?.();
-      this.#restore.delete(fault.id);
-      return;
+  /** Writes the registry with the settings of all leases together; returns whether it differs from before. */
+  #writeRegistry(set: RegistrySettings): boolean {
+    const { registryOptions } = this.#shop;
+    const { revision } = registryOptions;
+    for (const key of Object.keys(registryOptions)) {
+      delete (registryOptions as unknown as Record<string, unknown>)[key];
     }
-    if (fault.kind === 'version') return this.#shop.restartAs(fault.target, undefined);
-    this.#writeRegistry();
-  }
-
-  /** Writes the registry with the settings of all leases together. */
-  #writeRegistry(): void {
-    const { revision } = this.#shop.registryOptions;
-    const merged: RegistryOptions = { retries: 'budget', revision };
-    for (const { fault, ending } of this.#leases.values()) {
-      if (fault.kind === 'registry' && !ending) Object.assign(merged, fault.set);
-    }
-    for (const key of Object.keys(this.#shop.registryOptions)) {
-      delete (this.#shop.registryOptions as unknown as Record<string, unknown>)[key];
-    }
-    Object.assign(this.#shop.registryOptions, merged);
-    this.#shop.writeRegistry();
-  }
-
-  #checked(value: unknown): ShopFault {
-    const v = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
-    const { ttlMs } = v;
-    if (typeof ttlMs !== 'number' || !(ttlMs > 0 && ttlMs <= maxTtlMs)) {
-      throw new UserError({ message: 'bad ttlMs', expected: `milliseconds, at most ${maxTtlMs}` });
-    }
-    const id = typeof v.id === 'string' && v.id !== '' ? v.id.slice(0, 100) : randomUUID();
-    if (v.kind === 'kill' || v.kind === 'pause' || v.kind === 'version') {
-      const { names } = this.#shop.processes;
-      if (typeof v.target !== 'string' || !names.includes(v.target)) {
-        const expected = names.join(', ');
-        throw new UserError({ message: `no process '${String(v.target)}'`, expected });
-      }
-      if (v.kind === 'kill' || v.kind === 'pause') {
-        return { id, kind: v.kind, target: v.target, ttlMs };
-      }
-      if (typeof v.version !== 'string' || !/^\d+\.\d+\.\d+$/.test(v.version)) {
-        throw new UserError({ message: 'bad version', expected: 'such as 99.0.0' });
-      }
-      return { id, kind: 'version', target: v.target, version: v.version, ttlMs };
-    }
-    if (v.kind === 'authority') {
-      const { part, lifetimeMs } = v;
-      if (part !== 'issuer' && part !== 'anchor') {
-        throw new UserError({ message: 'bad part', expected: 'issuer or anchor' });
-      }
-      if (typeof lifetimeMs !== 'number' || !(lifetimeMs >= 60_000)) {
-        throw new UserError({ message: 'bad lifetimeMs', expected: 'at least 60000' });
-      }
-      return { id, kind: 'authority', part, lifetimeMs, ttlMs };
-    }
-    if (v.kind === 'registry') return { id, kind: 'registry', set: checkedSet(v.set), ttlMs };
-    throw new UserError({ message: 'unknown kind', expected: shopFaults.join(', ') });
+    Object.assign(registryOptions, { retries: 'budget', revision }, set);
+    return this.#shop.writeRegistry();
   }
 }
 
-function checkedSet(value: unknown): Partial<Omit<RegistryOptions, 'revision'>> {
-  const allowed = [
-    'retries',
-    'budgetSeconds',
-    'lockedOut',
-    'wrongProfile',
-    'routePerUser',
-    'misrouted',
-  ];
-  if (typeof value === 'object' && value !== null) {
-    const strange = Object.keys(value).find((key) => !allowed.includes(key));
-    if (strange === undefined) return value;
-  }
-  throw new UserError({ message: 'bad set', expected: `an object of ${allowed.join(', ')}` });
+function checked<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new UserError(`bad ${issue?.path.join('.') || 'fault'}: ${issue?.message ?? ''}`);
 }

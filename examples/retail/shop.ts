@@ -1,11 +1,12 @@
 /** Starts the whole shop: a controller, and for each workload its service and its sidecar; all on free ports. */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '../../base/make-folder.js';
 import { formatDurationMs } from '../../base/duration.js';
 import { messageOf } from '../../base/errors.js';
 import { program } from '../../base/paths.js';
 import { writeFileWhole } from '../../base/write-file.js';
+import { certificateLinesIn } from '../../chaos/system/events.js';
 import { registryPath, writeRegistryFile } from '../../chaos/system/processes/registry-file.js';
 import { createJoinToken } from '../../mesh/identity/join-tokens.js';
 import { identityName } from '../../mesh/identity/names.js';
@@ -119,8 +120,9 @@ export class Shop {
     if (failed) throw failed.reason;
   }
 
-  writeRegistry(): void {
-    writeRegistryFile(this.path(), registry(this.ports, this.registryOptions));
+  /** Returns whether it differs from before. */
+  writeRegistry(): boolean {
+    return writeRegistryFile(this.path(), registry(this.ports, this.registryOptions));
   }
 
   /** Restarts the sidecars one by one without their certificates, so that each gets a new one. */
@@ -244,14 +246,5 @@ export class Shop {
   }
 
   /** The lines of the certificate events so far. */
-  certificateEvents(): unknown[] {
-    try {
-      return readFileSync(this.eventsFile, 'utf8')
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => JSON.parse(line) as unknown);
-    } catch {
-      return [];
-    }
-  }
+  certificateEvents = (): unknown[] => certificateLinesIn(this.eventsFile);
 }

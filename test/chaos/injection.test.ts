@@ -193,6 +193,59 @@ test('a holder that does not answer for a moment has not lost its lease', async 
   expect(at.leases.size).toBe(0);
 });
 
+/** An injection point whose lease goes on while its holder says that the fault is over. */
+const troubled = (at = 'GET') =>
+  point((_, method) =>
+    method === at
+      ? ([200, [{ id: 'r-f-0', effect: 1, trouble: 'it goes on' }]] as never)
+      : undefined,
+  );
+
+test('a fault that is over while its lease goes on has lapsed, with the reason', async () => {
+  const { injection, journal } = begun(troubled());
+  await injection.begin();
+  expect(await injection.end()).toEqual([]);
+  expect(injection.record).toMatchObject({ effect: 1, undo: 'lapsed', lapsedBy: 'it goes on' });
+  expect(open(journal)).toEqual([]);
+});
+
+test('under a page, an effect that is over is the success of the page', async () => {
+  const lost = point(
+    (_, method) =>
+      (method === 'DELETE' ? [200, { removed: true, trouble: 'it ended' }] : undefined) as never,
+  );
+  for (const at of [troubled(), lost]) {
+    const { injection, journal } = begun(at);
+    await injection.begin();
+    injection.leaveToPage();
+    expect(await injection.end()).toEqual([]);
+    expect(injection.record).toMatchObject({ undo: 'done' });
+    expect(injection.record).not.toHaveProperty('lapsedBy');
+    expect(open(journal)).toEqual([]);
+  }
+});
+
+test.each([
+  ['once or twice', 2, 'done'],
+  ['again and again', 3, 'lapsed'],
+])('a lease that its holder loses %s', async (_, times, done) => {
+  const at = point();
+  const { injection, clock } = begun(at);
+  await injection.begin();
+  for (let i = 0; i < times; i++) {
+    at.leases.clear();
+    await injection.look();
+    await settle(clock, renewMs);
+    expect(at.leases.size).toBe(1);
+  }
+  await injection.end();
+  const { undo: undone, lapsedBy } = injection.record;
+  expect([undone, lapsedBy?.replace(/:.*/, '')]).toEqual([
+    done,
+    done === 'done' ? undefined : 'its lease was lost again and again at web-1',
+  ]);
+});
+
 /** A server at which `answer` decides about each request. */
 async function holder(answer: (method: string, response: ServerResponse) => void): Promise<string> {
   const server = createServer((request, response) => answer(request.method ?? '', response));

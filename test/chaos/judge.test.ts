@@ -164,7 +164,34 @@ const rows: Row[] = [
       lateness: { p50Ms: 40, p95Ms: 150, maxMs: 900 },
     },
     'INCONCLUSIVE',
-    /^slow lapsed before it was rolled back: the proxy db has no slow any more$/,
+    /^slow was over before it was rolled back: the proxy db has no slow any more$/,
+  ],
+  [
+    'a fault whose effect ended by itself, though its alert came in time',
+    { faults: [{ ...fault, undo: 'lapsed', lapsedBy: 'web goes on: somebody sent it SIGCONT' }] },
+    'INCONCLUSIVE',
+    /^slow was over before it was rolled back: web goes on/,
+  ],
+  [
+    'a fault without effect, whose holder knows why, on a machine that cannot keep time',
+    {
+      firings: [],
+      faults: [{ ...fault, effect: 0, undo: 'lapsed', lapsedBy: 'web does not run' }],
+      lateness: { p50Ms: 40, p95Ms: 150, maxMs: 900 },
+    },
+    'INCONCLUSIVE',
+    new RegExp(`^slow had no effect on ${fault.target}: web does not run$`),
+  ],
+  [
+    'a fault that could not be injected, on a machine that cannot keep time',
+    {
+      firings: [],
+      faults: [{ ...fault, effect: 0 }],
+      notInjected: 'slow could not be injected: broken: inject failed: exit code 7',
+      lateness: { p50Ms: 40, p95Ms: 150, maxMs: 900 },
+    },
+    'INCONCLUSIVE',
+    /^slow could not be injected: broken: inject failed: exit code 7$/,
   ],
   [
     'an alert that resolves because its data ended',

@@ -52,3 +52,17 @@ test('a lease that is being undone cannot be renewed', async () => {
   await after(0);
   expect(leases.size).toBe(0);
 });
+
+test('a trouble stands beside the effect, the first one is kept, and the lease that ended has it still', async () => {
+  const { leases } = held(0);
+  await leases.put({ id: 'a', ttlMs: 1000 }, {});
+  expect(leases.list()[0]).not.toHaveProperty('trouble');
+  leases.report('a', 'somebody undid it');
+  leases.report('a', 'another reason');
+  expect(leases.list()).toMatchObject([{ id: 'a', trouble: 'somebody undid it' }]);
+  expect(await leases.put({ id: 'a', ttlMs: 1000 }, {})).toMatchObject({
+    trouble: 'somebody undid it',
+  });
+  await leases.remove('a');
+  expect(leases.troubleOf('a')).toBe('somebody undid it');
+});

@@ -44,7 +44,7 @@ test('X3: leases of the supervisor lapse: the registry is as it was, the process
   const { shop, folder } = await planned();
   await shop.start();
   const clock = new SimulatedClock();
-  const faults = new ShopFaults(shop, clock, () => undefined);
+  const faults = new ShopFaults(shop, clock);
   const registry = (): string => readFileSync(join(folder, 'config', 'registry.yaml'), 'utf8');
   const before = registry();
   const pid = shop.processes.pidOf('cart');

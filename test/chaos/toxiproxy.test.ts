@@ -40,6 +40,9 @@ beforeEach(async () => {
         proxy.toxics.push(body as unknown as Toxic);
         return json(200, body);
       }
+      const changed = /^POST \/proxies\/db\/toxics\/(.+)$/.exec(call)?.[1];
+      const known = proxy.toxics.find((t) => t.name === changed);
+      if (known) return json(200, Object.assign(known, body));
       if (toxic !== undefined) {
         const left = proxy.toxics.filter((t) => t.name !== toxic);
         const found = left.length < proxy.toxics.length;
@@ -116,6 +119,17 @@ test('a cut is undone when the last one ends, and a delay beside it does not end
   expect(proxy.enabled).toBe(true);
 });
 
+test('a fault that grows gives its toxics the new settings; a part of the connections cannot be cut', async () => {
+  const { put } = attach();
+  await put('l', { kind: 'latency', latencyMs: 30 });
+  await put('l', { kind: 'latency', latencyMs: 300 });
+  expect(proxy.toxics).toMatchObject([{ name: 'l-down', attributes: { latency: 300 } }]);
+  await expect(put('c', { kind: 'cut', ratio: 0.5 })).rejects.toThrow(
+    'a toxiproxy cuts every connection or none',
+  );
+  expect(proxy.enabled).toBe(true);
+});
+
 test('a fault that somebody else ended, or that ended with its toxiproxy, is told as lost', async () => {
   const { held, put } = attach();
   await put('l', { kind: 'latency', latencyMs: 300 });
@@ -127,16 +141,17 @@ test('a fault that somebody else ended, or that ended with its toxiproxy, is tol
   await held.leases.remove('s');
   await held.leases.remove('c');
   const at = `the proxy db of the toxiproxy at ${url}`;
-  expect([...held.lost]).toEqual([
-    ['s', `${at} has no s-down any more`],
-    ['c', `${at} was enabled by somebody else`],
+  expect(['l', 's', 'c'].map((id) => held.leases.troubleOf(id))).toEqual([
+    undefined,
+    `${at} has no s-down any more`,
+    `${at} was enabled by somebody else`,
   ]);
   await put('m', { kind: 'latency', latencyMs: 300 });
   const closed = new Promise((resolve) => server.close(resolve));
   server.closeAllConnections();
   await closed;
   await held.leases.remove('m');
-  expect(held.lost.get('m')).toContain(`${url}/proxies/db does not answer`);
+  expect(held.leases.troubleOf('m')).toContain(`${url}/proxies/db does not answer`);
 });
 
 test('whoever finds the journal undoes all of a lease, twice if need be', async () => {

@@ -30,8 +30,6 @@ interface HeldCall {
   leases: Leases<RelayFault>;
   /** Bytes received when the lease was set. */
   before: Map<string, number>;
-  /** By the lease: the reason why its fault was over before its end. */
-  lost: Map<string, string>;
 }
 
 type Body = Record<string, unknown>;
@@ -59,23 +57,23 @@ export class Attached {
 
   #held(name: string, toxiproxy: Toxiproxy): HeldCall {
     const before = new Map<string, number>();
-    const lost = new Map<string, string>();
-    const leases = new Leases<RelayFault>(this.#of.clock, {
+    const leases: Leases<RelayFault> = new Leases<RelayFault>(this.#of.clock, {
       begin: async (fault, id) => {
         before.set(id, (await toxiproxy.bytes()) ?? 0);
         await toxiproxy.put(fault, id);
         return 0;
       },
+      change: (fault, id) => toxiproxy.change(fault, id),
       end: async (fault, id) => {
         before.delete(id);
         const why = await toxiproxy.lost(fault, id);
-        if (why !== undefined) lost.set(id, why);
+        if (why !== undefined) leases.report(id, why);
         const others = Array.from(leases.active(), ([, other]) => other);
         await toxiproxy.takeBack(fault, id, others);
         this.#note(name, 'fault rolled back');
       },
     });
-    return { toxiproxy, leases, before, lost };
+    return { toxiproxy, leases, before };
   }
 
   /** Checks everything that faults may need, without touching anything. */
@@ -200,7 +198,10 @@ export class Attached {
         this.commands.strike(lease);
         this.#note(target, 'injected, and confirmed');
       },
-      onTrouble: (text) => this.#note(target, text),
+      onTrouble: (lease, text) => {
+        this.commands.report(lease, text);
+        this.#note(target, text);
+      },
     });
     this.#running.set(id, fault);
     await fault.begin(id);

@@ -13,8 +13,8 @@ import {
   listenForAdmin,
   removedFault,
   sendJson,
-  sendRemoved,
 } from '../../../mesh/admin-http.js';
+import type { Leases } from '../../faults/leases.js';
 import { readDrill } from '../drill-file.js';
 import { endAfter } from '../watcher-end.js';
 import { Attached } from './attached.js';
@@ -72,12 +72,7 @@ async function answer(
       await attached.look(held, name);
       return sendJson(response, 200, held.leases.list());
     }
-    if (id !== undefined) {
-      const removed = await held.leases.remove(id);
-      const error = held.lost.get(id);
-      if (error !== undefined) return sendJson(response, 404, { error });
-      return sendRemoved(response, removed);
-    }
+    if (id !== undefined) return removeFrom(held.leases, id, response);
   } else if (call === undefined) {
     if (verb === 'GET /system') return sendJson(response, 200, attached.describe(admin()));
     if (verb === 'GET /events') return sendJson(response, 200, attached.events);
@@ -88,9 +83,20 @@ async function answer(
     if (verb === 'POST /faults') {
       return sendJson(response, 200, await attached.putCommand(await body()));
     }
-    if (id !== undefined) return sendRemoved(response, await attached.commands.remove(id));
+    if (id !== undefined) return removeFrom(attached.commands, id, response);
   }
   sendJson(response, 404, { error: `no ${request.method} ${pathname}` });
+}
+
+/** The answer also says why the fault was over before. */
+async function removeFrom<F>(
+  leases: Leases<F>,
+  id: string,
+  response: ServerResponse,
+): Promise<void> {
+  const removed = await leases.remove(id);
+  const trouble = leases.troubleOf(id);
+  sendJson(response, removed ? 200 : 404, { removed, ...(trouble !== undefined && { trouble }) });
 }
 
 main().catch((error: unknown) => {

@@ -113,6 +113,10 @@ export class Toxiproxy {
   async put(value: unknown, id: string): Promise<RelayFault> {
     const fault = checkedRelayFault(value);
     if (fault.kind === 'cut') {
+      if (fault.ratio < 1) {
+        const message = 'a toxiproxy cuts every connection or none';
+        throw new UserError({ message, expected: 'ratio: 1, and no ramp' });
+      }
       await askJson(this.#at, { method: 'POST', body: { enabled: false } });
       return fault;
     }
@@ -120,6 +124,17 @@ export class Toxiproxy {
       await askJson(`${this.#at}/toxics`, { method: 'POST', body });
     }
     return fault;
+  }
+
+  /** Gives the fault's toxics other settings: a ramp. */
+  async change(fault: RelayFault, id: string): Promise<void> {
+    if (fault.kind === 'cut') return;
+    for (const { name, toxicity, attributes } of toxicsOf(fault, encodeURIComponent(id))) {
+      await askJson(`${this.#at}/toxics/${name}`, {
+        method: 'POST',
+        body: { toxicity, attributes },
+      });
+    }
   }
 
   /** Whether its listening address refuses connections. */

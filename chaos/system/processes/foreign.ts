@@ -157,7 +157,8 @@ function unheard(ready: Exclude<Readiness, { kind: 'log' }>, found: readonly str
   return `${wrong}; it listens at ${found.join(', ')}`;
 }
 
-function probe(ready: Exclude<Readiness, { kind: 'log' }>): Promise<boolean> {
+/** Whether the service answers there. */
+export function probe(ready: Exclude<Readiness, { kind: 'log' }>): Promise<boolean> {
   const { port, host = loopback } = ready;
   return new Promise((resolve) => {
     if (ready.kind === 'tcp') {

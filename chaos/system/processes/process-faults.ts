@@ -2,7 +2,14 @@
 import type * as z from 'zod';
 import type { Clock, Timer } from '../../../base/clock.js';
 import { messageOf, UserError } from '../../../base/errors.js';
-import { type DiskFull, diskSeenBy, diskSettings, emptyDisk, fillDisk } from '../../faults/disk.js';
+import {
+  type DiskFull,
+  diskSeenBy,
+  diskSettings,
+  emptyDisk,
+  fillDisk,
+  isFilled,
+} from '../../faults/disk.js';
 import { type DnsFault, dnsSettings, isDnsKind } from '../../faults/dns.js';
 import { type Leak, leaking, leakSettings } from '../../faults/leak.js';
 import { Leases, type LeaseState } from '../../faults/leases.js';
@@ -52,20 +59,25 @@ export interface ProcessFaultOptions {
   disks?: ReadonlyMap<string, string>;
   /** By process with its own network. */
   resolvers?: ReadonlyMap<string, Resolver>;
-  /** Absent: there is no registry to rewrite. */
-  writeRegistry?(set: RegistrySettings): void;
+  /** Returns whether the registry differs from before. Absent: there is no registry to rewrite. */
+  writeRegistry?(set: RegistrySettings): boolean;
 }
 
 const lookEveryMs = 200;
+/** A dead service's port is asked at every fifth look. */
+const looksPerProbe = 5;
 
 export class ProcessFaults {
   readonly #processes: Processes;
   readonly #disks: ReadonlyMap<string, string>;
   readonly #resolvers: ReadonlyMap<string, Resolver>;
-  readonly #writeRegistry: ((set: RegistrySettings) => void) | undefined;
+  readonly #writeRegistry: ((set: RegistrySettings) => boolean) | undefined;
   /** By lease: the process id of the leaking process. */
   readonly #leaky = new Map<string, number | undefined>();
   readonly #limits = new Map<string, ProcessLimit>();
+  /** By lease: the reason at the last look why its fault was over; a second one in a row is no accident. */
+  readonly #doubts = new Map<string, string>();
+  #looks = 0;
   readonly leases: Leases<ProcessFault>;
   readonly #looking: Timer;
 
@@ -84,6 +96,10 @@ export class ProcessFaults {
       end: (fault, id) => this.#end(fault, id),
     });
     this.#looking = clock.every(lookEveryMs, () => this.#look());
+  }
+
+  list(): LeaseState<ProcessFault>[] {
+    return this.leases.list();
   }
 
   /** Puts or renews a lease. Throws a UserError on a bad fault. */
@@ -150,22 +166,43 @@ export class ProcessFaults {
   }
 
   async #begin(fault: ProcessFault, id: string): Promise<number> {
-    if (fault.kind === 'registry') return this.#rewrite();
+    if (fault.kind === 'registry') {
+      const changed = this.#rewrite();
+      if (changed === 0) this.leases.report(id, 'the registry is as it was before');
+      return changed;
+    }
     const { target } = fault;
     if (fault.kind === 'leak') return this.#leak(fault, id);
-    if (fault.kind === 'kill') return (await this.#processes.kill(target)) ? 1 : 0;
+    if (isDns(fault)) {
+      this.#putDns(fault, id);
+      return 0;
+    }
+    if (this.#processes.pidOf(target) === undefined) {
+      this.leases.report(id, `${target} does not run`);
+    }
+    if (fault.kind === 'kill') return this.#kill(target, id);
     if (fault.kind === 'pause') return this.#processes.pause(target) ? 1 : 0;
     if (fault.kind === 'disk-full') {
       const folder = this.#diskOf(target);
       return folder !== undefined && fillDisk(folder, fault.leftBytes) ? 1 : 0;
     }
-    if (isDns(fault)) {
-      this.#putDns(fault, id);
-      return 0;
-    }
     const pids = (): number[] => this.#processes.pidsOf(target);
     this.#limits.set(id, putLimit(fault, { id, pids }));
     return 0;
+  }
+
+  async #kill(target: string, id: string): Promise<number> {
+    const killed = await this.#processes.kill(target);
+    await this.#probe(target, id);
+    return killed ? 1 : 0;
+  }
+
+  /** Reports a killed service whose port answers: a child of it that left its group, or another program. */
+  async #probe(target: string, id: string): Promise<void> {
+    const address = await this.#processes.answeredAt(target);
+    const [, held] = [...this.leases.active()].find(([own]) => own === id) ?? [];
+    if (address === undefined || !held) return;
+    this.leases.report(id, `its callers are still answered: another process listens at ${address}`);
   }
 
   #putDns(fault: DnsFault, id: string): void {
@@ -181,8 +218,8 @@ export class ProcessFaults {
   /** Writes the registry with the changes of all active leases. */
   #rewrite(): number {
     const on = [...this.leases.active()].map(([, fault]) => fault);
-    this.#writeRegistry?.(merged(on.filter((fault) => fault.kind === 'registry')));
-    return 1;
+    const differs = this.#writeRegistry?.(merged(on.filter((fault) => fault.kind === 'registry')));
+    return differs ? 1 : 0;
   }
 
   async #leak(fault: Leak, id: string): Promise<number> {
@@ -199,13 +236,12 @@ export class ProcessFaults {
     return 1;
   }
 
-  /** Restarts the process unless it has restarted already. */
+  /** Restarts the process unless it has restarted already. If that fails, the lease stays, and it is tried again. */
   async #mend(target: string, id: string): Promise<void> {
-    const pid = this.#leaky.get(id);
-    this.#leaky.delete(id);
-    if (this.#processes.pidOf(target) !== pid) return;
-    await this.#processes.stop(target);
+    const pid = this.#processes.pidOf(target);
+    if (pid !== undefined && pid === this.#leaky.get(id)) await this.#processes.stop(target);
     await this.#processes.startAgain(target);
+    this.#leaky.delete(id);
   }
 
   async #end(fault: ProcessFault, id: string): Promise<void> {
@@ -245,6 +281,31 @@ export class ProcessFaults {
         process.stderr.write(`fault ${id}: ${messageOf(error)}\n`);
       }
     }
+    const isProbe = this.#looks++ % looksPerProbe === 0;
+    for (const [id, fault] of this.leases.active()) {
+      if (isProbe && fault.kind === 'kill') void this.#probe(fault.target, id);
+      const doubt = this.#overBy(fault, id);
+      if (doubt === undefined) this.#doubts.delete(id);
+      else if (this.#doubts.get(id) === doubt) this.leases.report(id, doubt);
+      else this.#doubts.set(id, doubt);
+    }
+  }
+
+  /** Why a fault is over although its lease goes on; undefined if it is not, or if nobody can tell. */
+  #overBy(fault: ProcessFault, id: string): string | undefined {
+    if (fault.kind === 'registry') return undefined;
+    const { kind, target } = fault;
+    const runs = this.#processes.pidOf(target) !== undefined;
+    if (kind === 'kill') return runs ? `${target} runs again: somebody started it` : undefined;
+    if (kind === 'pause' && this.#processes.isPaused(target) === false) {
+      return `${target} goes on: somebody sent it SIGCONT`;
+    }
+    if (kind === 'disk-full') {
+      const folder = this.#diskOf(target);
+      if (folder === undefined || isFilled(folder)) return undefined;
+      return `the disk of ${target} was emptied by somebody else, or is a new one`;
+    }
+    return this.#limits.get(id)?.lost?.();
   }
 
   /** Returns the disk's folder as a running process of the target sees it. */

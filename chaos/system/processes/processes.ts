@@ -1,9 +1,11 @@
 /** The processes of a system: each can be stopped, killed, paused and started again, and its events are recorded. */
+import { readFileSync } from 'node:fs';
 import { type Child, startNode } from '../../../base/child.js';
 import { realClock } from '../../../base/clock.js';
 import { messageOf } from '../../../base/errors.js';
 import type { ProcessEvent } from '../model.js';
-import { type ForeignProgram, signalGroup, startForeign } from './foreign.js';
+import { type ForeignProgram, probe, signalGroup, startForeign } from './foreign.js';
+import { loopback } from './network.js';
 import { signalStrays, straysOf } from './strays.js';
 
 export interface ProcessDescription {
@@ -44,6 +46,16 @@ const keptLines = 20;
 function lastWords(lines: readonly string[]): string {
   const words = lines.filter((line) => /[\p{L}]/u.test(line) && !/^\s+at /.test(line));
   return (words.findLast((line) => /error|fatal|panic/i.test(line)) ?? words.at(-1) ?? '').trim();
+}
+
+/** The kernel's letter for what the process does: T is stopped. */
+function stateOf(pid: number): string | undefined {
+  try {
+    // The name before it may contain anything but ends with a bracket.
+    return /\) (\S)[^)]*$/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1];
+  } catch {
+    return undefined;
+  }
 }
 
 export class Processes {
@@ -169,6 +181,20 @@ export class Processes {
     if (!this.#signal(name, 'SIGSTOP')) return false;
     this.#record(name, 'paused');
     return true;
+  }
+
+  /** Whether a paused process is still paused; undefined if the kernel cannot be asked. */
+  isPaused(name: string): boolean | undefined {
+    const states = this.pidsOf(name).flatMap((pid) => stateOf(pid) ?? []);
+    return states.length === 0 ? undefined : states.some((state) => 'Tt'.includes(state));
+  }
+
+  /** The address of the service's port where something answers, whoever it is; undefined: nothing does. */
+  async answeredAt(name: string): Promise<string | undefined> {
+    const program = this.#described.get(name)?.program;
+    if (!program || !('command' in program) || program.ready.kind === 'log') return undefined;
+    const { host = loopback, port } = program.ready;
+    return (await probe({ kind: 'tcp', host, port })) ? `${host}:${port}` : undefined;
   }
 
   /** Resumes a paused process. */

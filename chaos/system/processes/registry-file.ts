@@ -3,7 +3,7 @@
  * git it is a plain file.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '../../../base/make-folder.js';
 import { writeFileWhole } from '../../../base/write-file.js';
@@ -12,12 +12,20 @@ import { onPath } from '../../../base/tools.js';
 /** Relative to the folder of the system. */
 export const registryPath = 'config/registry.yaml';
 
-export function writeRegistryFile(folder: string, registry: object): void {
+/** Returns whether the file differs from before. */
+export function writeRegistryFile(folder: string, registry: object): boolean {
   const copy = join(folder, 'config');
   makeFolder(copy, 0o700);
+  const file = join(folder, registryPath);
   // JSON is YAML; one value per line, so that diffs show the changed values.
-  writeFileWhole(join(folder, registryPath), `${JSON.stringify(registry, undefined, 2)}\n`);
-  if (!onPath('git')) return;
+  const text = `${JSON.stringify(registry, undefined, 2)}\n`;
+  const differs = !existsSync(file) || readFileSync(file, 'utf8') !== text;
+  writeFileWhole(file, text);
+  if (onPath('git')) commit(copy);
+  return differs;
+}
+
+function commit(copy: string): void {
   const git = (...args: string[]): void => {
     execFileSync('git', ['-C', copy, ...args], { stdio: 'ignore', timeout: 5000 });
   };

@@ -29,7 +29,7 @@ export function startSupervisorAdmin(
     'GET /events': () => processes.events,
     'GET /certificate-events': () => supervisor.certificateEvents(),
     'GET /sections': () => [],
-    'GET /faults': () => faults.leases.list(),
+    'GET /faults': () => faults.list(),
     'POST /faults': async (body) => faults.put(await body()),
     'POST /revision': () => ({ revision: supervisor.publish() }),
     'POST /renew-certificates': async () => {

@@ -1,5 +1,5 @@
 /** Starts a `system: processes`: a controller if the mesh uses mTLS, sidecars, relays, and then the services. */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { makeFolder } from '../../../base/make-folder.js';
 import type { Child } from '../../../base/child.js';
@@ -15,6 +15,7 @@ import { inMountNamespace } from '../../faults/disk.js';
 import { argvOf } from '../../faults/run-command.js';
 import type { Drill } from '../drill-file.js';
 import type { ProcessesSpec } from '../drill-schema.js';
+import { certificateLinesIn } from '../events.js';
 import { fillTemplate } from '../templates.js';
 import type { Readiness } from './foreign.js';
 import {
@@ -168,9 +169,10 @@ export class Supervisor {
     return this.#revision;
   }
 
-  rewriteRegistry(set: RegistrySettings): void {
+  /** Returns whether it differs from before. */
+  rewriteRegistry(set: RegistrySettings): boolean {
     this.#set = set;
-    this.#writeRegistry();
+    return this.#writeRegistry();
   }
 
   async renewCertificates(): Promise<void> {
@@ -182,17 +184,10 @@ export class Supervisor {
     }
   }
 
-  certificateEvents(): unknown[] {
-    try {
-      const lines = readFileSync(this.path('events.jsonl'), 'utf8').split('\n');
-      return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown);
-    } catch {
-      return [];
-    }
-  }
+  certificateEvents = (): unknown[] => certificateLinesIn(this.path('events.jsonl'));
 
-  #writeRegistry(): void {
-    writeRegistryFile(this.options.folder, registry(this.layout, this.#revision, this.#set));
+  #writeRegistry(): boolean {
+    return writeRegistryFile(this.options.folder, registry(this.layout, this.#revision, this.#set));
   }
 
   #controller(): ProcessDescription {
