@@ -217,10 +217,11 @@ const faultKinds = {
     ],
   },
   authority: {
-    summary: 'the issuer, or one more trust anchor, runs out after lifetimeMs',
+    summary:
+      'the issuer, one more trust anchor, or the only anchor with its issuer (chain) runs out after lifetimeMs',
     settings: z.strictObject({
-      part: z.enum(['issuer', 'anchor']),
-      lifetimeMs: z.number().min(60_000),
+      part: z.enum(['issuer', 'anchor', 'chain']),
+      lifetimeMs: z.number().min(10_000),
     }),
     targets: 'registry',
     effectUnit: 'certificates replaced',

@@ -547,7 +547,21 @@ class GameDay {
     this.#stopTelling();
     this.#lifetimes?.stop();
     await Promise.allSettled(this.#starting);
-    await Promise.allSettled([this.#load?.stop(), this.#watch?.stop(), this.#running?.stop()]);
-    await this.#client?.stop();
+    const parts = { load: this.#load, watch: this.#watch, system: this.#running };
+    const stops = Object.entries(parts).map(([name, part]) => this.#stopOne(name, part));
+    await Promise.all(stops);
+    await this.#stopOne("client's metrics", this.#client);
+  }
+
+  /** A part that does not stop must not keep the others; what it left is named. */
+  async #stopOne(
+    name: string,
+    part: { stop(): Promise<unknown> | void } | undefined,
+  ): Promise<void> {
+    try {
+      await part?.stop();
+    } catch (error) {
+      this.#parts.view.line(`the ${name} could not be stopped: ${messageOf(error)}`);
+    }
   }
 }

@@ -27,8 +27,11 @@ export interface SilenceFacts {
   fired: readonly string[];
   /** Each SLO's counts over the stretch; no events mean no data. */
   slos: readonly { slo: string; bad: number; total: number }[];
-  /** Failures in the counts of callers' proxies and relays, by the rule that would have fired on them. */
-  seen: readonly { expr: string; firstTrueMs: number }[];
+  /**
+   * Failures in the counts of callers' proxies and relays, by the rule that would have fired on them; undefined if they
+   * are not known.
+   */
+  seen: readonly { expr: string; firstTrueMs: number }[] | undefined;
 }
 
 interface Stretch {
@@ -107,6 +110,7 @@ function silenceRecord(stretch: Stretch, facts: SilenceFacts): SilenceRecord {
  * request.
  */
 function smallestRule(stretch: Stretch, { seen }: SilenceFacts): SilenceRecord['rule'] {
+  if (!seen) return undefined;
   const { startMs, route, failures } = stretch;
   const [soonest] = seen
     .filter((s) => s.firstTrueMs >= startMs)

@@ -41,30 +41,38 @@ export async function silencesOf(
     const sum = async (series: string): Promise<number> => {
       const range = formatDurationMs(Math.max(1, Math.round(untilMs - fromMs)));
       const expr = `sum(sum_over_time(${series}{${sloNames.sloLabel}="${slo.id}"}[${range}]))`;
-      return (await watch.query(expr, untilMs).catch(() => []))[0]?.value ?? 0;
+      return (await watch.query(expr, untilMs))[0]?.value ?? 0;
     };
-    const bad = await sum(sloNames.badIncrease(timing.stepMs));
-    return { slo: slo.id, bad, total: await sum(sloNames.totalIncrease(timing.stepMs)) };
+    try {
+      const bad = await sum(sloNames.badIncrease(timing.stepMs));
+      return [{ slo: slo.id, bad, total: await sum(sloNames.totalIncrease(timing.stepMs)) }];
+    } catch {
+      // Nobody knows whether it had events.
+      return [];
+    }
   });
   const stepMs = Math.max(timing.scrapeIntervalMs, timing.evaluationIntervalMs);
   return silencesIn({
     ...facts,
-    slos: await Promise.all(counts),
+    slos: (await Promise.all(counts)).flat(),
     seen: await callersSaw(watch, { fromMs, untilMs, stepMs, scrapeMs: timing.scrapeIntervalMs }),
   });
 }
 
-/** Failures in the counts of the callers' own proxies, and the first time when a rule on them would have been true. */
+/**
+ * Failures in the counts of the callers' own proxies, and the first time when a rule on them would have been true;
+ * undefined if they could not be asked for.
+ */
 async function callersSaw(
   watch: Watch,
   t: { fromMs: number; untilMs: number; stepMs: number; scrapeMs: number },
-): Promise<{ expr: string; firstTrueMs: number }[]> {
+): Promise<{ expr: string; firstTrueMs: number }[] | undefined> {
   const window = formatDurationMs(4 * t.scrapeMs);
   const rate = (more: string): string =>
     `sum by (dst) (rate(response_total{direction="outbound"${more}}[${window}]))`;
   const expr = `${rate(',classification="failure"')} / ${rate('')} > ${bound}`;
-  const found = await watch.queryRange(expr, t.fromMs, t.untilMs, t.stepMs).catch(() => []);
-  return found.flatMap(({ labels, points }) => {
+  const found = await watch.queryRange(expr, t.fromMs, t.untilMs, t.stepMs).catch(() => undefined);
+  return found?.flatMap(({ labels, points }) => {
     const [first] = points;
     const dst = labels.dst;
     if (!first || dst === undefined) return [];

@@ -1,12 +1,18 @@
 /** Makes the mesh's authority short-lived for a drill and restores it afterwards: its files are kept meanwhile. */
 import { existsSync, readFileSync } from 'node:fs';
+import type { Clock, Timer } from '../../base/clock.js';
 import { writeFileWhole } from '../../base/write-file.js';
-import { addTrustAnchor, pkiFiles, rotateIssuer } from '../../mesh/identity/pki-files.js';
+import {
+  addTrustAnchor,
+  dropOldAnchors,
+  pkiFiles,
+  rotateIssuer,
+} from '../../mesh/identity/pki-files.js';
 import { trustDomain } from './topology.js';
 
 /**
- * `issuer`: a new one; `anchor`: one more, which nobody is signed by yet; `chain`: one more, and the issuer below it, so
- * that nothing is trusted any more once it has run out.
+ * `issuer`: a new one; `anchor`: one more, which nobody is signed by yet; `chain`: another anchor and the issuer below it,
+ * the only ones once every workload has a certificate of them, so that nothing is trusted when they have run out.
  */
 export const authorityParts = ['issuer', 'anchor', 'chain'] as const;
 export type AuthorityPart = (typeof authorityParts)[number];
@@ -18,13 +24,19 @@ interface Wanted {
 
 export class ShortLived {
   readonly #folder: string;
+  readonly #clock: Clock;
+  readonly #rolloverMs: number;
+  #drop: Timer | undefined;
   /** The files as they were before the first lease, by path. */
   readonly #before = new Map<string, string>();
   /** In the order of their begin: a later issuer is signed by an earlier lease's anchor. */
-  readonly #leases = new Map<string, Wanted>();
+  readonly #leases = new Map<string, Wanted & { sinceMs: number }>();
 
-  constructor(folder: string) {
+  /** `rolloverMs`: the time in which every workload gets a certificate of a new issuer. */
+  constructor(folder: string, clock: Clock, rolloverMs: number) {
     this.#folder = folder;
+    this.#clock = clock;
+    this.#rolloverMs = rolloverMs;
   }
 
   async begin(id: string, { part, lifetimeMs }: Wanted): Promise<void> {
@@ -33,14 +45,18 @@ export class ShortLived {
         if (existsSync(file)) this.#before.set(file, readFileSync(file, 'utf8'));
       }
     }
-    this.#leases.set(id, { part, lifetimeMs });
+    this.#leases.set(id, { part, lifetimeMs, sinceMs: this.#clock.nowMs() });
     await this.#make({ part, lifetimeMs });
   }
 
-  /** The part's files return; if another lease's files depend on them, all return, and that lease's are made again. */
-  async end(id: string): Promise<void> {
+  /**
+   * The part's files return; if another lease's files depend on them, all return, and that lease's are made again.
+   * Resolves to whether the only anchor had run out.
+   */
+  async end(id: string): Promise<boolean> {
     const ended = this.#leases.get(id);
-    if (!ended) return;
+    if (!ended) return false;
+    if (ended.part === 'chain') this.#drop?.cancel();
     const ids = [...this.#leases.keys()];
     const depend = [...this.#leases].some(
       ([other, { part }]) =>
@@ -56,6 +72,8 @@ export class ShortLived {
     }
     this.#leases.delete(id);
     if (depend) for (const wanted of this.#leases.values()) await this.#make(wanted);
+    const { part, sinceMs, lifetimeMs } = ended;
+    return part === 'chain' && this.#clock.nowMs() >= sinceMs + lifetimeMs;
   }
 
   /** The key comes before its certificate, as in a rotation. */
@@ -73,5 +91,8 @@ export class ShortLived {
     if (part !== 'anchor') {
       await rotateIssuer(this.#folder, { trustDomain, issuerLifetimeMs: lifetimeMs });
     }
+    if (part !== 'chain') return;
+    this.#drop?.cancel();
+    this.#drop = this.#clock.after(this.#rolloverMs, () => void dropOldAnchors(this.#folder));
   }
 }

@@ -47,7 +47,9 @@ export class ShopFaults {
 
   constructor(shop: Shop, clock: Clock) {
     this.#shop = shop;
-    this.#authority = new ShortLived(shop.path('pki'));
+    // The controller spreads renewals over a tenth of a certificate's life.
+    const rolloverMs = shop.certificateLifetimeMs / 10 + 2000;
+    this.#authority = new ShortLived(shop.path('pki'), clock, rolloverMs);
     this.#own = new Leases<OwnFault>(clock, {
       begin: (fault, id) => this.#begin(fault, id),
       end: (fault, id) => this.#end(fault, id),
@@ -99,7 +101,12 @@ export class ShopFaults {
   }
 
   async #end(fault: OwnFault, id: string): Promise<void> {
-    if (fault.kind === 'authority') return this.#authority.end(id);
+    if (fault.kind === 'authority') {
+      const hasRunOut = await this.#authority.end(id);
+      // Nobody can tell a sidecar of another anchor that trusts nobody any more: it reads the file when it starts.
+      if (hasRunOut) await this.#shop.renewCertificates();
+      return;
+    }
     await this.#shop.restartAs(fault.target, undefined);
   }
 

@@ -57,6 +57,9 @@ const pingIntervalMs = 10_000;
 const renewShare = 0.62;
 const renewJitter = 0.1;
 
+/** Several attempts fit into the rest of a certificate's life; after its end, one attempt every few seconds. */
+const pauseMs = (leftMs: number): number => Math.min(Math.max(leftMs / 8, 500), 30_000);
+
 export class ControllerClient {
   readonly #options: ControllerClientOptions;
   readonly #cache: DiskCache;
@@ -362,7 +365,10 @@ export class ControllerClient {
     if (source === 'fresh') this.#cache.writeIdentity(material);
     const lifeMs = material.notAfterMs - material.notBeforeMs;
     const share = renewShare + this.#options.random.next() * renewJitter;
-    this.#renewIn(material.notBeforeMs + lifeMs * share - this.#options.clock.nowMs());
+    const nowMs = this.#options.clock.nowMs();
+    // Under an issuer that ends soon, each certificate is due again at once.
+    const soonMs = pauseMs(material.notAfterMs - nowMs);
+    this.#renewIn(Math.max(soonMs, material.notBeforeMs + lifeMs * share - nowMs));
   }
 
   #renewIn(delayMs: number): void {
@@ -386,11 +392,9 @@ export class ControllerClient {
     } catch (error) {
       this.stats.renewalFailures++;
       this.#options.log(`the certificate was not renewed: ${messageOf(error)}`);
-      // Several attempts fit into the rest of its life; after its end, one attempt every few seconds.
       const leftMs = Math.max(0, identity.notAfterMs - clock.nowMs());
-      const waitMs = Math.min(Math.max(leftMs / 8, 500), 30_000);
       const unauthorised = error instanceof CallFailed && leftMs === 0 ? 4 : 1;
-      this.#renewIn(waitMs * unauthorised * (0.5 + this.#options.random.next()));
+      this.#renewIn(pauseMs(leftMs) * unauthorised * (0.5 + this.#options.random.next()));
     }
   }
 }

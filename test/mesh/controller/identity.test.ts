@@ -128,6 +128,19 @@ test('F3: a frozen issuer lets certificates run out, and the same proxy joins ag
   expect(client.identity?.notAfterMs).toBeGreaterThan(Date.now());
 });
 
+test('F3: under an issuer that ends soon, a proxy asks again and again, but not at once', async () => {
+  const path = folder();
+  await ensurePki(join(path, 'pki'), { trustDomain, issuerLifetimeMs: 4000 });
+  const { controller, address } = await controllerIn(path, { registry, lifetime: '20s' });
+  tokenFor(path, 'cart');
+  const { client } = clientIn(path, 'cart', [address]);
+  await client.start(10_000);
+  await eventually(() => (client.identity?.notAfterMs ?? Infinity) < Date.now());
+  const { join: joined = 0, renewal = 0 } = controller.authority.issued;
+  // Half a second at least lies between two.
+  expect(joined + renewal).toBeLessThanOrEqual(9);
+});
+
 test('C2: a new issuer and a new trust anchor reach everybody, hot, each step awaited', async () => {
   const path = folder();
   const { controller, address } = await controllerIn(path, { registry, lifetime: '20s' });
