@@ -14,9 +14,12 @@ export interface ChannelParts {
 export interface Effect {
   fault: RelayFault;
   random(): number;
-  /** Called each time that a piece is lost. */
-  lost(): void;
+  /** Called when the fault makes a difference to bytes; of a loss, for each time that a piece is lost. */
+  struck(): void;
 }
+
+/** A line that is slower by less than this, in milliseconds, is not slow. */
+const noticedMs = 1;
 
 interface Piece {
   dueMs: number;
@@ -32,11 +35,11 @@ export const resendMs = 200;
 const resendsMax = 6;
 
 /** The delay of a piece that is lost with that probability at each attempt. */
-function lossDelayMs(lossRatio: number, { random, lost }: Effect): number {
+function lossDelayMs(lossRatio: number, { random, struck }: Effect): number {
   let delayMs = 0;
   for (let tries = 0; tries < resendsMax && random() < lossRatio; tries++) {
     delayMs += resendMs * 2 ** tries;
-    lost();
+    struck();
   }
   return delayMs;
 }
@@ -89,13 +92,15 @@ export class Channel {
     let bytesPerSecond = Infinity;
     for (const effect of this.#parts.effects()) {
       const { fault } = effect;
-      if (fault.kind === 'blackhole' || fault.kind === 'half-open') return;
+      if (fault.kind === 'blackhole' || fault.kind === 'half-open') return effect.struck();
       if (fault.kind === 'latency') {
         delayMs += fault.latencyMs + effect.random() * (fault.jitterMs ?? 0);
+        effect.struck();
       } else if (fault.kind === 'loss') {
         delayMs += lossDelayMs(fault.lossRatio, effect);
       } else if (fault.kind === 'bandwidth') {
         bytesPerSecond = Math.min(bytesPerSecond, fault.bytesPerSecond);
+        if ((bytes.length / fault.bytesPerSecond) * 1000 >= noticedMs) effect.struck();
       }
     }
     // Pieces of a tenth of a second, so that a slow line trickles.

@@ -215,18 +215,18 @@ class Connection {
     this.#closed();
   }
 
-  /** The active faults, each counted the first time that bytes meet it. */
+  /** The active faults, each counted once for a connection; a loss is counted for each lost piece. */
   *#touched(way: 'up' | 'down'): Iterable<Effect> {
     const { faults, randomOf } = this.#parts;
     for (const [id, fault] of this.#struck) {
       if (fault.kind === 'half-open' && way === 'up') continue;
-      // A loss draws for each piece, and counts each lost piece.
-      if (fault.kind !== 'loss' && !this.#counted.has(id)) {
+      const struck = (): void => {
+        if (fault.kind !== 'loss' && this.#counted.has(id)) return;
         this.#counted.add(id);
         faults.strike(id);
-      }
+      };
       if (fault.kind === 'blackhole' || fault.kind === 'half-open') this.#torn = true;
-      yield { fault, random: () => randomOf(id).next(), lost: () => faults.strike(id) };
+      yield { fault, random: () => randomOf(id).next(), struck };
     }
   }
 

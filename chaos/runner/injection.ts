@@ -240,7 +240,9 @@ export class Injection {
     if (!lease.missing) return;
     lease.missing = false;
     if (++lease.losses <= lossesMax) return;
-    lease.why ??= `its lease was lost again and again at ${lease.point.target}: somebody removes it, or its holder restarts`;
+    lease.why ??=
+      `its lease was lost again and again at ${lease.point.target}: ` +
+      'somebody removes it, or its holder restarts';
   }
 
   /** Under a runbook's page, an effect that ends is the page's success. */

@@ -11,8 +11,8 @@ import {
 import { trustDomain } from './topology.js';
 
 /**
- * `issuer`: a new one; `anchor`: one more, which nobody is signed by yet; `chain`: another anchor and the issuer below it,
- * the only ones once every workload has a certificate of them, so that nothing is trusted when they have run out.
+ * `issuer`: a new one; `anchor`: one more, which nobody is signed by yet; `chain`: another anchor and the issuer below
+ * it, the only ones once every workload has a certificate of them, so that nothing is trusted when they have run out.
  */
 export const authorityParts = ['issuer', 'anchor', 'chain'] as const;
 export type AuthorityPart = (typeof authorityParts)[number];

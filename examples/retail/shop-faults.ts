@@ -36,7 +36,7 @@ const own = z.discriminatedUnion('kind', [
 type OwnFault = z.output<typeof own>;
 export type ShopFaultState = LeaseState<OwnFault> | LeaseState<ProcessFault>;
 
-/** What the shop's registry has no place for. */
+/** The shop's registry has no place for the others. */
 const shopSettings = registrySettings.omit({ retriesOf: true, unsafeMethods: true });
 
 export class ShopFaults {

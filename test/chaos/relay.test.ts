@@ -148,6 +148,18 @@ test('bandwidth lets so many bytes a second through', async () => {
   expect(performance.now() - from).toBeGreaterThanOrEqual(190);
 });
 
+test('bandwidth that slows nothing down has no effect', async () => {
+  const { relay, port } = await relayed();
+  const one = await client(port);
+  const effect = (): number => relay.faults.list()[0]?.effect ?? NaN;
+  await relay.faults.put(lease, { kind: 'bandwidth', ratio: 1, bytesPerSecond: 1_000_000_000 });
+  expect(await one.ask('x'.repeat(1000))).toHaveLength(1000);
+  expect(effect()).toBe(0);
+  await relay.faults.put(lease, { kind: 'bandwidth', ratio: 1, bytesPerSecond: 100_000 });
+  expect(await one.ask('x'.repeat(1000))).toHaveLength(1000);
+  expect(effect()).toBe(1);
+});
+
 test('an address is host:port or a port of loopback', () => {
   expect(readAddress('6379')).toEqual({ host: '127.0.0.1', port: 6379 });
   expect(readAddress('tcp://db.local:5432')).toEqual({ host: 'db.local', port: 5432 });
