@@ -42,7 +42,21 @@ export interface Destination {
 export interface Backend extends BackendPolicy {
   name: string;
   endpoints: Endpoint[];
+  /** The choice among the endpoints by the proxy's own place; the controller makes it, and sends its result alone. */
+  reach?: Reach;
 }
+
+/** The levels of places at which endpoints are looked for, in order; the first with an endpoint for the proxy counts. */
+export interface Reach {
+  levels: PlaceLevel[];
+  /** Where no level has an endpoint, there is none; otherwise all are used. */
+  strict?: true;
+}
+
+export type PlaceLevel = 'node' | 'zone';
+
+/** The place of a proxy, by the names that the cluster gave. */
+export type Place = { [level in PlaceLevel]?: string };
 
 export interface Endpoint {
   /** `ip:port` of the proxy or app to connect to. */
@@ -57,6 +71,8 @@ export interface Endpoint {
   labels?: Record<string, string>;
   /** Set for a meshed pod, where every port of the address leads to its proxy: the ports that do not. */
   plainPorts?: number[];
+  /** Beside `reach`: the nodes and zones whose proxies the endpoint is for. */
+  places?: { [level in PlaceLevel]?: string[] };
 }
 
 /** One port of the workload for which the inbound side accepts connections. */

@@ -1,7 +1,7 @@
 /** All objects that the controller knows, each encoded once for every proxy, with an index from topics to objects. */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../base/clock.js';
-import type { Destination } from '../model.js';
+import type { Destination, Place } from '../model.js';
 import { encodeResource, type Kind, kinds } from './api/messages.js';
 import type {
   DiscoverySink,
@@ -9,6 +9,7 @@ import type {
   SourceSnapshot,
   WorkloadServers,
 } from './discovery/source.js';
+import { choosesByPlace, seenFrom } from './seen-from.js';
 import { destinationTopics, serversTopic, settingsTopic } from './topics.js';
 
 export interface Entry {
@@ -20,12 +21,20 @@ export interface Entry {
   version: string;
   /** The Resource message, ready to send. */
   encoded: Buffer;
-  /** For an object that is partly readable by some namespaces only: the message for one of them. */
-  encodedFor?: (namespace: string) => Buffer;
+  /** For an object that is not the same for every reader: the message for one of them. */
+  encodedFor?: (reader: Reader) => Buffer;
+  /** The readers' places make a difference. */
+  isPlaced?: true;
   /** The names under which proxies subscribe to the object; see `topics.ts`. */
   topics: readonly string[];
   /** For SERVERS entries: the workloads that they apply to. */
   selector?: Omit<WorkloadServers, 'servers' | 'key'>;
+}
+
+export interface Reader {
+  namespace: string;
+  /** Undefined: it is not known. */
+  place(): Place | undefined;
 }
 
 export interface Change {
@@ -55,6 +64,7 @@ export class Catalogue {
   /** The number of problems that each source reported. */
   readonly problemsTotal = new Map<string, number>();
   onChange: (change: Change) => void = () => undefined;
+  onMoved: (addresses: ReadonlySet<string>) => void = () => undefined;
   onProblems: (source: string, messages: readonly string[]) => void = () => undefined;
   /** For drills: while this is true, the sources' reports are held back. */
   frozen: () => boolean = () => false;
@@ -96,6 +106,7 @@ export class Catalogue {
     return {
       replace: (snapshot) => this.#orHeld(() => this.#replace(table, snapshot)),
       update: (change) => this.#orHeld(() => this.#update(table, change)),
+      moved: (addresses) => this.onMoved(addresses),
       problems: (messages) => this.#setProblems(name, messages),
     };
   }
@@ -209,19 +220,25 @@ export class Catalogue {
 function destinationEntry(d: Destination): Entry {
   const entry = makeEntry(kinds.destination, d.name, d, destinationTopics(d));
   const consumers = new Set(d.routes.flatMap((r) => r.clientNamespace ?? []));
-  if (consumers.size === 0) return entry;
+  const isPlaced = choosesByPlace(d);
+  if (consumers.size === 0 && !isPlaced) return entry;
   const made = new Map<string, Buffer>();
+  const encode = (own: string, place: Place | undefined): Buffer => {
+    const routes = d.routes.filter(({ clientNamespace: c }) => c === undefined || c === own);
+    const seen = isPlaced ? seenFrom(d, place) : d;
+    const json = Buffer.from(JSON.stringify({ ...seen, routes }));
+    const { kind, name, version } = entry;
+    return encodeResource({ kind, name, version, json });
+  };
   return {
     ...entry,
-    encodedFor: (namespace) => {
+    ...(isPlaced && { isPlaced }),
+    encodedFor: ({ namespace, place }) => {
       const own = consumers.has(namespace) ? namespace : '';
+      // As many messages as there are nodes would be too many to keep.
+      if (isPlaced) return encode(own, place());
       let encoded = made.get(own);
-      if (!encoded) {
-        const routes = d.routes.filter(({ clientNamespace: c }) => c === undefined || c === own);
-        const json = Buffer.from(JSON.stringify({ ...d, routes }));
-        const { kind, name, version } = entry;
-        made.set(own, (encoded = encodeResource({ kind, name, version, json })));
-      }
+      if (!encoded) made.set(own, (encoded = encode(own, undefined)));
       return encoded;
     },
   };

@@ -92,6 +92,7 @@ export async function startController(
   };
   const propagation = new Propagation(clock);
   const sessions = new Sessions({ catalogue, propagation, clock });
+  catalogue.onMoved = (addresses) => sessions.moved(addresses);
   const own = new OwnCertificate(config, authority, clock, log);
   const sources = [...(options.sources ?? []), ...(await discoverySources(config, context))];
   const server = new ControlServer(await own.make(), {
@@ -102,6 +103,13 @@ export async function startController(
       for (const source of sources) {
         const why = source.whyNot?.(identity, claim);
         if (why !== undefined) return why;
+      }
+      return undefined;
+    },
+    placeOf: (address) => {
+      for (const source of sources) {
+        const place = source.placeOf?.(address);
+        if (place) return place;
       }
       return undefined;
     },

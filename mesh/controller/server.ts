@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
+import type { Place } from '../model.js';
 import { Refusal, type RefusalReason } from '../identity/attestor.js';
 import type { CertificateAuthority, ClientCertificate } from '../identity/authority.js';
 import { parseIdentity } from '../identity/names.js';
@@ -61,6 +62,8 @@ export interface ServerParts {
   clock: Clock;
   /** The reason why a proxy with that identity is not the workload that it claims to be. */
   whyNot?: (identity: string, claim: Hello) => string | undefined;
+  /** The place of the pod that has this address. */
+  placeOf?: (address: string) => Place | undefined;
 }
 
 /** From this text a proxy learns that it needs another certificate, and not another controller. */
@@ -316,7 +319,12 @@ export class ControlServer {
     const session = this.#streams.get(call);
     if (message.kind === 'hello') {
       if (session) throw new CallError(grpcStatus.failedPrecondition, 'a second hello');
-      const channel = { send: (frame: Buffer) => call.send(frame) };
+      const address = call.socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';
+      const channel = {
+        send: (frame: Buffer) => call.send(frame),
+        address,
+        place: () => this.#parts.placeOf?.(address),
+      };
       this.#streams.set(
         call,
         sessions.open(identity, this.#checked(message.hello, identity), channel),

@@ -3,8 +3,9 @@
  * merged.
  */
 import type { Clock } from '../../base/clock.js';
+import type { Place } from '../model.js';
 import { encodeResource, type Hello, type Kind, kinds, type Resource } from './api/messages.js';
-import { type Catalogue, type Entry, entryKey } from './catalogue.js';
+import { type Catalogue, type Entry, entryKey, type Reader } from './catalogue.js';
 import type { Batch, Propagation } from './propagation.js';
 import { bundleTopic, serversTopic, settingsTopic, topicsOf } from './topics.js';
 import type { UpdateFrames } from './update-frames.js';
@@ -20,6 +21,10 @@ const noJson: Buffer = Buffer.alloc(0);
 export interface SessionWire {
   /** Sends an update with its prefix. Other sessions may send the same bytes. */
   send(frame: Buffer): void;
+  /** The address from which the proxy calls. */
+  address?: string;
+  /** The proxy's place, as far as it is known now. */
+  place?: () => Place | undefined;
 }
 
 export interface SessionParts {
@@ -93,6 +98,10 @@ export class Session {
     return this.#topics;
   }
 
+  get address(): string | undefined {
+    return this.#wire.address;
+  }
+
   get owed(): number {
     return this.#dirty.size;
   }
@@ -116,6 +125,15 @@ export class Session {
     this.#propagation.join(batch);
   }
 
+  /** The proxy's place has become known, or is another one: sends the objects for which that makes a difference. */
+  moved(): void {
+    for (const topic of this.#topics) {
+      for (const key of this.#catalogue.keysOf(topic) ?? [])
+        if (this.#catalogue.get(key)?.isPlaced) this.#dirty.add(key);
+    }
+    if (this.#dirty.size > 0) this.flush();
+  }
+
   /** Sends the pending objects, unless an update is unacknowledged. Safe to call at any time. */
   flush(nowMs = this.#clock.nowMs()): void {
     if (this.#inFlight) return;
@@ -131,7 +149,7 @@ export class Session {
       keys.push(key);
       const entry = this.#catalogue.get(key);
       if (entry && this.#wants(entry)) {
-        const encoded = entry.encodedFor?.(this.hello.namespace) ?? entry.encoded;
+        const encoded = entry.encodedFor?.(this.#reader()) ?? entry.encoded;
         resources.push(encoded);
         bytes += encoded.length;
         if (entry.topics[0] === bundleTopic) this.#sentBundle = entry.version;
@@ -195,6 +213,10 @@ export class Session {
     this.#dirty = new Set();
   }
 
+  #reader(): Reader {
+    return { namespace: this.hello.namespace, place: () => this.#wire.place?.() };
+  }
+
   #addTopic(topic: string): void {
     this.#topics.add(topic);
     for (const key of this.#catalogue.keysOf(topic) ?? []) {
@@ -211,7 +233,8 @@ export class Session {
       const key = entryKey(resource.kind, resource.name);
       const entry = this.#catalogue.get(key);
       if (!entry || !this.#wants(entry)) this.#dirty.add(key);
-      else if (entry.version === resource.version) {
+      // The proxy's place may have become known since, or what it is.
+      else if (entry.version === resource.version && !entry.isPlaced) {
         this.#dirty.delete(key);
         if (entry.topics[0] === bundleTopic) this.#sentBundle = entry.version;
       }

@@ -42,6 +42,11 @@ export class Sessions {
     return session;
   }
 
+  /** The places of the proxies at these addresses have become known, or are others. */
+  moved(addresses: ReadonlySet<string>): void {
+    for (const session of this.#sessions) if (addresses.has(session.address ?? '')) session.moved();
+  }
+
   acknowledge(session: Session, version: number, error: string): void {
     if (error === '') this.acks++;
     else this.nacks++;

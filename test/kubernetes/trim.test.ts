@@ -72,7 +72,7 @@ test.each([
   });
   expect(kept.spec.containers).toEqual([{ name: 'app', ports: [{ containerPort: 80 }] }]);
   expect(kept.status).toEqual({ podIP: '10.0.0.1', phase: 'Running' });
-  expect(JSON.stringify(kept)).not.toMatch(/managedFields|uid|creationTimestamp|volumes|nodeName/);
+  expect(JSON.stringify(kept)).not.toMatch(/managedFields|uid|creationTimestamp|volumes/);
 });
 
 test('of annotations, a pod keeps our own short ones', () => {
@@ -84,12 +84,14 @@ test('of annotations, a pod keeps our own short ones', () => {
   ).toBeUndefined();
 });
 
-test('a slice keeps addresses, conditions, pods and zones', () => {
+test('a slice keeps addresses, conditions, pods, nodes, zones and hints', () => {
   const endpoint = {
     addresses: ['10.0.0.1'],
     conditions: { ready: true, serving: true, terminating: false },
     targetRef: { kind: 'Pod', name: 'cart-1', namespace: 'shop' },
     zone: 'a',
+    nodeName: 'n',
+    hints: { forZones: [{ name: 'a' }] },
   };
   const slice = {
     apiVersion: 'discovery.k8s.io/v1',
@@ -103,8 +105,8 @@ test('a slice keeps addresses, conditions, pods and zones', () => {
     ...slice,
     metadata: { ...slice.metadata, ...noise, generation: 3 },
     endpoints: [
-      { ...endpoint, nodeName: 'n', hints: {}, targetRef: { ...endpoint.targetRef, uid: 'u' } },
-      { addresses: ['10.0.0.2'], nodeName: 'n' },
+      { ...endpoint, hostname: 'h', targetRef: { ...endpoint.targetRef, uid: 'u' } },
+      { addresses: ['10.0.0.2'], hostname: 'h' },
     ],
   };
   expect(trimSlice(whole as EndpointSlice)).toEqual(slice);

@@ -1,5 +1,5 @@
 /** The interface between a source of discovery (registry file, Kubernetes, DNS) and the controller. */
-import type { Destination, InboundServer, MeshState } from '../../model.js';
+import type { Destination, InboundServer, MeshState, Place } from '../../model.js';
 
 /**
  * Inbound servers of the workloads that a selector picks; a proxy gets the servers of every selector that it matches.
@@ -38,6 +38,8 @@ export interface DiscoverySink {
   replace(snapshot: SourceSnapshot): void;
   /** A difference to the source's earlier reports. */
   update(change: SourceChange): void;
+  /** The places of the proxies at these addresses have become known, or are others. */
+  moved?(addresses: ReadonlySet<string>): void;
   /** Reports problems; the last good report stays in force. An empty list means that all problems are solved. */
   problems(messages: readonly string[]): void;
 }
@@ -47,6 +49,8 @@ export interface DiscoverySource {
   readonly name: string;
   /** The reason why a proxy with that identity is not the workload that it claims to be; undefined: it may be. */
   whyNot?(identity: string, claim: { namespace: string; workload: string }): string | undefined;
+  /** The place of the proxy that calls from this address. */
+  placeOf?(address: string): Place | undefined;
   start(sink: DiscoverySink): Promise<void>;
   stop(): Promise<void>;
 }

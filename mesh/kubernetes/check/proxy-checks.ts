@@ -206,30 +206,4 @@ export const proxyChecks: Check[] = [
       };
     },
   },
-  {
-    id: 'service-options',
-    category,
-    description: 'no service asks for a choice of endpoints that proxies do not make',
-    warning: true,
-    run: async (c) => {
-      const meshed = new Set((await pods(c)).filter(isMeshed).map((p) => p.metadata.namespace));
-      const { items } = await c.api.list<Service>(resources.Service, {
-        namespace: c.proxyNamespace,
-      });
-      const asking = items.flatMap((service) => {
-        const { internalTrafficPolicy, trafficDistribution } = service.spec;
-        const what = [
-          ...(internalTrafficPolicy === 'Local' ? ['internalTrafficPolicy: Local'] : []),
-          ...(trafficDistribution ? [`trafficDistribution: ${trafficDistribution}`] : []),
-        ];
-        if (what.length === 0 || !meshed.has(service.metadata.namespace)) return [];
-        return [`${nameOf(service)} (${what.join(', ')})`];
-      });
-      if (asking.length === 0) return undefined;
-      return {
-        reason: `meshed clients choose among all endpoints of ${some(asking)}`,
-        fix: `${annotations.skipOutboundPorts} on their clients, if they must be called so`,
-      };
-    },
-  },
 ];

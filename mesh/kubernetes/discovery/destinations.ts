@@ -6,6 +6,7 @@ import { backendDefaults, breakerDefaults } from '../../schema/backend.js';
 import { annotations, defaultOpaquePorts, parsePorts, ports } from '../annotations.js';
 import type { KubeObject } from '../client/objects.js';
 import { type Attached, routesOfPort } from './attached.js';
+import { inService, isLocal, placesOf, reachOf } from './reach.js';
 import type { DraftShare, Referrer, RouteDraft, ServiceRef } from './route-parts.js';
 import type { ExternalWorkloadSpec } from './specs.js';
 import type { EndpointSlice, Namespace, Pod, Service, SliceEndpoint, SpecObject } from './types.js';
@@ -68,10 +69,11 @@ function convertPort(
       if (refKey !== key) uses.add(refKey);
       const target = look.service(refKey);
       const targetPort = target && tcpPorts(target).find((p) => p.port === (ref.port ?? port.port));
-      const endpoints = target
+      const found = target
         ? endpointsOf(target, targetPort ?? (target.spec.ports?.[0] as ServicePort), look)
-        : [];
-      backends.set(backend, makeBackend(backend, endpoints, target ?? service));
+        : { endpoints: [] };
+      const made = makeBackend(backend, found.endpoints, target ?? service);
+      backends.set(backend, found.reach ? { ...made, reach: found.reach } : made);
     }
     return backend;
   };
@@ -181,11 +183,19 @@ function protocolOf(service: Service, port: ServicePort, look: Lookup): Destinat
   }
 }
 
-function endpointsOf(service: Service, port: ServicePort | undefined, look: Lookup): Endpoint[] {
-  if (!port) return [];
+function endpointsOf(
+  service: Service,
+  port: ServicePort | undefined,
+  look: Lookup,
+): Pick<Backend, 'endpoints' | 'reach'> {
+  if (!port) return { endpoints: [] };
   const { name, namespace = 'default' } = service.metadata;
   const found = new Map<string, Endpoint>();
-  const entries = servedEntries(look.slices(`${namespace}/${name}`), port);
+  const entries = servedEntries(service, look.slices(`${namespace}/${name}`), port);
+  const reach = reachOf(
+    service,
+    entries.map(([entry]) => entry),
+  );
   for (const [entry, number] of entries) {
     const ref = entry.targetRef;
     const [ip = ''] = entry.addresses;
@@ -202,12 +212,14 @@ function endpointsOf(service: Service, port: ServicePort | undefined, look: Look
       ...meshed,
       ...(entry.zone ? { zone: entry.zone } : {}),
       ...(pod ? { labels: podLabels(pod) } : {}),
+      ...(reach && { places: placesOf(reach, entry) }),
     };
     found.set(endpoint.address, endpoint);
   }
   for (const external of externalEndpoints(service, port, look))
     found.set(external.address, external);
-  return [...found.values()].sort((a, b) => (a.address < b.address ? -1 : 1));
+  const endpoints = [...found.values()].sort((a, b) => (a.address < b.address ? -1 : 1));
+  return { endpoints, ...(reach && { reach }) };
 }
 
 /**
@@ -215,6 +227,7 @@ function endpointsOf(service: Service, port: ServicePort | undefined, look: Look
  * ready, those that end and still serve. A service of both families is called by IPv4, which alone is redirected.
  */
 function servedEntries(
+  service: Service,
   slices: readonly EndpointSlice[],
   port: ServicePort,
 ): [entry: SliceEndpoint, number: number][] {
@@ -226,15 +239,20 @@ function servedEntries(
       const number = slice.ports?.find((p) => (p.name ?? '') === (port.name ?? ''))?.port;
       return number === undefined ? [] : (slice.endpoints ?? []).map((entry) => [entry, number]);
     });
-  const ready = all.filter(([{ conditions }]) => conditions?.ready !== false);
-  if (ready.length > 0) return ready;
-  return all.filter(([{ conditions }]) => conditions?.terminating && conditions.serving !== false);
+  return inService(all, isLocal(service));
 }
 
-/** The names of the pods to which a Service sends on some port. */
+/** The names of the pods to which a Service sends on some port, whoever calls. */
 export function servedPods(service: Service, slices: readonly EndpointSlice[]): string[] {
   if (service.spec.type === 'ExternalName') return [];
-  const entries = tcpPorts(service).flatMap((port) => servedEntries(slices, port));
+  const entries = tcpPorts(service).flatMap((port) => {
+    const own = servedEntries(service, slices, port);
+    const isForAll = !reachOf(
+      service,
+      own.map(([entry]) => entry),
+    );
+    return isForAll ? own : [];
+  });
   return entries.flatMap(([{ targetRef: ref }]) => (ref?.kind === 'Pod' ? [ref.name] : []));
 }
 

@@ -5,7 +5,7 @@ import type {
   DiscoverySource,
   WorkloadServers,
 } from '../../controller/discovery/source.js';
-import type { Destination, InboundServer, MeshState } from '../../model.js';
+import type { Destination, InboundServer, MeshState, Place } from '../../model.js';
 import type { KubeApi } from '../client/api.js';
 import { Informer } from '../client/informer.js';
 import { type KubeObject, resources } from '../client/objects.js';
@@ -21,6 +21,7 @@ import {
   type StoreKind,
   storeKinds,
 } from './store.js';
+import { Places } from './reach.js';
 import type { Referrer, ServiceRef } from './route-parts.js';
 import type { ReferenceGrantSpec } from './specs.js';
 import { type EndpointSlice, type Pod, trimMeta, trimPod, trimSlice } from './types.js';
@@ -95,6 +96,7 @@ export class KubernetesSource implements DiscoverySource {
   };
 
   readonly #links: Links;
+  readonly #places: Places;
 
   constructor(api: KubeApi, options: SourceOptions) {
     this.#options = options;
@@ -117,6 +119,7 @@ export class KubernetesSource implements DiscoverySource {
       return [kind, informer];
     };
     this.caches = Object.fromEntries(storeKinds.map(make)) as unknown as Caches;
+    this.#places = new Places(this.caches.Pod.objects);
   }
 
   /** Resolves after the first full list of everything: until then proxies keep their previous state. */
@@ -153,6 +156,10 @@ export class KubernetesSource implements DiscoverySource {
     return `no pod of ${claim.workload} in ${claim.namespace} has the identity ${identity}`;
   }
 
+  placeOf(address: string): Place | undefined {
+    return this.#places.at(address);
+  }
+
   stop(): Promise<void> {
     this.#links.stop();
     for (const kind of storeKinds) this.caches[kind].stop();
@@ -166,6 +173,8 @@ export class KubernetesSource implements DiscoverySource {
         this.#touch(keyOf(object));
         break;
       case 'EndpointSlice':
+        if (now)
+          this.#moved(this.#places.addressesOn(this.#places.tookSlice(now as EndpointSlice)));
         this.#slicesAt.change(now as EndpointSlice, before as EndpointSlice);
         for (const pod of this.#slicesOfPod.change(now as EndpointSlice, before as EndpointSlice))
           this.#touchBare(pod);
@@ -173,6 +182,10 @@ export class KubernetesSource implements DiscoverySource {
           this.#touch(key);
         break;
       case 'Pod':
+        this.#places.tookPod();
+        // The kubelet tells a pod's address only when its first containers run.
+        if (now && (now as Pod).status?.podIP !== (before as Pod | undefined)?.status?.podIP)
+          this.#moved([(now as Pod).status?.podIP ?? '']);
         for (const key of this.#podsOf.change(now as Pod, before as Pod))
           this.#dirtyWorkloads.add(key);
         // The slice may have come before the pod to which it refers.
@@ -215,6 +228,10 @@ export class KubernetesSource implements DiscoverySource {
         this.#touchNamespace(namespaceOf(object), 'workloads');
     }
     this.#schedule();
+  }
+
+  #moved(addresses: string[]): void {
+    if (this.#synced && addresses.length > 0) this.#sink?.moved?.(new Set(addresses));
   }
 
   #touch(key: string): void {

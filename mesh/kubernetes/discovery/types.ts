@@ -28,6 +28,8 @@ export interface SliceEndpoint {
   conditions?: { ready?: boolean; serving?: boolean; terminating?: boolean };
   targetRef?: { kind: string; name: string; namespace?: string };
   zone?: string;
+  nodeName?: string;
+  hints?: { forZones?: { name: string }[]; forNodes?: { name: string }[] };
 }
 
 export interface EndpointSlice extends KubeObject {
@@ -55,6 +57,8 @@ export interface PodSpec {
 
 export interface Pod extends KubeObject {
   spec: PodSpec;
+  /** Its spec's, in the pods that discovery keeps: pods of one workload share their specs. */
+  nodeName?: string;
   status?: {
     podIP?: string;
     podIPs?: { ip: string }[];
@@ -149,6 +153,7 @@ export function trimPod(pod: Pod): Pod {
   if (pod.spec.hostNetwork) spec.hostNetwork = true;
   if (pod.spec.initContainers) spec.initContainers = pod.spec.initContainers.map(container);
   const { podIP, phase } = pod.status ?? {};
+  const nodeName = pod.spec.nodeName as string | undefined;
   const status = podIP ? { podIP, phase } : once({ phase });
   return {
     apiVersion: 'v1',
@@ -156,10 +161,11 @@ export function trimPod(pod: Pod): Pod {
     metadata: podMeta(pod),
     spec: once(spec),
     status: status as NonNullable<Pod['status']>,
-  };
+    nodeName: nodeName && once(nodeName),
+  } as Pod;
 }
 
-/** Returns a slice without nodes, hints and uids. */
+/** Returns a slice without uids, host names and the like. */
 export function trimSlice(slice: EndpointSlice): EndpointSlice {
   const { apiVersion, kind, metadata, addressType, ports } = slice;
   return {
@@ -172,12 +178,15 @@ export function trimSlice(slice: EndpointSlice): EndpointSlice {
   } as EndpointSlice;
 }
 
-function trimEndpoint({ addresses, conditions, targetRef, zone }: SliceEndpoint): SliceEndpoint {
+function trimEndpoint(endpoint: SliceEndpoint): SliceEndpoint {
+  const { addresses, conditions, targetRef, zone, nodeName, hints } = endpoint;
   return {
     addresses,
     conditions: conditions && once(statesOf(conditions)),
     targetRef: targetRef && refOf(targetRef),
     zone,
+    nodeName: nodeName && once(nodeName),
+    hints: hints && once(hints),
   } as SliceEndpoint;
 }
 
