@@ -99,20 +99,8 @@ export async function startController(
     authority,
     sessions,
     clock,
-    whyNot: (identity, claim) => {
-      for (const source of sources) {
-        const why = source.whyNot?.(identity, claim);
-        if (why !== undefined) return why;
-      }
-      return undefined;
-    },
-    placeOf: (address) => {
-      for (const source of sources) {
-        const place = source.placeOf?.(address);
-        if (place) return place;
-      }
-      return undefined;
-    },
+    whyNot: (identity, claim) => firstOf(sources, (s) => s.whyNot?.(identity, claim)),
+    placeOf: (address) => firstOf(sources, (s) => s.placeOf?.(address)),
   });
   own.onRenewed = (credentials) => server.setCredentials(credentials);
   const { renewSpread, certificateLifetime } = config.identity;
@@ -166,6 +154,17 @@ export async function startController(
   admin = await startAdmin(controller, metrics, config.admin);
   controller.adminPort = admin.port;
   return controller;
+}
+
+function firstOf<T>(
+  sources: readonly DiscoverySource[],
+  ask: (source: DiscoverySource) => T | undefined,
+): T | undefined {
+  for (const source of sources) {
+    const answer = ask(source);
+    if (answer !== undefined) return answer;
+  }
+  return undefined;
 }
 
 function bundleOf(issuing: Issuing, spreadMs: number): unknown {

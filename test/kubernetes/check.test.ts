@@ -72,13 +72,10 @@ async function markAvailable(name: string): Promise<void> {
   const conditions = [
     { ...condition, lastTransitionTime: at, lastUpdateTime: at, message: 'stand-in' },
   ];
-  await cluster.admin.patch(
-    resources.Deployment,
-    'firedrill',
-    name,
-    { status: { conditions } },
-    'status',
-  );
+  const counts = { replicas: 3, updatedReplicas: 3, readyReplicas: 3, availableReplicas: 3 };
+  // Also of changes to come.
+  const status = { ...counts, observedGeneration: 1000, conditions };
+  await cluster.admin.patch(resources.Deployment, 'firedrill', name, { status }, 'status');
 }
 
 async function runFromCluster(
@@ -462,11 +459,18 @@ test('a proxy that is not ready is named with what holds it up, be it the init c
 test('a control plane scaled to nothing is not available, whatever its condition says', async () => {
   const available = installedChecks.find((c) => c.id === 'control-plane-available');
   const conditions = [{ type: 'Available', status: 'True', message: 'minimum availability' }];
-  const run = (replicas: number) => {
-    const api = { find: () => Promise.resolve({ spec: { replicas }, status: { conditions } }) };
+  const run = (replicas: number, updatedReplicas = 1) => {
+    const counts = { replicas: 1, availableReplicas: 1, observedGeneration: 2, updatedReplicas };
+    const found = { metadata: { generation: 2 }, spec: { replicas } };
+    const api = { find: () => Promise.resolve({ ...found, status: { conditions, ...counts } }) };
     return available?.run({ api, namespace: 'firedrill' } as never);
   };
   expect(await run(1)).toBeUndefined();
+  // The version before keeps it available, while no pod of the new one starts.
+  expect(await run(1, 0)).toMatchObject({
+    warning: true,
+    reason: expect.stringContaining('firedrill-controller: 0 of 1 pods are of the present version'),
+  });
   expect(await run(0)).toMatchObject({ reason: expect.stringMatching(/scaled to 0 replicas/) });
 });
 

@@ -13,6 +13,7 @@ import { customResources } from '../crds/definitions.js';
 import { proveInjection } from '../install/injection-proof.js';
 import { manifests } from '../install/manifests.js';
 import { names } from '../install/names.js';
+import { type Rolled, whyNotRolledOut } from '../install/rolled-out.js';
 import { defaultValues } from '../install/values.js';
 import type { Check, CheckContext } from './model.js';
 
@@ -271,16 +272,22 @@ export const installedChecks: Check[] = [
     description: 'the control plane is available',
     run: async ({ api, namespace }) => {
       const bad: string[] = [];
+      const half: string[] = [];
       for (const name of [names.controller, names.injector]) {
-        const found = await api.find<Status>(resources.Deployment, namespace, name);
+        const found = await api.find<Status & Rolled>(resources.Deployment, namespace, name);
         // A Deployment with zero replicas also has the condition `available`.
         const isNone = found?.spec?.replicas === 0;
         if (isNone || !condition(found, 'Available')) {
           const said = found?.status?.conditions?.find((c) => c.type === 'Available')?.message;
           const why = isNone ? 'scaled to 0 replicas' : (said ?? 'no available replica');
           bad.push(`${name}${found ? ` (${why})` : ' does not exist'}`);
+        } else {
+          const why = found && whyNotRolledOut(found);
+          if (why !== undefined) half.push(`${name}: ${why}`);
         }
       }
+      if (bad.length === 0 && half.length > 0)
+        return { warning: true, reason: half.join('; '), fix: `kubectl -n ${namespace} get pods` };
       if (bad.length === 0) return undefined;
       return { reason: bad.join('; '), fix: `kubectl -n ${namespace} describe deployment` };
     },

@@ -3,8 +3,8 @@ import { annotations, labels } from '../annotations.js';
 import { resources } from '../client/objects.js';
 import type { Namespace } from '../discovery/types.js';
 import { strictLevels } from '../inject/admission.js';
-import { type PerNode, unreadyNodes } from '../install/apply.js';
 import { names, nodeNamespaceOf } from '../install/names.js';
+import { type PerNode, unreadyNodes } from '../install/rolled-out.js';
 import type { Check, CheckContext } from './model.js';
 
 const findRedirector = ({ api, namespace }: CheckContext) =>

@@ -8,6 +8,7 @@ import type { Pod } from '../discovery/types.js';
 import { isMeshed } from '../discovery/workload.js';
 import { proveInjection } from './injection-proof.js';
 import { names, nodeNamespaceOf } from './names.js';
+import { type PerNode, type Rolled, unreadyNodes, whyNotRolledOut } from './rolled-out.js';
 
 const manager = 'firedrill-install';
 
@@ -52,23 +53,6 @@ interface Conditioned extends AnyObject {
   status?: { conditions?: { type: string; status: string; message?: string }[] };
 }
 
-export interface PerNode extends AnyObject {
-  status?: {
-    desiredNumberScheduled: number;
-    numberAvailable?: number;
-    observedGeneration?: number;
-  };
-}
-
-/** The reason why a DaemonSet is not on every node. */
-export function unreadyNodes(found: PerNode | undefined): string | undefined {
-  if (!found) return 'it does not exist';
-  const { status, metadata } = found;
-  if (!status || status.observedGeneration !== metadata.generation) return 'it is being created';
-  const { desiredNumberScheduled: all, numberAvailable = 0 } = status;
-  return numberAvailable < all ? `available on ${numberAvailable} of ${all} nodes` : undefined;
-}
-
 const holds = (object: Conditioned | undefined, type: string): boolean =>
   object?.status?.conditions?.some((c) => c.type === type && c.status === 'True') ?? false;
 
@@ -83,8 +67,8 @@ async function established(api: KubeApi, crds: readonly string[]): Promise<void>
 }
 
 /**
- * Waits until every Deployment and DaemonSet is available, and the API server has its pods injected if `objects`
- * include the injector. Throws a UserError with the missing parts. Returns the reason if injection could not be proven.
+ * Waits until every pod of a Deployment or DaemonSet is available and of the applied version, and the API server has
+ * its pods injected if `objects` include the injector. Throws a UserError with the missing parts. Returns the reason if injection could not be proven.
  */
 export async function waitAvailable(
   api: KubeApi,
@@ -97,12 +81,10 @@ export async function waitAvailable(
   let unproven: string | undefined;
   await waitFor(withinMs, async () => {
     for (const { metadata } of deployments) {
-      const found = await api.find<Conditioned>(
-        resources.Deployment,
-        metadata.namespace,
-        metadata.name,
-      );
-      if (!holds(found, 'Available')) return `Deployment ${metadata.name} is not available`;
+      const { Deployment } = resources;
+      const found = await api.find<Rolled>(Deployment, metadata.namespace, metadata.name);
+      const reason = found ? whyNotRolledOut(found) : 'it does not exist';
+      if (reason !== undefined) return `Deployment ${metadata.name}: ${reason}`;
     }
     for (const { metadata } of daemonSets) {
       const { DaemonSet } = resources;
