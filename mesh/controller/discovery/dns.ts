@@ -129,9 +129,7 @@ export class DnsEndpoints {
       followed.denials = 0;
       nextMs = Math.min(Math.max(answer.ttlMs, dns.minTtl), dns.maxTtl);
     } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
-      const denied = code === 'ENOTFOUND' || code === 'ENODATA';
-      followed.denials = denied ? followed.denials + 1 : 0;
+      followed.denials = isDenial(error) ? followed.denials + 1 : 0;
       if (followed.denials >= believedDenials) followed.addresses = [];
       const kept = followed.addresses.length > 0 ? '; its last answer stays in force' : '';
       followed.problem = `DNS: ${dns.type} ${dns.name}: ${messageOf(error)}${kept}`;
@@ -142,8 +140,12 @@ export class DnsEndpoints {
   }
 }
 
+/** The answer that there is no such name, or no such record of it. */
+const isDenial = (error: unknown): boolean =>
+  ['ENOTFOUND', 'ENODATA'].includes((error as NodeJS.ErrnoException).code ?? '');
+
 /** The system's DNS servers (not /etc/hosts, which has no TTL), or the given ones. */
-class SystemResolver implements Resolver {
+export class SystemResolver implements Resolver {
   readonly #resolver = new NodeResolver({ timeout: 2000, tries: 2 });
 
   constructor(servers?: readonly string[]) {
@@ -160,16 +162,28 @@ class SystemResolver implements Resolver {
   }
 
   /**
-   * Uses only records of the best (lowest) priority. Node does not report an SRV record's TTL: the targets' TTL is
-   * used.
+   * Uses only records of the best (lowest) priority, and of a target its IPv4 addresses, else those of IPv6. A target
+   * without an address leaves the others in use. Node does not report an SRV record's TTL: the targets' TTL is used.
    */
   async #resolveSrv(name: string): Promise<DnsAnswer> {
     const records = await this.#resolver.resolveSrv(name);
     const best = Math.min(...records.map((r) => r.priority));
     const addresses: DnsAnswer['addresses'] = [];
     let ttl = 30;
+    let denial: unknown;
+    const targets = async (target: string): Promise<{ address: string; ttl: number }[]> => {
+      for (const type of ['A', 'AAAA'] as const) {
+        try {
+          return await this.#addresses(target, type);
+        } catch (error) {
+          if (!isDenial(error)) throw error;
+          denial = error;
+        }
+      }
+      return [];
+    };
     for (const record of records.filter((r) => r.priority === best)) {
-      for (const target of await this.#addresses(record.name, 'A')) {
+      for (const target of await targets(record.name)) {
         ttl = Math.min(ttl, target.ttl);
         addresses.push({
           address: join(target.address, record.port),
@@ -177,6 +191,7 @@ class SystemResolver implements Resolver {
         });
       }
     }
+    if (addresses.length === 0) throw denial;
     return { addresses, ttlMs: ttl * 1000 };
   }
 
