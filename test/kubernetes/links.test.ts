@@ -6,6 +6,7 @@ import type { Destination } from '../../mesh/model.js';
 import { findTool } from '../../base/tools.js';
 import { resources } from '../../mesh/kubernetes/client/objects.js';
 import { customResources } from '../../mesh/kubernetes/crds/definitions.js';
+import { conditionOf } from '../../mesh/kubernetes/discovery/status.js';
 import { KubernetesSource } from '../../mesh/kubernetes/discovery/kubernetes-source.js';
 import { applyAll } from '../../mesh/kubernetes/install/apply.js';
 import { testWith } from '../tools.js';
@@ -95,6 +96,24 @@ needs(
         },
       ],
     });
+    // A Service of this cluster has the name for as long as it is there, whatever the other cluster says meanwhile.
+    const own = { name: 'cart-west', namespace: 'default' };
+    const spec = { ports: [{ port: 81 }], clusterIP: 'None' };
+    await east.admin.create({ apiVersion: 'v1', kind: 'Service', metadata: own, spec });
+    await until(() => destinations.get('cart-west.default')?.headless, 'the own Service');
+    const labels = { 'mesh.firedrill.dev/exported': 'true', changed: 'yes' };
+    await west.admin.patch(resources.Service, 'default', 'cart', { metadata: { labels } });
+    await exported('later', { 'mesh.firedrill.dev/exported': 'true' });
+    await until(() => destinations.has('later-west.default'), 'the later service');
+    expect(destinations.get('cart-west.default')?.headless).toBe(true);
+    const [west1] = [...source.caches.MultiClusterLink.objects.values()];
+    const conditions = conditionOf(west1 as never, source.store, {
+      taken: source.takenFrom(west1 as never),
+    });
+    expect(conditions).toMatchObject({ status: 'True', reason: 'NameTaken' });
+    expect(conditions.message).toMatch(/ has: cart-west\.default$/);
+    await east.admin.remove(resources.Service, 'default', 'cart-west');
+    await until(() => gatewayOf('cart-west.default') === '192.0.2.9:4143', 'the gateway again');
     await west.stopApiServer();
     await until(() => problems.some((p) => p.startsWith('link west')), 'the problem');
     expect(destinations.has('cart-west.default')).toBe(true);

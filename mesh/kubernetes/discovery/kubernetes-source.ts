@@ -96,6 +96,8 @@ export class KubernetesSource implements DiscoverySource {
   };
 
   readonly #links: Links;
+  /** The mirrored destinations by name, each by its link. */
+  readonly #mirrors = new Map<string, Map<string, Destination>>();
   readonly #places: Places;
 
   constructor(api: KubeApi, options: SourceOptions) {
@@ -105,8 +107,7 @@ export class KubernetesSource implements DiscoverySource {
         new LinkMirror(api, link, options.clusterDomain ?? 'cluster.local', {
           clock: options.clock,
           sink: {
-            changed: (destinations, removed) =>
-              this.#sink?.update({ destinations, removedDestinations: removed }),
+            changed: (destinations, removed) => this.#mirrored(keyOf(link), destinations, removed),
             problem: (message) => this.#problem(linkKey(link), message),
           },
         }),
@@ -274,7 +275,11 @@ export class KubernetesSource implements DiscoverySource {
       const before = this.#given.get(key) ?? [];
       const made = this.#convert(key);
       destinations.push(...made);
-      removed.push(...before.filter((name) => !made.some((d) => d.name === name)));
+      for (const name of before.filter((n) => !made.some((d) => d.name === n))) {
+        const mirror = this.#isOwn(name) ? undefined : this.#mirror(name);
+        if (mirror) destinations.push(mirror);
+        else removed.push(name);
+      }
       for (const slice of this.#slices.get(key))
         podsOf(slice).forEach((pod) => this.#touchBare(pod));
     }
@@ -339,6 +344,43 @@ export class KubernetesSource implements DiscoverySource {
     const pods = this.#podsOf.get(key);
     if (pods.length === 0) return undefined;
     return convertInbound(key.slice(key.indexOf('/') + 1), pods, this.#inboundLookup);
+  }
+
+  /** The names that links mirror are this cluster's own where it has such a Service; of two links, the first by name. */
+  #mirrored(link: string, made: Destination[], removed: string[]): void {
+    for (const name of removed) this.#mirrors.get(name)?.delete(link);
+    for (const d of made) {
+      const byLink = this.#mirrors.get(d.name) ?? new Map<string, Destination>();
+      this.#mirrors.set(d.name, byLink.set(link, d));
+    }
+    const change = { destinations: [] as Destination[], removedDestinations: [] as string[] };
+    for (const name of new Set([...removed, ...made.map((d) => d.name)])) {
+      const mirror = this.#mirror(name);
+      if (this.#isOwn(name)) continue;
+      if (mirror) change.destinations.push(mirror);
+      else change.removedDestinations.push(name);
+    }
+    this.#sink?.update(change);
+  }
+
+  #mirror(name: string): Destination | undefined {
+    const byLink = this.#mirrors.get(name);
+    const [first] = [...(byLink?.keys() ?? [])].sort();
+    if (first === undefined) this.#mirrors.delete(name);
+    return first === undefined ? undefined : byLink?.get(first);
+  }
+
+  #isOwn(name: string): boolean {
+    const [service, namespace] = name.split('.');
+    return this.caches.Service.objects.has(`${namespace}/${service}`);
+  }
+
+  /** The names of a link's destinations that are something else's. */
+  takenFrom(link: KubeObject): string[] {
+    const key = keyOf(link);
+    return [...this.#mirrors].flatMap(([name, byLink]) =>
+      byLink.has(key) && (this.#isOwn(name) || [...byLink.keys()].sort()[0] !== key) ? [name] : [],
+    );
   }
 
   #problem(kind: string, message: string | undefined): void {

@@ -67,7 +67,8 @@ class StatusWriter {
         const any = object as unknown as AnyObject;
         const unlinked =
           kind === 'MultiClusterLink' ? this.#source.problemOfLink(object) : undefined;
-        const wanted = conditionOf(any, this.#source.store, unlinked);
+        const taken = kind === 'MultiClusterLink' ? this.#source.takenFrom(object) : [];
+        const wanted = conditionOf(any, this.#source.store, { unlinked, taken });
         if (isSaid(any, wanted)) continue;
         const conditions = [{ ...wanted, lastTransitionTime: now }];
         await this.#write(kind, any, { conditions });
@@ -100,13 +101,17 @@ class StatusWriter {
 }
 
 /** The webhook refuses most invalid objects, but objects may predate the webhook or come while it is away. */
-export function conditionOf(object: AnyObject, store: Store, unlinked?: string): Condition {
+export function conditionOf(
+  object: AnyObject,
+  store: Store,
+  { unlinked, taken = [] }: { unlinked?: string | undefined; taken?: string[] } = {},
+): Condition {
   const problems = problemsOfObject(object);
   const { generation } = object.metadata;
   const found: Finding =
     problems.length === 0
       ? unlinked === undefined
-        ? targetFinding(object, store)
+        ? shared(targetFinding(object, store), taken)
         : { status: 'False', reason: 'NotConnected', message: unlinked }
       : {
           status: 'False',
@@ -119,6 +124,13 @@ export function conditionOf(object: AnyObject, store: Store, unlinked?: string):
     ...found,
     message: found.message.slice(0, 1000),
   };
+}
+
+/** A link whose services are there under names that the cluster uses otherwise. */
+function shared(found: Finding, taken: readonly string[]): Finding {
+  if (taken.length === 0 || found.status !== 'True') return found;
+  const message = `in force, but for names that another Service or link has: ${taken.join(', ')}`;
+  return { ...found, reason: 'NameTaken', message };
 }
 
 function isSaid(object: AnyObject, wanted: Condition): boolean {
