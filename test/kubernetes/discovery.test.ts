@@ -7,7 +7,7 @@ import type { AnyObject } from '../../mesh/kubernetes/client/objects.js';
 import { resources } from '../../mesh/kubernetes/client/objects.js';
 import { customResources } from '../../mesh/kubernetes/crds/definitions.js';
 import { KubernetesSource } from '../../mesh/kubernetes/discovery/kubernetes-source.js';
-import { httpRoutes } from '../../mesh/kubernetes/discovery/gateway-routes.js';
+import { grpcRoutes, httpRoutes } from '../../mesh/kubernetes/discovery/gateway-routes.js';
 import { profileRoutes } from '../../mesh/kubernetes/discovery/service-profile.js';
 import { problemsOfObject } from '../../mesh/kubernetes/inject/validate.js';
 import { testWith } from '../tools.js';
@@ -297,6 +297,18 @@ test('HTTPRoute rules are ordered by the precedence of the Gateway API', () => {
   );
   expect(problems).toEqual([]);
   expect(drafts.map((d) => d.route.name)).toEqual(['exact', 'header', 'prefix', 'any']);
+});
+
+test.each([
+  [{ service: 'a.b.C' }, '^/(?:a\\.b\\.C)/(?:[^/]+)$'],
+  [{ method: 'Get' }, '^/(?:[^/]+)/(?:Get)$'],
+  [{ type: 'RegularExpression', service: 'a.b' }, '^/(?:a.b)/(?:[^/]+)$'],
+])('a GRPCRoute for %o takes the names as they are written', (method, value) => {
+  const { drafts } = grpcRoutes(
+    { name: 'r', namespace: 'shop' },
+    { rules: [{ matches: [{ method }] }] },
+  );
+  expect(drafts[0]?.route.matches).toEqual([{ path: { kind: 'regex', value } }]);
 });
 
 test('an HTTPRoute is hedged by its annotation, and a wrong time is named with its place', () => {

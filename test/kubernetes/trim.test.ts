@@ -53,6 +53,13 @@ test.each([
     },
   ],
   [
+    'a Rollout',
+    {
+      labels: { 'rollouts-pod-template-hash': '5d8' },
+      ownerReferences: [owner('ReplicaSet', 'cart-5d8', true)],
+    },
+  ],
+  [
     'a second owner',
     { ownerReferences: [owner('Node', 'n', false), owner('StatefulSet', 'cart', true)] },
   ],
@@ -63,6 +70,7 @@ test.each([
   const whole = pod(metadata);
   const kept = trimPod(whole);
   expect(workloadOf(kept)).toEqual(workloadOf(whole));
+  if ('labels' in metadata) expect(workloadOf(kept).name).toBe('cart');
   expect(podIdentity(kept, 'west')).toBe(podIdentity(whole, 'west'));
   expect(isMeshed(kept)).toBe(true);
   expect(kept.metadata).toMatchObject({

@@ -101,12 +101,14 @@ export function grpcRoutes(metadata: ObjectMeta, spec: GrpcRouteSpec): Drafts {
       const at = `${path}.matches[${j}]`;
       const method = match.method;
       if (method?.service || method?.method) {
-        const service = method.service ?? '[^/]+';
-        const call = method.method ?? '[^/]+';
-        if (method.type === 'RegularExpression' || !method.service || !method.method) {
+        const isRegex = method.type === 'RegularExpression';
+        const part = (name: string | undefined): string =>
+          !name ? '[^/]+' : isRegex ? name : name.replaceAll('.', '\\.');
+        const [service, call] = [part(method.service), part(method.method)];
+        if (isRegex || !method.service || !method.method) {
           const value = `^/(?:${service})/(?:${call})$`;
           if (checkRegex(value, `${at}.method`, problems)) made.path = { kind: 'regex', value };
-        } else made.path = { kind: 'exact', value: `/${service}/${call}` };
+        } else made.path = { kind: 'exact', value: `/${method.service}/${method.method}` };
       }
       addHeaders(made, match.headers, at, problems);
       if (problems.length > before) return;

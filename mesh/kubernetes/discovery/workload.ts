@@ -13,6 +13,9 @@ export interface Workload {
 export const controllerOf = ({ ownerReferences }: Pick<ObjectMeta, 'ownerReferences'>) =>
   ownerReferences?.find((o) => o.controller !== false);
 
+/** The labels that Kubernetes' Deployments and Argo's Rollouts give to the pods of each of their ReplicaSets. */
+const hashLabels = { deployment: 'pod-template-hash', rollout: 'rollouts-pod-template-hash' };
+
 /**
  * Returns the workload that made the pod. A Deployment's name is its ReplicaSet's without the pod-template-hash, and a
  * CronJob's is its Job's without the scheduled time, so that neither object has to be read.
@@ -24,9 +27,11 @@ export function workloadOf(pod: Pick<Pod, 'metadata'>): Workload {
     const generated = metadata.generateName?.replace(/-$/, '');
     return { kind: 'pod', name: metadata.name ?? generated ?? 'pod' };
   }
-  const hash = metadata.labels?.['pod-template-hash'];
-  if (owner.kind === 'ReplicaSet' && hash && owner.name.endsWith(`-${hash}`)) {
-    return { kind: 'deployment', name: owner.name.slice(0, -hash.length - 1) };
+  for (const [kind, label] of Object.entries(hashLabels)) {
+    const hash = metadata.labels?.[label];
+    if (owner.kind === 'ReplicaSet' && hash && owner.name.endsWith(`-${hash}`)) {
+      return { kind, name: owner.name.slice(0, -hash.length - 1) };
+    }
   }
   const scheduled = owner.kind === 'Job' ? /^(.+)-\d{8,10}$/.exec(owner.name) : null;
   if (scheduled) return { kind: 'cronjob', name: scheduled[1] as string };

@@ -26,6 +26,8 @@ const kinds: Readonly<Record<string, string>> = {
   cj: 'cronjob',
   cronjob: 'cronjob',
   cronjobs: 'cronjob',
+  rollout: 'rollout',
+  rollouts: 'rollout',
 };
 
 export interface WorkloadArgument {
