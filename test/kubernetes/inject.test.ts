@@ -168,6 +168,22 @@ test('without native sidecars a Job is left alone, by name: its pod would never 
   expect(injectPod(job, enabled, options)).toMatchObject({ skipped: 'JobNeedsNativeSidecar' });
 });
 
+test.each([
+  [{ restartPolicy: 'Never' }, [{ kind: 'Workflow' }], 'a Workflow ends when its containers end'],
+  [{ restartPolicy: 'OnFailure' }, [{ kind: 'TaskRun' }], 'a TaskRun ends'],
+  [{ restartPolicy: 'Never' }, undefined, undefined],
+  [{}, [{ kind: 'ReplicaSet' }], undefined],
+])(
+  'without native sidecars, %o of %o: whoever waits for its end is not kept waiting',
+  (spec, owners, why) => {
+    const made = pod(spec, { [key('native-sidecar')]: 'false' });
+    if (owners) made.metadata.ownerReferences = owners.map((o) => ({ ...o, name: 'x' })) as never;
+    const result = injectPod(made, enabled, options);
+    if (why === undefined) expect(result).not.toHaveProperty('skipped');
+    else expect(result).toMatchObject({ message: expect.stringContaining(why) });
+  },
+);
+
 test("the app's probes are made by its proxy, of every kind and in every container, and come back", () => {
   const before = pod({
     containers: [
@@ -315,6 +331,8 @@ test('a review without a pod, or with one that is skipped, is allowed as it is',
   });
 });
 
+const guessed = ' for namespace default, as it names none';
+
 test('offline: every kind that holds a pod, and nothing else; twice is once; back again', () => {
   const template = '{ metadata: { labels: { app: a } }, spec: { containers: [{ name: app }] } }';
   const text = `apiVersion: apps/v1
@@ -333,7 +351,8 @@ metadata: { name: c }
 data: { a: b }
 `;
   const once = injectYaml('in.yaml', text, options);
-  expect(once.report).toEqual(['deployment/cart injected', 'cronjob/nightly injected']);
+  // An identity that kubectl apply -n would not fit must not come as a surprise.
+  expect(once.report).toEqual(['deployment/cart injected', `cronjob/nightly injected${guessed}`]);
   expect(injectYaml('in.yaml', once.yaml, options).yaml).toBe(once.yaml);
   const values = (yaml: string): unknown =>
     (parseAllDocuments(yaml) as { toJS(): unknown }[]).map((d) => d.toJS());
@@ -431,7 +450,7 @@ test.each([
   ],
 ])('offline, in YAML 1.1: %s comes back as it was', (_name, text) => {
   const once = injectYaml('in.yaml', text, options);
-  expect(once.report).toEqual(['deployment/web injected']);
+  expect(once.report).toEqual([`deployment/web injected${guessed}`]);
   expect(injectYaml('in.yaml', once.yaml, options).yaml).toBe(once.yaml);
   expect(kubectl(uninjectYaml('in.yaml', once.yaml).yaml)).toEqual(kubectl(text));
   const [before, after] = [text, once.yaml].map(kubectl) as [Made[], Made[]];
@@ -472,21 +491,21 @@ test.each([
   ],
   [
     `kind: Job\nmetadata: { generateName: pi- }\nspec: { template: { spec: ${container} } }\n`,
-    ['job/pi- injected'],
+    [`job/pi- injected${guessed}`],
   ],
   [
     `kind: PodTemplate\nmetadata: { name: x }\ntemplate: { spec: ${container} }\n`,
-    ['podtemplate/x injected'],
+    [`podtemplate/x injected${guessed}`],
   ],
   [
     `kind: JobList\nitems: [{ kind: Job, metadata: { name: x }, spec: { template: { spec: ${container} } } }]\n`,
-    ['job/x injected'],
+    [`job/x injected${guessed}`],
   ],
   ['kind: 5\nmetadata: { name: x }\n', []],
 ])('offline: says of every object what became of it: %s', (text, report) => {
   const once = injectYaml('in.yaml', text, options);
   expect(once.report).toEqual(report);
-  if (!report.some((line) => line.endsWith('injected'))) expect(once.yaml).toBe(text);
+  if (!report.some((line) => line.includes(' injected'))) expect(once.yaml).toBe(text);
 });
 
 test('offline: a template that is not rendered is refused, and an uninjected pod is left alone', () => {
@@ -507,6 +526,24 @@ test('annotations of an injected pod, copied without its proxy, do not keep a pr
   const { metadata, spec } = injected(plain);
   const copy = { metadata, spec: { ...spec, initContainers: [], volumes: [] } };
   expect(injected(copy)).toEqual(injected(plain));
+});
+
+test('a copy of which only our init container is left loses the list, which has no value then', () => {
+  const together = pod({}, { [key('start')]: 'together' });
+  const { metadata, spec } = injected(pod({}));
+  const left = (spec.initContainers ?? []).filter((c) => c.name === 'firedrill-init');
+  const copy = {
+    metadata: {
+      ...metadata,
+      annotations: { ...metadata.annotations, ...together.metadata.annotations },
+    },
+    spec: { ...spec, initContainers: left },
+  };
+  const steps = patchOf(copy, injected(copy));
+  expect(steps).toContainEqual({ op: 'remove', path: '/spec/initContainers' });
+  expect(JSON.parse(JSON.stringify(steps.filter((s) => s.op !== 'remove')))).toEqual(
+    steps.filter((s) => s.op !== 'remove').map((s) => expect.objectContaining({ value: s.value })),
+  );
 });
 
 test('the identity is of the account that the old field names; a CPU limit is of every container', () => {

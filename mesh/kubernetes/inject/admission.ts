@@ -32,9 +32,9 @@ export interface AdmissionAnswer {
 }
 
 interface PatchStep {
-  op: 'add' | 'replace';
+  op: 'add' | 'replace' | 'remove';
   path: string;
-  value: unknown;
+  value?: unknown;
 }
 
 export interface InjectAnswer {
@@ -105,7 +105,10 @@ export function patchOf(before: PodLike, after: PodLike): PatchStep[] {
   for (const field of ['initContainers', 'containers', 'volumes'] as const) {
     const value = after.spec[field as keyof PodSpec];
     if (JSON.stringify(before.spec[field]) === JSON.stringify(value)) continue;
-    steps.push({ op: before.spec[field] ? 'replace' : 'add', path: `/spec/${field}`, value });
+    const path = `/spec/${field}`;
+    // A copy of an injected pod may have nothing left of a list without our parts.
+    if (value === undefined) steps.push({ op: 'remove', path });
+    else steps.push({ op: before.spec[field] ? 'replace' : 'add', path, value });
   }
   return steps;
 }

@@ -99,7 +99,8 @@ export function injectPod<P extends PodLike>(
   if (problem) return { skipped: 'BadAnnotation', message: problem };
   const start = startOf(pod, read, options);
   if (start !== 'native' && isOfJob(pod)) {
-    const message = 'a Job ends when its containers end, and only a native sidecar ends with them';
+    const [{ kind } = { kind: 'Job' }] = pod.metadata.ownerReferences ?? [];
+    const message = `a ${kind} ends when its containers end, and only a native sidecar ends with them`;
     return { skipped: 'JobNeedsNativeSidecar', message };
   }
 
@@ -174,8 +175,11 @@ function addContainers(
 /** The way in which a proxy is started; see README.md, "How a pod starts". */
 type Start = 'native' | 'container' | 'together';
 
-const isOfJob = (pod: PodLike): boolean =>
-  ['Job', 'CronJob'].includes(pod.metadata.ownerReferences?.[0]?.kind ?? '');
+/** A Job's pod, a workflow's step and the like: its owner waits for its end. */
+const isOfJob = ({ metadata, spec: { restartPolicy = 'Always' } }: PodLike): boolean => {
+  const [owner] = metadata.ownerReferences ?? [];
+  return ['Job', 'CronJob'].includes(owner?.kind ?? '') || (!!owner && restartPolicy !== 'Always');
+};
 
 function startOf(
   pod: PodLike,

@@ -77,7 +77,11 @@ export function injectYaml(file: string, text: string, options: InjectOptions): 
       }
       if (object.kind !== 'Pod') delete result.pod.metadata.ownerReferences;
       found.replace(result.pod);
-      report.push(`${nameOf(object)} injected`);
+      const isHere = object.metadata.namespace !== undefined;
+      // Its identity is of that namespace, and kubectl apply -n would create it in another.
+      report.push(
+        `${nameOf(object)} injected${isHere ? '' : ' for namespace default, as it names none'}`,
+      );
     }),
   };
 }
