@@ -27,6 +27,7 @@ import {
   type ApplyReport,
   prune,
   removeAll,
+  usersObjects,
 } from '../../mesh/kubernetes/install/apply.js';
 import { monitoringParts } from '../../alerts/library/monitoring.js';
 import { chartFiles, writeChart } from '../../mesh/kubernetes/install/helm.js';
@@ -451,6 +452,8 @@ needs('uninstall takes away everything that install made', async () => {
   await prune(cluster.admin, [], 'elsewhere', () => undefined);
   const theirs = { name: 'theirs', namespace: 'firedrill' };
   await cluster.admin.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: theirs });
+  // Users' own objects go with their definitions, so nobody deletes these by accident.
+  expect(await usersObjects(cluster.admin)).toContain('Server default/web');
   const gone: string[] = [];
   const remove = () =>
     removeAll(cluster.admin, 'firedrill', (r) => gone.push(`${r.kind}/${r.name} ${r.done}`));
@@ -465,4 +468,14 @@ needs('uninstall takes away everything that install made', async () => {
   expect(deleted.size).toBe(objects.length - 1);
   expect(gone.filter((name) => /smi-spec|mine/.test(name))).toEqual([]);
   expect(await cluster.admin.find(resources.ConfigMap, 'default', 'mine')).toBeDefined();
+});
+
+needs('uninstall of nothing is no success', () => {
+  const args = ['uninstall', '--apply', '-n', 'elsewhere', '--kubeconfig'];
+  const file = cluster.kubeconfig;
+  const { status, stderr } = spawnSync(process.execPath, [asset('dist/cli.js'), ...args, file], {
+    encoding: 'utf8',
+  });
+  expect(status).toBe(1);
+  expect(stderr).toContain('nothing to uninstall: no installation is in namespace elsewhere');
 });

@@ -5,6 +5,7 @@ import { ApiError, isStatus, type KubeApi } from '../client/api.js';
 import { type AnyObject, type Kind, meshGroup, resourceOf, resources } from '../client/objects.js';
 import { annotations, labels } from '../annotations.js';
 import type { Pod } from '../discovery/types.js';
+import { customKinds } from '../crds/definitions.js';
 import { isMeshed } from '../discovery/workload.js';
 import { proveInjection } from './injection-proof.js';
 import { names, nodeNamespaceOf } from './names.js';
@@ -234,6 +235,22 @@ async function revisionFollowers(api: KubeApi): Promise<Map<string, string>> {
 export async function meshedPods(api: KubeApi): Promise<string[]> {
   const { items } = await api.list<Pod>(resources.Pod);
   return items.filter(isMeshed).map((p) => `${p.metadata.namespace}/${p.metadata.name}`);
+}
+
+/** Users' objects whose definitions go with the installation, and which then go, too: their policies and routes. */
+export async function usersObjects(api: KubeApi): Promise<string[]> {
+  const found: string[] = [];
+  for (const kind of customKinds.filter((k) => resources[k].group === meshGroup)) {
+    const items = await api.list(resources[kind]).then(
+      (list) => list.items,
+      (error: unknown) => {
+        if (isStatus(error, 404)) return [];
+        throw error;
+      },
+    );
+    found.push(...items.map(({ metadata: m }) => `${kind} ${m.namespace}/${m.name}`));
+  }
+  return found;
 }
 
 const ownable: readonly Kind[] = [

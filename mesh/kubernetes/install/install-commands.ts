@@ -78,7 +78,7 @@ Examples:
     .description('Print the installed objects for kubectl delete -f -, or delete them with --apply')
     .option('--apply', 'delete instead of printing')
     .option('-n, --namespace <name>', "the control plane's", 'firedrill')
-    .option('--force', 'uninstall although pods have proxies, which lose their control plane')
+    .option('--force', "although pods lose their control plane, and users' policies and routes go")
     .option('--kubeconfig <file>', 'default: $KUBECONFIG or ~/.kube/config')
     .option('--context <name>', 'context of the kubeconfig')
     .addHelpText(
@@ -176,25 +176,32 @@ async function uninstall(options: {
 }): Promise<void> {
   const { KubeApi } = await import('../client/api.js');
   const { findCredentials } = await import('../client/credentials.js');
-  const { installedObjects, meshedPods, removeAll, whyKept } = await import('./apply.js');
+  const { installedObjects, meshedPods, removeAll, usersObjects, whyKept } =
+    await import('./apply.js');
   const { yamlDocuments } = await import('../../../base/yaml-text.js');
   const api = new KubeApi(await findCredentials(options));
   const { namespace } = options;
-  const meshed = options.apply && !options.force ? await meshedPods(api) : [];
-  if (meshed.length > 0) {
-    const more = meshed.length > 5 ? ` and ${meshed.length - 5} more` : '';
-    throw new UserError(
-      {
-        message: `pods have proxies: ${meshed.slice(0, 5).join(', ')}${more}`,
-        expected: 'take the annotations away and restart them first, or --force',
-      },
-      exitCode.failed,
+  const found = await installedObjects(api, namespace);
+  if (found.length === 0) {
+    const message = `nothing to uninstall: no installation is in namespace ${namespace}`;
+    throw new UserError({ message, expected: 'its namespace, with -n' }, exitCode.failed);
+  }
+  if (options.apply && !options.force) {
+    refuse(
+      await meshedPods(api),
+      'pods have proxies',
+      'take the annotations away and restart them first',
+    );
+    refuse(
+      await usersObjects(api),
+      'these would be deleted, too',
+      'kubectl get them -o yaml first',
     );
   }
   if (options.apply) await removeAll(api, namespace, say);
   else {
     const objects: AnyObject[] = [];
-    for (const object of await installedObjects(api, namespace)) {
+    for (const object of found) {
       const why = await whyKept(api, object);
       if (why === undefined) objects.push(object);
       else process.stderr.write(`namespace/${object.metadata.name} left out: ${why}\n`);
@@ -207,4 +214,11 @@ async function uninstall(options: {
     process.stdout.write(yamlDocuments(bare));
   }
   api.close();
+}
+
+function refuse(names: readonly string[], problem: string, instead: string): void {
+  if (names.length === 0) return;
+  const more = names.length > 5 ? ` and ${names.length - 5} more` : '';
+  const message = `${problem}: ${names.slice(0, 5).join(', ')}${more}`;
+  throw new UserError({ message, expected: `${instead}, or --force` }, exitCode.failed);
 }
