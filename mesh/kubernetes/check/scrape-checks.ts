@@ -91,6 +91,7 @@ export function whyNotScraped(
 ): string | undefined {
   const own = targets.filter((t) => isOf(t, wanted));
   const named = own.find((t) => t.labels.job === wanted.job);
+  if (named?.health === 'unknown') return 'discovered, and not scraped yet';
   if (named?.health === 'down') return `it does not answer: ${named.lastError}`;
   if (named) return undefined;
   const other = own.find((t) => t.health === 'up');

@@ -5,6 +5,7 @@ import { apiVersionOf, type KubeObject, type Resource, resources } from '../clie
 import { servedAs } from '../client/served.js';
 import type { Service } from '../discovery/types.js';
 import type { TrafficSplitSpec } from '../discovery/specs.js';
+import { profileService } from '../discovery/store.js';
 import type { Versions } from './counts.js';
 import { type Stage, stable } from './rollout.js';
 
@@ -112,7 +113,8 @@ async function splitWeights(
   const served = await servedAs(api, resources.TrafficSplit);
   const resource = typeof served === 'string' ? resources.TrafficSplit : served;
   const { items } = await api.list<Split>(resource, { namespace });
-  const [own] = items.filter((split) => split.spec.service === service);
+  const key = profileService(service, namespace);
+  const [own] = items.filter((split) => profileService(split.spec.service, namespace) === key);
   const name = own?.metadata.name ?? `firedrill-canary-${service}`;
   const bodyOf = (stage: Stage): object => {
     if (stage.kind === 'mirror') {
@@ -123,7 +125,7 @@ async function splitWeights(
       { service: old, weight: 100 - stage.percent },
       { service: canary, weight: stage.percent },
     ];
-    return { spec: { service, backends } };
+    return { spec: { service: own?.spec.service ?? service, backends } };
   };
   if (!own) {
     await api.create({
