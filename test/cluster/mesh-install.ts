@@ -1,4 +1,5 @@
 /** Installs the mesh on a node, from this checkout's image. */
+import { sleep } from '../../base/clock.js';
 import { monitoringParts } from '../../alerts/library/monitoring.js';
 import { applyAll, waitAvailable } from '../../mesh/kubernetes/install/apply.js';
 import { manifests } from '../../mesh/kubernetes/install/manifests.js';
@@ -11,6 +12,8 @@ export const image = 'firedrill/firedrill:test';
 /** Resolves when new pods are injected, to the milliseconds that the installation took without the image's import. */
 export async function installMesh(node: Node, redirector = false): Promise<number> {
   node.importImage(productImage(node.folder, image));
+  // Nothing else ran meanwhile: connections that the API server has ended are not to be taken for living ones.
+  await sleep(50);
   const defaults = defaultValues();
   const values = {
     ...defaults,
