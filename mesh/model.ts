@@ -46,7 +46,7 @@ export interface Backend extends BackendPolicy {
   reach?: Reach;
 }
 
-/** The levels of places at which endpoints are looked for, in order; the first with an endpoint for the proxy counts. */
+/** The levels of places, in order: the first with an endpoint for the proxy counts. */
 export interface Reach {
   levels: PlaceLevel[];
   /** Where no level has an endpoint, there is none; otherwise all are used. */

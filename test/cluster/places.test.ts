@@ -1,4 +1,4 @@
-/** Two nodes: Services that ask for endpoints near the client, `internalTrafficPolicy: Local` and `trafficDistribution`. */
+/** Two nodes, and Services that ask for endpoints near the client. */
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { type AnyObject, resources } from '../../mesh/kubernetes/client/objects.js';
@@ -101,7 +101,7 @@ needsNode(
       limitMs,
     );
     await api.remove(resources.Pod, namespace, 'web-1');
-    // What is asked of a Local Service is not answered elsewhere; a preference is no condition.
+    // A Local Service has no answer from elsewhere; a preference is no condition.
     await until(
       async () => {
         const last = await lines();

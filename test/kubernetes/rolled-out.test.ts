@@ -1,4 +1,4 @@
-/** An upgrade is done when the pods are those of the new version: those of the one before keep a Deployment available. */
+/** An upgrade is done when all pods are the new version's: the old ones keep a Deployment available. */
 import { expect, test } from 'vitest';
 import { waitAvailable } from '../../mesh/kubernetes/install/apply.js';
 import { unreadyNodes, whyNotRolledOut } from '../../mesh/kubernetes/install/rolled-out.js';

@@ -346,7 +346,7 @@ export class KubernetesSource implements DiscoverySource {
     return convertInbound(key.slice(key.indexOf('/') + 1), pods, this.#inboundLookup);
   }
 
-  /** The names that links mirror are this cluster's own where it has such a Service; of two links, the first by name. */
+  /** A Service of this cluster keeps its name; of two links with one name, the first by key has it. */
   #mirrored(link: string, made: Destination[], removed: string[]): void {
     for (const name of removed) this.#mirrors.get(name)?.delete(link);
     for (const d of made) {

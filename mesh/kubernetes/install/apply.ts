@@ -68,8 +68,9 @@ async function established(api: KubeApi, crds: readonly string[]): Promise<void>
 }
 
 /**
- * Waits until every pod of a Deployment or DaemonSet is available and of the applied version, and the API server has
- * its pods injected if `objects` include the injector. Throws a UserError with the missing parts. Returns the reason if injection could not be proven.
+ * Waits until all pods of Deployments and DaemonSets are available and of the applied version, and the API server has
+ * new pods injected if `objects` include the injector. Throws a UserError with the missing parts. Returns the reason if
+ * injection could not be proven.
  */
 export async function waitAvailable(
   api: KubeApi,
