@@ -226,12 +226,10 @@ export class CertificateAuthority {
 
   /** Denied by its serial number, or with all certificates of its identity. */
   isDenied(certificate: X509Certificate): boolean {
-    const [identity = ''] = dnsNames(certificate);
-    return isDenied(this.#issuing.denied ?? [], {
-      serial: certificate.serialNumber,
-      identity,
-      notBeforeMs: notBeforeMs(certificate),
-    });
+    const shown = { serial: certificate.serialNumber, notBeforeMs: notBeforeMs(certificate) };
+    return ['', ...dnsNames(certificate)].some((identity) =>
+      isDenied(this.#issuing.denied ?? [], { ...shown, identity }),
+    );
   }
 
   /**

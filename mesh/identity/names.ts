@@ -37,6 +37,16 @@ export function parseIdentity(text: string): WorkloadName | undefined {
   return isWorkloadName(name) ? name : undefined;
 }
 
+/** The runtime quotes a value that could be mistaken for several names; quoted text is no name. */
+const alternativeName = /([^:,]+):("(?:\\.|[^"\\])*"|[^,]*)(?:, |$)/gy;
+
+/** The DNS names in X509Certificate.subjectAltName, in lower case. */
+export function dnsNamesIn(subjectAltName: string | undefined): string[] {
+  return [...(subjectAltName ?? '').matchAll(alternativeName)].flatMap(([, type, value = '']) =>
+    type === 'DNS' && !value.startsWith('"') ? [value.toLowerCase()] : [],
+  );
+}
+
 export function isWorkloadName(name: WorkloadName): boolean {
   const labels = [
     ...name.serviceAccount.split('.'),

@@ -8,6 +8,7 @@ import {
   X509Certificate,
 } from 'node:crypto';
 import forge from 'node-forge';
+import { dnsNamesIn } from './names.js';
 
 const { asn1 } = forge;
 type Asn1 = forge.asn1.Asn1;
@@ -156,12 +157,8 @@ export const notBeforeMs = (certificate: X509Certificate): number =>
   Date.parse(certificate.validFrom);
 
 /** The DNS names among the subject alternative names. */
-export function dnsNames(certificate: X509Certificate): string[] {
-  return (certificate.subjectAltName ?? '')
-    .split(', ')
-    .filter((entry) => entry.startsWith('DNS:'))
-    .map((entry) => entry.slice(4));
-}
+export const dnsNames = (certificate: X509Certificate): string[] =>
+  dnsNamesIn(certificate.subjectAltName);
 
 /** RFC 5280's method 1: SHA-1 of the key's bits. It only names the key; security does not depend on it. */
 function keyId(publicKeyDer: Buffer): string {

@@ -51,7 +51,7 @@ export class Proxy {
     const limits = { maxMemoryBytes: memoryLimit(), ...config.limits };
     holdings.limitBytes = limits.maxMemoryBytes * holdingsShare;
     this.gateway = createGateway({ ...parts, config: { ...config, limits } });
-    this.identity = new IdentityStore(clock, this.gateway.metrics);
+    this.identity = new IdentityStore(clock, this.gateway.metrics, config.identity?.name);
     faults.report = (error) => {
       parts.log(`connection dropped: ${error instanceof Error ? error.stack : String(error)}`);
     };

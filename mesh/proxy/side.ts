@@ -1,5 +1,5 @@
 /** One side of a proxy, inbound or outbound: its port, the protocols' fronts, and the connections to endpoints. */
-import type { Clock } from '../../base/clock.js';
+import type { Clock, Timer } from '../../base/clock.js';
 import type { ProxyConfig } from '../model.js';
 import type { ConnectionFlow, EndpointState } from './flow/contract.js';
 import type { Gateway } from './flow/gateway.js';
@@ -12,7 +12,7 @@ import { Connector } from './listen/connect.js';
 import type { DeadlineWheel } from './listen/deadlines.js';
 import { type Accepted, Listener } from './listen/listener.js';
 import type { OriginalDestination } from './listen/original-destination.js';
-import { InboundServing, OutboundServing } from './listen/serving.js';
+import { InboundServing, OutboundServing, standing } from './listen/serving.js';
 import { type Answers, OpaqueConnection } from './tcp/opaque-connection.js';
 import type { IdentityStore } from './tls/identity-store.js';
 import type { DeclaredProtocol } from '../schema/choices.js';
@@ -32,6 +32,8 @@ type Direction = 'inbound' | 'outbound';
 const handshakeTimeoutMs = 5000;
 const detectTimeoutMs = 10_000;
 const quietMs = 500;
+/** Opaque connections are judged again this often. */
+const reviewMs = 1000;
 /** The limit for heads of requests and answers, in both protocols. */
 const defaultMaxHeadBytes = 64 * 1024;
 const defaultMaxConnections = 10_000;
@@ -44,7 +46,7 @@ export abstract class Side {
   readonly #connector: Connector;
   protected readonly http1: Http1Front;
   protected readonly http2: Http2Front;
-  readonly #opaque = new Set<OpaqueConnection>();
+  protected readonly opaque = new Set<OpaqueConnection>();
   readonly #listeners: Listener[] = [];
   port = 0;
 
@@ -144,19 +146,21 @@ export abstract class Side {
   protected relay(
     { wire, first, isGuess }: Pick<Accepted, 'wire' | 'first' | 'isGuess'>,
     flow: ConnectionFlow,
-    answers?: Answers,
+    more: { answers?: Answers; mayStay?: () => boolean } = {},
   ): void {
+    const { answers, mayStay } = more;
     const connection = new OpaqueConnection(
       {
         deadlines: this.parts.deadlines,
         connector: this.#connector,
-        onClosed: (c) => this.#opaque.delete(c),
+        ...(mayStay && { mayStay }),
+        onClosed: (c) => this.opaque.delete(c),
       },
       wire,
       flow,
       { first, refusesHttp: isGuess, ...(answers && { answers }) },
     );
-    this.#opaque.add(connection);
+    this.opaque.add(connection);
     connection.start();
   }
 
@@ -167,7 +171,7 @@ export abstract class Side {
 
   /** Requests and opaque connections in flight. */
   get busy(): number {
-    return this.http1.busy + this.http2.busy + this.#opaque.size;
+    return this.http1.busy + this.http2.busy + this.opaque.size;
   }
 
   /** From now on each answer is the last of its connection. */
@@ -190,7 +194,7 @@ export abstract class Side {
     this.closePort();
     this.http1.abandon();
     this.http2.abandon();
-    for (const connection of this.#opaque) connection.abandon();
+    for (const connection of this.opaque) connection.abandon();
   }
 }
 
@@ -227,7 +231,7 @@ export class OutboundSide extends Side {
     if (originalDst === undefined) {
       const flow = outbound.connect(outbound.destinationFor(authority), peerAddress);
       const answers = { opened: tunnelOpened, failed: tunnelFailed };
-      return this.relay({ wire, first: rest, isGuess: false }, flow, answers);
+      return this.relay({ wire, first: rest, isGuess: false }, flow, { answers });
     }
     // The app uses another proxy of its own, which must answer.
     const first = Buffer.concat([Buffer.from(head, 'latin1'), rest]);
@@ -237,8 +241,18 @@ export class OutboundSide extends Side {
 }
 
 export class InboundSide extends Side {
+  readonly #review: Timer;
+
   constructor(parts: SideParts) {
     super('inbound', parts);
+    this.#review = parts.clock.every(reviewMs, () => {
+      for (const connection of this.opaque) connection.review();
+    });
+  }
+
+  override stop(): void {
+    this.#review.cancel();
+    super.stop();
   }
 
   #portOf(originalDst: string | undefined): number {
@@ -269,7 +283,9 @@ export class InboundSide extends Side {
     const isHttp = server.protocol === 'http1' || server.protocol === 'http2';
     if (accepted.spoken === 'opaque' && (!isHttp || isSkipped)) {
       if (!inbound.mayConnect(server, peer)) return wire.destroy();
-      return this.relay(accepted, inbound.connect(server, peer, tls));
+      const { clock } = this.parts;
+      const mayStay = standing(inbound, server, { ...peer, tls }, wire, () => clock.nowMs());
+      return this.relay(accepted, inbound.connect(server, peer, tls), { mayStay });
     }
     // A refused client gets an answer to each request: a reset would not tell the reason.
     this.serve(accepted, new InboundServing(inbound, server, port, { ...peer, tls }, originalDst));

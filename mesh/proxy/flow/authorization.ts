@@ -71,6 +71,16 @@ export class ServerAuthorization {
     return false;
   }
 
+  /**
+   * Whether an opaque connection may go on after a change of the policy or the end of its certificate. One that may
+   * not is counted and audited.
+   */
+  mayStay(peer: Peer, tls: TlsLabel): boolean {
+    if (this.allows(peer.identity, peer.address, '')) return true;
+    this.decide(peer.identity, peer.address, '', tls, true);
+    return false;
+  }
+
   /** The verdict on a request (or, with an empty route, on an opaque connection). The verdict is counted. */
   decide(
     identity: string | undefined,

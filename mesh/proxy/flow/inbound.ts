@@ -62,6 +62,11 @@ export class InboundFlow {
     return (server as CompiledServer).authorization.mayConnect(peer);
   }
 
+  /** Asked again for an opaque connection, by the policy that the server has now. */
+  mayStay(server: ServerState, peer: Peer, tls: TlsLabel): boolean {
+    return this.#present(server as CompiledServer).authorization.mayStay(peer, tls);
+  }
+
   begin(server: ServerState, request: RequestInfo): Flow {
     this.begun++;
     // A connection keeps its server; after a change of policy the new server of that name decides.

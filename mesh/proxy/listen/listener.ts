@@ -195,6 +195,7 @@ export class Listener {
     const timer = clock.after(handshakeTimeoutMs, () =>
       afterPoll(() => {
         if (!pendingHandshakes.has(socket)) return;
+        timedOut.add(socket);
         this.#parts.metrics.handshakeFailed('inbound', 'timeout');
         socket.destroy();
       }),
@@ -231,7 +232,10 @@ export class Listener {
     });
     server.on('secureConnection', (socket: TLSSocket) => this.#secured(socket));
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
-      this.#parts.metrics.handshakeFailed('inbound', handshakeFailure(error.code));
+      // The end of a handshake that took too long is counted already.
+      if (!timedOut.has(rawOf(socket))) {
+        this.#parts.metrics.handshakeFailed('inbound', handshakeFailure(error.code));
+      }
       socket.destroy();
     });
     return server;
@@ -239,7 +243,7 @@ export class Listener {
 
   #secured(socket: TLSSocket): void {
     const { metrics, clock } = this.#parts;
-    const raw = (socket as TLSSocket & { _parent?: Socket })._parent as Socket;
+    const raw = rawOf(socket);
     const pending = pendingHandshakes.get(raw);
     if (!pending) return void socket.destroy();
     socket.on('error', () => undefined);
@@ -273,6 +277,10 @@ export class Listener {
 }
 
 const pendingHandshakes = new WeakMap<Socket, { meta: Meta; settled(): void }>();
+const timedOut = new WeakSet<Socket>();
+
+const rawOf = (socket: TLSSocket): Socket =>
+  (socket as TLSSocket & { _parent?: Socket })._parent as Socket;
 
 /** Reads until the protocol is known. */
 class Looking implements WireUser, Newcomer {
@@ -366,8 +374,9 @@ class Looking implements WireUser, Newcomer {
       return;
     }
     this.#decide('opaque', false);
-    // The end was read here: the new owner of the connection must be notified.
-    this.#wire.user.onEnd();
+    // The end was read here: the new owner of the connection must be notified, if there is one.
+    const { closed, user } = this.#wire;
+    if (!closed && user !== this) user.onEnd();
   }
 
   onDrain(): void {

@@ -6,6 +6,8 @@ import type { ServerState, InboundFlow } from '../flow/inbound.js';
 import type { DestinationState, OutboundFlow } from '../flow/outbound.js';
 import type { Flow, RequestInfo, TlsLabel } from '../flow/contract.js';
 import type { Serving } from '../seam.js';
+import type { Peer } from '../../policy/authorize.js';
+import type { Wire } from './wire.js';
 
 export class OutboundServing implements Serving {
   readonly #flow: OutboundFlow;
@@ -39,6 +41,30 @@ export class OutboundServing implements Serving {
     }
     return flow.begin(destination, request);
   }
+}
+
+/**
+ * Answers whether the policy would still let an opaque connection in: asked again only after a change of the policy
+ * and at the end of the client's certificate, from which on the client has no identity.
+ */
+export function standing(
+  flow: InboundFlow,
+  server: ServerState,
+  peer: Peer & { tls: TlsLabel },
+  wire: Wire,
+  nowMs: () => number,
+): () => boolean {
+  let { generation } = flow;
+  let wasExpired = false;
+  return () => {
+    const isExpired = wire.expiresMs <= nowMs();
+    if (generation === flow.generation && isExpired === wasExpired) return true;
+    ({ generation } = flow);
+    wasExpired = isExpired;
+    const { address, tls } = peer;
+    const identity = isExpired ? undefined : peer.identity;
+    return flow.mayStay(server, { address, identity }, tls);
+  };
 }
 
 export class InboundServing implements Serving {

@@ -29,6 +29,8 @@ export interface ByteCounters {
 /** When more bytes than this are not yet with the kernel, a write asks its caller to wait. */
 export const highWaterBytes = 64 * 1024;
 const goodbyeLimitMs = 60_000;
+/** Silence after which the kernel asks a peer whether it is still there. */
+const keepAliveMs = 60_000;
 /** An exception of a front costs its own connection, never the process. */
 export const faults = {
   report: (error: unknown): void => {
@@ -102,6 +104,11 @@ export abstract class Wire implements Holder {
     this.closed = true;
     this.socket.destroy();
     this.#gone(false);
+  }
+
+  /** For connections without an idle limit: a peer whose machine has vanished sends no end. */
+  keepAlive(): void {
+    this.#raw.setKeepAlive(true, keepAliveMs);
   }
 
   /** Closes with a TCP reset, so that the peer cannot mistake what it has for the whole. */

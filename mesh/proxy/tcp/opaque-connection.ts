@@ -3,12 +3,15 @@ import type { ConnectionFlow, End, EndpointState } from '../flow/contract.js';
 import type { DeadlineWheel } from '../listen/deadlines.js';
 import type { Connector } from '../listen/connect.js';
 import { maxLookedAt, spokenIn } from '../listen/detection.js';
+import { type Holder, holdings } from '../listen/holdings.js';
 import type { Wire, WireUser } from '../listen/wire.js';
 import { type Front, Tries } from '../tries.js';
 
 export interface OpaqueParts {
   readonly deadlines: DeadlineWheel;
   readonly connector: Connector;
+  /** Whether the policy would still let the client in; absent: no policy applies. */
+  readonly mayStay?: () => boolean;
   onClosed(connection: OpaqueConnection): void;
 }
 
@@ -23,13 +26,13 @@ export interface Answers {
   readonly failed: string;
 }
 
-export class OpaqueConnection implements WireUser, Front<ConnectionFlow> {
+export class OpaqueConnection implements WireUser, Front<ConnectionFlow>, Holder {
   readonly #parts: OpaqueParts;
   readonly #client: Wire;
   readonly #flow: ConnectionFlow;
   readonly #tries: Tries<ConnectionFlow>;
   #held: Buffer[] = [];
-  #heldBytes = 0;
+  heldBytes = 0;
   #attempt: { cancel(): void } | undefined;
   #server: Wire | undefined;
   #clientEnded = false;
@@ -54,6 +57,7 @@ export class OpaqueConnection implements WireUser, Front<ConnectionFlow> {
     this.#flow = flow;
     this.#tries = new Tries(this, parts.deadlines);
     client.user = this;
+    client.keepAlive();
     const { first, refusesHttp } = heard;
     if (refusesHttp) this.#line = first;
     if (first.length > 0) this.#hold(first);
@@ -99,6 +103,7 @@ export class OpaqueConnection implements WireUser, Front<ConnectionFlow> {
     this.#attempt = undefined;
     if (this.#isOver) return wire.destroy();
     this.#server = wire;
+    wire.keepAlive();
     this.#flow.connected();
     this.#tries.heard('relay', false);
     wire.user = {
@@ -116,7 +121,7 @@ export class OpaqueConnection implements WireUser, Front<ConnectionFlow> {
     if (this.#answers) this.#client.writeText(this.#answers.opened);
     this.#answers = undefined;
     for (const piece of this.#held) wire.writeBytes(piece, 0, piece.length);
-    this.#held = [];
+    this.#forgetHeld();
     wire.resume();
     this.#client.resume();
     if (this.#clientEnded) wire.end();
@@ -130,12 +135,9 @@ export class OpaqueConnection implements WireUser, Front<ConnectionFlow> {
     const server = this.#server;
     if (!server) {
       // A black hole takes bytes and answers nothing.
-      if (this.#tries.isSilent) {
-        this.#held = [];
-        return;
-      }
+      if (this.#tries.isSilent) return this.#forgetHeld();
       this.#hold(Buffer.from(buffer.subarray(0, length)));
-      if (this.#heldBytes >= maxHeldBytes) this.#client.pause();
+      if (this.heldBytes >= maxHeldBytes) this.#client.pause();
       return;
     }
     if (!server.writeBytes(buffer, 0, length)) this.#client.pause();
@@ -154,7 +156,22 @@ export class OpaqueConnection implements WireUser, Front<ConnectionFlow> {
 
   #hold(bytes: Buffer): void {
     this.#held.push(bytes);
-    this.#heldBytes += bytes.length;
+    holdings.hold(this, bytes.length);
+  }
+
+  #forgetHeld(): void {
+    this.#held = [];
+    if (this.heldBytes !== 0) holdings.hold(this, -this.heldBytes);
+  }
+
+  /** The memory is needed for others, and the client has waited for its connection for longest. */
+  letGo(): void {
+    this.#finish('client-gone', true);
+  }
+
+  /** A verdict lasts for as long as the policy would give it again: called every second. */
+  review(): void {
+    if (this.#parts.mayStay?.() === false) this.#finish('client-gone', true);
   }
 
   onEnd(): void {
@@ -210,7 +227,7 @@ export class OpaqueConnection implements WireUser, Front<ConnectionFlow> {
 
   #close(how: End): void {
     this.cancel();
-    this.#held = [];
+    this.#forgetHeld();
     this.#tries.over()?.ended(how, this.#sentBytes, this.#receivedBytes);
     this.#tries.close();
     this.#parts.onClosed(this);
@@ -227,7 +244,8 @@ export class OpaqueConnection implements WireUser, Front<ConnectionFlow> {
   readonly movedBytes = 0;
   readonly endsIdle = false;
 
+  /** With a reset: the bytes so far are not all. */
   abandon(): void {
-    this.#finish('client-gone', false);
+    this.#finish('client-gone', true);
   }
 }

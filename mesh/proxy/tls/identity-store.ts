@@ -3,8 +3,8 @@ import { X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import type { Clock } from '../../../base/clock.js';
 import { splitPem } from '../../identity/csr.js';
+import { dnsNamesIn } from '../../identity/names.js';
 import type { ProxyMetrics } from '../telemetry/proxy-metrics.js';
-import { dnsNames } from './peer.js';
 
 export interface IdentityMaterial {
   certificateChainPem: string;
@@ -26,6 +26,7 @@ const common: SecureContextOptions = {
 export class IdentityStore {
   readonly #clock: Clock;
   readonly #metrics: ProxyMetrics;
+  readonly #name: string | undefined;
   #options: SecureContextOptions | undefined;
   #context: SecureContext | undefined;
   #leaf: X509Certificate | undefined;
@@ -33,7 +34,9 @@ export class IdentityStore {
   generation = 0;
   readonly #listeners: (() => void)[] = [];
 
-  constructor(clock: Clock, metrics: ProxyMetrics) {
+  /** `name`: the workload's own, which the certificate must have. */
+  constructor(clock: Clock, metrics: ProxyMetrics, name?: string) {
+    this.#name = name;
     this.#clock = clock;
     this.#metrics = metrics;
   }
@@ -50,11 +53,18 @@ export class IdentityStore {
 
   #set({ certificateChainPem, keyPem, trustAnchorsPem }: IdentityMaterial): void {
     const leaf = new X509Certificate(certificateChainPem);
+    const names = dnsNamesIn(leaf.subjectAltName);
+    if (this.#name !== undefined && !names.includes(this.#name)) {
+      throw new Error(`the certificate is for ${names.join(', ')}, and not for ${this.#name}`);
+    }
+    if (leaf.ca) throw new Error("the certificate is an authority's, and no workload's");
+    const ca = splitPem(trustAnchorsPem);
+    if (ca.length === 0) throw new Error('the trust anchors hold no certificate');
     const options: SecureContextOptions = {
       ...common,
       cert: certificateChainPem,
       key: keyPem,
-      ca: splitPem(trustAnchorsPem),
+      ca,
     };
     // Throws when the key belongs to another certificate.
     const context = createSecureContext(options);
@@ -101,7 +111,7 @@ export class IdentityStore {
     const leaf = this.#leaf;
     return (
       leaf && {
-        names: dnsNames(leaf.subjectAltName),
+        names: dnsNamesIn(leaf.subjectAltName),
         notBefore: new Date(leaf.validFrom).toISOString(),
         notAfter: new Date(leaf.validTo).toISOString(),
         serial: leaf.serialNumber,

@@ -2,6 +2,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { denialsInForce, isDenied } from '../../identity/denials.js';
+import { dnsNamesIn, parseIdentity } from '../../identity/names.js';
 import { type HandshakeFailure, handshakeFailure } from './failures.js';
 
 export interface Peer {
@@ -11,7 +12,8 @@ export interface Peer {
 }
 
 /**
- * `expected` is the server's name, checked exactly: no wildcards, no common names. `resumed` is the peer of the
+ * `expected` is the server's name, checked exactly: no wildcards, no common names. A client's name must be that of a
+ * workload: any other certificate of the same issuer, such as a web server's, is no identity. `resumed` is the peer of the
  * session that was offered: a server that resumes it proves its identity by its ticket key, and sends no certificate
  * again.
  */
@@ -35,25 +37,20 @@ export function verifiedPeer(
   if (Date.parse(certificate.validFrom) > nowMs) return 'not-yet-valid';
   // A certificate authority must not act as a workload: it could issue such a certificate for any name.
   if (certificate.ca) return 'authority';
-  const names = dnsNames(certificate.subjectAltName);
+  const names = dnsNamesIn(certificate.subjectAltName);
   if (isDeniedPeer(certificate, names)) return 'denied';
-  const identity = expected === undefined ? names[0] : names.find((name) => name === expected);
+  const identity = names.find((name) =>
+    expected === undefined ? parseIdentity(name) !== undefined : name === expected,
+  );
   return identity === undefined ? 'name-mismatch' : { identity, notAfterMs };
 }
 
 const isDeniedPeer = ({ serialNumber, validFrom }: X509Certificate, names: string[]): boolean =>
   denialsInForce.list.length > 0 &&
-  isDenied(denialsInForce.list, {
-    serial: serialNumber,
-    identity: names[0] ?? '',
-    notBeforeMs: Date.parse(validFrom),
-  });
-
-/** Node quotes names that could be mistaken for more than one; no workload has such a name. */
-export function dnsNames(subjectAltName: string | undefined): string[] {
-  if (!subjectAltName) return [];
-  return subjectAltName
-    .split(', ')
-    .filter((entry) => entry.startsWith('DNS:') && !entry.includes('"'))
-    .map((entry) => entry.slice(4).toLowerCase());
-}
+  ['', ...names].some((identity) =>
+    isDenied(denialsInForce.list, {
+      serial: serialNumber,
+      identity,
+      notBeforeMs: Date.parse(validFrom),
+    }),
+  );

@@ -3,7 +3,16 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, afterEach, expect, test } from 'vitest';
-import { addTrustAnchor, dropOldAnchors, rotateIssuer } from '../../../mesh/identity/pki-files.js';
+import { SimulatedClock } from '../../../base/clock.js';
+import { generateWorkloadKey } from '../../../mesh/identity/csr.js';
+import { readCertificates, readSigner } from '../../../mesh/identity/issuing.js';
+import {
+  addTrustAnchor,
+  dropOldAnchors,
+  pkiFiles,
+  rotateIssuer,
+} from '../../../mesh/identity/pki-files.js';
+import { createCertificate } from '../../../mesh/identity/x509.js';
 import type { ProxyConfig } from '../../../mesh/model.js';
 import {
   destination,
@@ -251,6 +260,169 @@ test('certificates, issuer and anchor are replaced under load without a failed r
   const handshakes = /^tls_handshakes_total\{[^}]*direction="outbound"[^}]*\} (\d+)/m;
   const metrics = await (await fetch(`http://127.0.0.1:${outside.admin}/metrics`)).text();
   expect(Number(handshakes.exec(metrics)?.[1])).toBeGreaterThan(8);
+});
+
+/** Files of a certificate that this mesh's own issuer has signed, with these names. */
+async function signed(
+  name: string,
+  names: { dnsNames?: string[]; uris?: string[]; ca?: object },
+): Promise<Identity> {
+  const pkiFolder = pkiFiles(join(keys.folder, 'pki'));
+  const signer = readSigner(readFileSync(pkiFolder.keyFile, 'utf8'), 'issuer');
+  const [issuer] = readCertificates(readFileSync(pkiFolder.certificateFile, 'utf8'), 'issuer');
+  const key = generateWorkloadKey();
+  const leaf = await createCertificate(
+    {
+      publicKeyDer: key.publicKey.export({ type: 'spki', format: 'der' }),
+      commonName: name,
+      notBeforeMs: Date.now() - 1000,
+      notAfterMs: Date.now() + 3_600_000,
+      issuer: issuer!,
+      ...names,
+    },
+    signer,
+  );
+  const out = join(keys.folder, name);
+  writeFileSync(`${out}.crt`, leaf.toString() + readFileSync(pkiFolder.certificateFile, 'utf8'));
+  writeFileSync(`${out}.key`, key.privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  return {
+    name: keys.identityOf(name),
+    trustAnchorsFile: pkiFolder.trustAnchorsFile,
+    certificateFile: `${out}.crt`,
+    keyFile: `${out}.key`,
+  };
+}
+
+const cartName = 'cart.retail.serviceaccount.identity.test.local';
+test.each<[string, string, { dnsNames?: string[]; uris?: string[] }]>([
+  ["a web server's name", 'refused', { dnsNames: ['www.test.local'] }],
+  ['a wildcard', 'refused', { dnsNames: [`*.${cartName}`] }],
+  ['an account without a namespace', 'refused', { dnsNames: [cartName.replace('.retail', '')] }],
+  ['no name at all', 'refused', {}],
+  ['a name inside a URI', 'refused', { uris: [`a:, DNS:${cartName}, b`] }],
+  ['a second name', '200', { dnsNames: ['www.test.local', cartName] }],
+])('only a workload has an identity: %s is %s', async (_, expected, names) => {
+  const { inside } = await pair(await keys.issue('checkout'), await keys.issue('cart'), {
+    policy: {
+      defaultPolicy: 'all-authenticated',
+      authorizations: [{ name: 'any', identities: ['*'], unauthenticated: false }],
+    },
+  });
+  const identity = await signed('odd', names);
+  const answer = await new Promise<string>((resolve) => {
+    const socket = connectTls({
+      port: inside.inbound,
+      host: '127.0.0.1',
+      rejectUnauthorized: false,
+      cert: readFileSync(identity.certificateFile ?? ''),
+      key: readFileSync(identity.keyFile ?? ''),
+      ALPNProtocols: ['http/1.1'],
+    });
+    socket.on('secureConnect', () => socket.write('GET / HTTP/1.1\r\nHost: cart\r\n\r\n'));
+    socket.on('data', (bytes: Buffer) => {
+      resolve(bytes.toString().slice(9, 12));
+      socket.destroy();
+    });
+    socket.on('error', () => resolve('refused'));
+    socket.on('close', () => resolve('refused'));
+  });
+  expect(answer).toBe(expected);
+  expect(await failures(inside)).toEqual(expected === 'refused' ? ['name-mismatch'] : []);
+});
+
+test.each<[string, (identity: Identity) => Promise<void>, string]>([
+  [
+    'trust anchors cut to nothing',
+    (identity) => Promise.resolve(writeFileSync(identity.trustAnchorsFile, '')),
+    'the trust anchors hold no certificate',
+  ],
+  [
+    "another workload's certificate",
+    async (identity) => {
+      const other = await keys.issue('other');
+      copyFileSync(other.certificateFile ?? '', identity.certificateFile ?? '');
+      copyFileSync(other.keyFile ?? '', identity.keyFile ?? '');
+    },
+    `the certificate is for ${cartName.replace('cart', 'other')}, and not for ${cartName}`,
+  ],
+])(
+  'files that no peer would accept are refused, at a start and while running: %s',
+  async (_, spoil, why) => {
+    const own = await keys.issue('cart');
+    const identity = { ...own, trustAnchorsFile: join(keys.folder, 'anchors.crt') };
+    copyFileSync(own.trustAnchorsFile, identity.trustAnchorsFile);
+    const { ask, inside } = await pair(await keys.issue('checkout'), identity);
+    await spoil(identity);
+    await until(() => inside.logs.includes(`identity: ${why}; the certificate in use stays`));
+    expect(await ask()).toMatch(/^HTTP\/1\.1 200 /);
+    await expect(start({ identity })).rejects.toThrow(`identity: ${why}`);
+  },
+);
+
+test('a handshake that ends by its time is counted once', async () => {
+  const clock = new SimulatedClock(Date.now());
+  const inside = await start({
+    sides: ['inbound'],
+    clock,
+    identity: await keys.issue('cart'),
+    state: state({ servers: [server(1, `127.0.0.1:${app.port}`)] }),
+  });
+  const asked = say(inside.inbound, '\x16\x03\x01', {});
+  await until(async () => {
+    clock.advance(1000);
+    return (await failures(inside)).length > 0;
+  });
+  expect(await asked).toMatch(/<(end|reset)>$/);
+  const text = await (await fetch(`http://127.0.0.1:${inside.admin}/metrics`)).text();
+  expect(text.match(/^tls_handshake_failures_total.*/gm)).toEqual([
+    'tls_handshake_failures_total{direction="inbound",reason="timeout"} 1',
+  ]);
+});
+
+test('a session of a dropped trust anchor is not resumed', async () => {
+  const own = await pki();
+  const folder = join(own.folder, 'pki');
+  const server1 = await own.issue('cart');
+  const inside = await start({
+    sides: ['inbound'],
+    identity: server1,
+    state: state({ servers: [server(1, `127.0.0.1:${app.port}`)] }),
+  });
+  const client = await own.issue('checkout');
+  const dial = (session?: Buffer): Promise<{ answer: string; ticket?: Buffer }> =>
+    new Promise((resolve) => {
+      let ticket: Buffer | undefined;
+      const socket = connectTls({
+        port: inside.inbound,
+        host: '127.0.0.1',
+        rejectUnauthorized: false,
+        cert: readFileSync(client.certificateFile ?? ''),
+        key: readFileSync(client.keyFile ?? ''),
+        ALPNProtocols: ['http/1.1'],
+        ...(session && { session }),
+      });
+      socket.on('session', (bytes) => (ticket = bytes));
+      socket.on('secureConnect', () => socket.write('GET / HTTP/1.1\r\nHost: cart\r\n\r\n'));
+      socket.on('data', (bytes: Buffer) => {
+        const answer = `${bytes.toString().slice(9, 12)} ${socket.isSessionReused()}`;
+        resolve({ answer, ...(ticket && { ticket }) });
+        socket.destroy();
+      });
+      socket.on('error', () => resolve({ answer: 'refused' }));
+      socket.on('close', () => resolve({ answer: 'refused' }));
+    });
+  const first = await dial();
+  expect(first.answer).toBe('200 false');
+  expect((await dial(first.ticket)).answer).toBe('200 true');
+  const options = { trustDomain: 'test.local' };
+  await addTrustAnchor(folder, options);
+  await rotateIssuer(folder, options);
+  dropOldAnchors(folder);
+  const before = inside.proxy.identity.generation;
+  await own.issue('cart');
+  await until(() => inside.proxy.identity.generation > before);
+  expect((await dial(first.ticket)).answer).toBe('refused');
+  own.remove();
 });
 
 test('a broken certificate file changes nothing', async () => {
