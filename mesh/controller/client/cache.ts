@@ -1,10 +1,12 @@
 /** The last known good state and certificate on disk, each written whole, readable by the owner only. */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '../../../base/make-folder.js';
 import type { Clock, Timer } from '../../../base/clock.js';
 import { messageOf } from '../../../base/errors.js';
 import { writeFileWhole } from '../../../base/write-file.js';
+import { dnsNamesIn } from '../../identity/names.js';
 
 export interface IdentityMaterial {
   /** PEM: the leaf, then intermediates. */
@@ -65,12 +67,20 @@ export class DiskCache {
     }
   }
 
-  readIdentity(): IdentityMaterial | undefined {
+  /** Only the identity of that name: the folder may be another workload's, or the file half a file. */
+  readIdentity(name: string): IdentityMaterial | undefined {
     const text = this.#read(identityFile);
     if (text === undefined) return undefined;
     try {
-      return JSON.parse(text) as IdentityMaterial;
-    } catch {
+      const material = JSON.parse(text) as IdentityMaterial;
+      const leaf = new X509Certificate(material.chain);
+      const names = dnsNamesIn(leaf.subjectAltName);
+      if (!names.includes(name)) throw new Error(`it is of ${names.join(', ')}`);
+      if (!leaf.checkPrivateKey(createPrivateKey(material.key))) throw new Error('a foreign key');
+      for (const anchor of material.anchors) new X509Certificate(anchor);
+      return material;
+    } catch (error) {
+      this.#log(`the cached identity cannot be used: ${messageOf(error)}`);
       return undefined;
     }
   }

@@ -1,5 +1,6 @@
 /** Gets one certificate from the identity service: sends a request for a key and checks the answer. */
 import { X509Certificate } from 'node:crypto';
+import { type Clock, realClock } from '../../../base/clock.js';
 import { createCsr, toPem, type WorkloadKey } from '../../identity/csr.js';
 import { certifyPath, decodeCertifyResponse, encodeCertifyRequest } from '../api/messages.js';
 import type { IdentityMaterial } from './cache.js';
@@ -19,8 +20,9 @@ export async function requestCertificate(request: {
   /** Empty: the credentials' certificate is the proof. */
   token: string;
   credentials: Credentials;
+  clock?: Clock;
 }): Promise<CertificateAnswer> {
-  const { identity, key, token } = request;
+  const { identity, key, token, clock = realClock } = request;
   const csr = createCsr(key, identity);
   const session = await connect(
     request.address,
@@ -29,7 +31,7 @@ export async function requestCertificate(request: {
   );
   try {
     const message = encodeCertifyRequest({ identity, csr, token });
-    const answer = decodeCertifyResponse(await call(session, certifyPath, message));
+    const answer = decodeCertifyResponse(await call(session, certifyPath, message, clock));
     const [leaf] = answer.chain.map((der) => new X509Certificate(der));
     if (!leaf?.checkPrivateKey(key.privateKey)) {
       throw new Error('the certificate in the answer is not for the key in the request');
@@ -47,7 +49,8 @@ export async function requestCertificate(request: {
       controllerTimeMs: answer.timeMs,
     };
   } finally {
-    session.close();
+    // Not closed in order: a controller that hangs would keep it open.
+    session.destroy();
   }
 }
 

@@ -3,6 +3,7 @@
  * disk.
  */
 import { readFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import type { SecureContext } from 'node:tls';
 import type { Clock, Timer } from '../../../base/clock.js';
@@ -53,6 +54,8 @@ const backoffMaxMs = 10_000;
 /** The interval of log lines while no controller has been reached. */
 const complainEveryMs = 30_000;
 const pingIntervalMs = 10_000;
+/** The longest time without a look at the time of the next renewal. */
+const renewalLookMs = 60_000;
 /** Renewals begin at this share of a certificate's life, plus up to `renewJitter` of it. */
 const renewShare = 0.62;
 const renewJitter = 0.1;
@@ -63,7 +66,7 @@ const pauseMs = (leftMs: number): number => Math.min(Math.max(leftMs / 8, 500), 
 export class ControllerClient {
   readonly #options: ControllerClientOptions;
   readonly #cache: DiskCache;
-  readonly #resources = new Resources();
+  #resources = new Resources();
   #identity: IdentityMaterial | undefined;
   #anchors: readonly string[];
   #context:
@@ -79,7 +82,9 @@ export class ControllerClient {
   /** The controller denies the current certificate. */
   #isDenied = false;
   #next: number;
+  /** Monotonic: a step of the wall clock is no silence. */
   #heardMs: number;
+  #renewAtMs = 0;
   #first: (() => void) | undefined;
   /** Kept until its certificate comes: a one-time token is valid for one key, and an answer may be lost. */
   #nextKey: WorkloadKey | undefined;
@@ -103,7 +108,7 @@ export class ControllerClient {
     this.#cache = new DiskCache(options.cacheFolder, options.clock, options.log);
     this.#anchors = options.anchors;
     this.#next = options.random.below(Math.max(1, options.addresses.length));
-    this.#heardMs = options.clock.nowMs();
+    this.#heardMs = options.clock.monotonicMs();
   }
 
   /**
@@ -130,13 +135,13 @@ export class ControllerClient {
   }
 
   #heard(): void {
-    this.#heardMs = this.#options.clock.nowMs();
-    this.#cache.touch(this.#heardMs);
+    this.#heardMs = this.#options.clock.monotonicMs();
+    this.#cache.touch(this.#options.clock.nowMs());
   }
 
   /** 0 while connected; otherwise the time since the last message from the controller, in seconds. */
   staleSeconds(): number {
-    return this.stats.connected ? 0 : (this.#options.clock.nowMs() - this.#heardMs) / 1000;
+    return this.stats.connected ? 0 : (this.#options.clock.monotonicMs() - this.#heardMs) / 1000;
   }
 
   stop(): void {
@@ -150,9 +155,14 @@ export class ControllerClient {
 
   /** Returns whether there was a state to serve. */
   #restore(): boolean {
-    const identity = this.#cache.readIdentity();
-    if (identity && identity.notAfterMs > this.#options.clock.nowMs()) {
-      this.#setIdentity(identity, 'cache');
+    const { clock } = this.#options;
+    const identity = this.#cache.readIdentity(this.#options.identity);
+    if (identity && identity.notAfterMs > clock.nowMs()) {
+      try {
+        this.#setIdentity(identity, 'cache');
+      } catch (error) {
+        this.#options.log(`the cached identity cannot be used: ${messageOf(error)}`);
+      }
     } else if (identity) {
       // Anchors outlive a certificate: without the cached ones a proxy that was off for a day would trust only its
       // initial anchors.
@@ -164,11 +174,14 @@ export class ControllerClient {
       this.#resources.load(text);
       denialsInForce.list = this.#resources.bundle()?.denied ?? [];
       // The state is as old as the cache, whenever this process began.
-      this.#heardMs = this.#cache.stateAtMs() ?? this.#heardMs;
+      const ageMs = clock.nowMs() - (this.#cache.stateAtMs() ?? clock.nowMs());
+      this.#heardMs = clock.monotonicMs() - Math.max(0, ageMs);
       this.#options.onState(this.#resources.state(), 'cache');
       return true;
     } catch (error) {
       this.#options.log(`the cached state cannot be used: ${messageOf(error)}`);
+      // The controller would send only what has changed since.
+      this.#resources = new Resources();
       return false;
     }
   }
@@ -228,13 +241,16 @@ export class ControllerClient {
         ...(this.#identity && { issuer: this.#identity.issuer }),
       },
     });
-    const openedMs = clock.nowMs();
+    const openedMs = clock.monotonicMs();
     this.#ping = clock.every(pingIntervalMs, () => {
       // A controller to which thousands return at once may need a while for its first answer.
-      const silentMs = clock.nowMs() - Math.max(this.#heardMs, openedMs);
+      const silentMs = clock.monotonicMs() - Math.max(this.#heardMs, openedMs);
       if (silentMs > 3 * pingIntervalMs) return void session.destroy();
       session.ping((error) => {
-        if (!error) this.#heard();
+        if (error) return;
+        // Only now: a stream that ends soon after its first update each time must not come back at once each time.
+        this.#failures = 0;
+        this.#heard();
       });
     });
   }
@@ -280,7 +296,6 @@ export class ControllerClient {
     this.#heard();
     if (!this.stats.connected) this.stats.connects++;
     this.stats.connected = true;
-    this.#failures = 0;
     let refusal = '';
     try {
       const bundleBefore = this.#resources.bundle();
@@ -305,10 +320,12 @@ export class ControllerClient {
     const bundle = this.#resources.bundle();
     if (!bundle || bundle === before) return;
     if (bundle.anchors.length === 0) throw new Error('a trust bundle without anchors');
+    // Before anything is changed: by the old ones the controller is reached.
+    for (const anchor of bundle.anchors) new X509Certificate(anchor);
+    if (this.#identity) this.#setIdentity({ ...this.#identity, anchors: bundle.anchors });
     this.#anchors = bundle.anchors;
     denialsInForce.list = bundle.denied ?? [];
     if (!this.#identity) return;
-    this.#setIdentity({ ...this.#identity, anchors: bundle.anchors });
     // A new issuer may mean that the anchor above the old one is about to be dropped.
     if (this.#identity.issuer !== bundle.issuer) {
       this.#renewIn(this.#options.random.next() * bundle.renewSpreadMs);
@@ -339,6 +356,7 @@ export class ControllerClient {
       controllerIdentity: this.#options.controllerIdentity,
       identity: this.#options.identity,
       token,
+      clock: this.#options.clock,
       credentials: { ...(token === '' && this.#identity), anchors: this.#anchors },
     });
     this.#nextKey = undefined;
@@ -356,12 +374,12 @@ export class ControllerClient {
   }
 
   #setIdentity(material: IdentityMaterial, source: 'fresh' | 'cache' = 'fresh'): void {
+    this.#options.onIdentity(material, source);
     if (this.#stream && this.#identity?.issuer !== material.issuer) {
       this.#say({ kind: 'issuer', issuer: material.issuer });
     }
     this.#identity = material;
     this.#anchors = material.anchors;
-    this.#options.onIdentity(material, source);
     if (source === 'fresh') this.#cache.writeIdentity(material);
     const lifeMs = material.notAfterMs - material.notBeforeMs;
     const share = renewShare + this.#options.random.next() * renewJitter;
@@ -372,10 +390,19 @@ export class ControllerClient {
   }
 
   #renewIn(delayMs: number): void {
+    this.#renewAtMs = this.#options.clock.nowMs() + delayMs;
+    this.#awaitRenewal();
+  }
+
+  /** Looks at the wall clock again and again: it may be set, or the machine may sleep, which no timer notices. */
+  #awaitRenewal(): void {
+    const { clock } = this.#options;
     this.#renewal?.cancel();
-    // Node's timers hold 24.8 days.
-    const boundedMs = Math.min(Math.max(delayMs, 0), 86_400_000 * 20);
-    this.#renewal = this.#options.clock.after(boundedMs, () => void this.#renew());
+    const leftMs = Math.max(0, this.#renewAtMs - clock.nowMs());
+    this.#renewal = clock.after(Math.min(leftMs, renewalLookMs), () => {
+      if (clock.nowMs() >= this.#renewAtMs) void this.#renew();
+      else this.#awaitRenewal();
+    });
   }
 
   async #renew(): Promise<void> {

@@ -1,6 +1,7 @@
 /** gRPC calls to one controller over node:http2, without a gRPC library, which would cost a proxy 10 MB. */
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
+import type { Clock } from '../../../base/clock.js';
 import { connectUnnamed } from '../../../base/connect-tls.js';
 import { frameMessage, grpcStatus, MessageSplitter } from '../api/framing.js';
 
@@ -9,6 +10,8 @@ const maxMessageBytes = 64 * 1024 * 1024;
 const connectTimeoutMs = 5000;
 /** Thousands of proxies may return at once to a controller that has started again. */
 const handshakeTimeoutMs = 10_000;
+/** A controller that hangs must not hold up a renewal until the certificate has expired. */
+const answerTimeoutMs = 20_000;
 
 export interface Credentials {
   /** PEM, all trusted. */
@@ -81,15 +84,24 @@ const isNamed = (socket: TLSSocket, name: string): boolean =>
   socket.getPeerX509Certificate()?.checkHost(name, { subject: 'never', wildcards: false }) !==
   undefined;
 
-/** Sends one message and receives one. Rejects with CallFailed. */
-export function call(session: ClientHttp2Session, path: string, message: Buffer): Promise<Buffer> {
+/** Sends one message and receives one. Rejects with CallFailed, also if there is no answer in time. */
+export function call(
+  session: ClientHttp2Session,
+  path: string,
+  message: Buffer,
+  clock: Clock,
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let answer: Buffer | undefined;
+    const timer = clock.after(answerTimeoutMs, () =>
+      stream.destroy(new Error('no answer in time')),
+    );
     const stream = openStream(session, path, {
       message: (m) => {
         answer = m;
       },
       end: (failure) => {
+        timer.cancel();
         if (failure) reject(failure);
         else if (answer) resolve(answer);
         else reject(new CallFailed(grpcStatus.internal, 'no message in the answer'));

@@ -60,6 +60,8 @@ export class IdentityStore {
     if (leaf.ca) throw new Error("the certificate is an authority's, and no workload's");
     const ca = splitPem(trustAnchorsPem);
     if (ca.length === 0) throw new Error('the trust anchors hold no certificate');
+    // A secure context passes over text that is none.
+    for (const anchor of ca) new X509Certificate(anchor);
     const options: SecureContextOptions = {
       ...common,
       cert: certificateChainPem,
