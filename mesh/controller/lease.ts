@@ -23,7 +23,8 @@ interface Holder {
 /**
  * A lease file. The holder extends it every third of the duration and considers itself the leader only until the end
  * that it wrote. Another replica takes over a lapsed lease by linking its claim under a lock name, which only one
- * can.
+ * can. The lock of a dead replica is passed over, and the next number is the lock: if it were removed, a second replica
+ * that had found it dead would remove the lock of the first.
  */
 export class FileLease implements Lease {
   readonly #file: string;
@@ -59,7 +60,7 @@ export class FileLease implements Lease {
       const holder = this.#read();
       const nowMs = this.#clock.nowMs();
       // This replica's own lease, once lapsed, may just now be taken by another one.
-      if (!holder || holder.untilMs <= nowMs) this.#takeOver(nowMs);
+      if (!holder || holder.untilMs <= nowMs) this.#takeOver(nowMs, holder?.untilMs ?? 0);
       else if (holder.replica === this.#replica) this.#claim(nowMs);
       else this.#untilMs = 0;
     } catch {
@@ -73,26 +74,39 @@ export class FileLease implements Lease {
     this.#untilMs = holder.untilMs;
   }
 
-  #takeOver(nowMs: number): void {
-    const lock = `${this.#file}.lock`;
+  /** `lapsedMs`: the end of the lease that lapsed, to which the locks belong. */
+  #takeOver(nowMs: number, lapsedMs: number): void {
     const mine = `${this.#file}.${this.#replica}`;
+    const lock = (number: number): string => `${this.#file}.lock-${lapsedMs}-${number}`;
     writeFileSync(mine, String(nowMs));
+    let number: number;
     try {
-      linkSync(mine, lock);
-    } catch {
-      // Another replica holds the lock. A lock left by a dead replica is removed after a while.
-      const since = Number(readFileSync(lock, 'utf8'));
-      if (nowMs - since > this.#durationMs) rmSync(lock, { force: true });
-      return;
+      number = this.#lock(mine, lock, nowMs);
     } finally {
       rmSync(mine, { force: true });
     }
+    if (number < 0) return;
     try {
-      // Checked again under the lock: another replica may have been faster.
+      // Checked again under the lock: another replica may have been faster, or this one was paused.
       const holder = this.#read();
-      if (!holder || holder.untilMs <= nowMs) this.#claim(nowMs);
+      if (holder && holder.untilMs > nowMs) return;
+      if (this.#clock.nowMs() - nowMs >= this.#durationMs) return;
+      this.#claim(nowMs);
+      while (number > 0) rmSync(lock(number--), { force: true });
     } finally {
-      rmSync(lock, { force: true });
+      rmSync(lock(number), { force: true });
+    }
+  }
+
+  /** Returns the number of the lock that this replica has got; -1: another replica has one. */
+  #lock(mine: string, lock: (number: number) => string, nowMs: number): number {
+    for (let number = 0; ; number++) {
+      try {
+        linkSync(mine, lock(number));
+        return number;
+      } catch {
+        if (nowMs - Number(readFileSync(lock(number), 'utf8')) <= this.#durationMs) return -1;
+      }
     }
   }
 

@@ -48,6 +48,8 @@ const maxClaimBytes = 64 * 1024;
 /** Subscriptions are kept for as long as the stream lasts. */
 const maxSubscriptions = 20_000;
 const maxSubscriptionLength = 512;
+/** Replicas share an identity, each with one stream; whoever has stolen a certificate could open them without end. */
+export const maxStreamsEach = 4000;
 
 export interface ServerCredentials {
   /** PEM. */
@@ -325,10 +327,12 @@ export class ControlServer {
         address,
         place: () => this.#parts.placeOf?.(address),
       };
-      this.#streams.set(
-        call,
-        sessions.open(identity, this.#checked(message.hello, identity), channel),
-      );
+      const hello = this.#checked(message.hello, identity);
+      if (sessions.countOf(identity) >= maxStreamsEach) {
+        const text = `${identity} has ${maxStreamsEach} streams, which is the limit`;
+        throw new CallError(grpcStatus.resourceExhausted, text);
+      }
+      this.#streams.set(call, sessions.open(identity, hello, channel));
       return;
     }
     if (!session)

@@ -15,6 +15,7 @@ export const answerTimeoutMs = 60_000;
 export class Sessions {
   readonly #sessions = new Set<Session>();
   readonly #byTopic = new Map<string, Set<Session>>();
+  readonly #byIdentity = new Map<string, number>();
   readonly #parts: SessionParts;
   stalled: () => boolean = () => false;
   acks = 0;
@@ -33,10 +34,16 @@ export class Sessions {
     return this.#sessions;
   }
 
+  /** The identity's open sessions. */
+  countOf(identity: string): number {
+    return this.#byIdentity.get(identity) ?? 0;
+  }
+
   open(identity: string, hello: Hello, wire: SessionWire): Session {
     const session = new Session(identity, hello, wire, this.#parts);
     session.stalled = () => this.stalled();
     this.#sessions.add(session);
+    this.#byIdentity.set(identity, this.countOf(identity) + 1);
     for (const topic of session.topics) this.#join(topic, session);
     session.flush();
     return session;
@@ -55,6 +62,10 @@ export class Sessions {
 
   close(session: Session): void {
     if (!this.#sessions.delete(session)) return;
+    const { identity } = session;
+    const left = this.countOf(identity) - 1;
+    if (left > 0) this.#byIdentity.set(identity, left);
+    else this.#byIdentity.delete(identity);
     for (const topic of session.topics) this.#leave(topic, session);
     session.close();
   }

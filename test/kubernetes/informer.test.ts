@@ -204,6 +204,46 @@ describe('against a scripted server', () => {
     },
   );
 
+  test('a listener that throws as a kind vanishes stops neither the cache nor the other listeners', async () => {
+    let isInstalled = true;
+    const server = createServer((request, response) => {
+      const { pathname, searchParams } = new URL(request.url ?? '', 'http://x');
+      response.setHeader('content-type', 'application/json');
+      const isList = pathname.endsWith('/httproutes');
+      if (isInstalled && searchParams.get('watch')) {
+        isInstalled = false;
+        return response.end();
+      }
+      if (!isList) return response.end('{"kind":"APIGroupList","groups":[]}');
+      if (!isInstalled) {
+        response.statusCode = 404;
+        return response.end('{"kind":"Status","code":404,"reason":"NotFound"}');
+      }
+      const metadata = { name: 'web', namespace: 'x', resourceVersion: '1' };
+      response.end(JSON.stringify({ items: [{ metadata }], metadata: { resourceVersion: '1' } }));
+    }).listen(0, '127.0.0.1');
+    await until(() => server.listening);
+    const port = (server.address() as { port: number }).port;
+    const api = new KubeApi(tokenCredentials(`http://127.0.0.1:${port}`, '', 't'));
+    const problems: (string | undefined)[] = [];
+    const informer = new Informer(api, resources.HTTPRoute, {
+      onProblem: (message) => problems.push(message),
+    });
+    const told: string[] = [];
+    informer.onChange((now) => {
+      if (!now) throw new Error('a bad listener');
+    });
+    informer.onChange((now, before) => told.push(now ? '+' : before ? '-' : '?'));
+    await informer.start();
+    await until(() => told.includes('-'));
+    expect(told).toEqual(['+', '-']);
+    expect(informer.objects.size).toBe(0);
+    expect(problems).toContain('httproutes: x/web: a bad listener');
+    informer.stop();
+    server.closeAllConnections();
+    server.close();
+  });
+
   test("a kind of somebody else's definition is read in the version that it has", async () => {
     const group = 'split.smi-spec.io';
     const answers: Record<string, unknown> = {

@@ -197,8 +197,23 @@ export class Informer<T extends KubeObject = KubeObject> {
     return this.#options.trim ? (this.#options.trim(object as never) as T) : object;
   }
 
+  /** A listener that throws costs neither the other listeners nor the cache the change. */
   #tell(now: T | undefined, before: T | undefined): void {
-    for (const listener of this.#listeners) listener(now, before);
+    for (const listener of this.#listeners) {
+      try {
+        listener(now, before);
+      } catch (error) {
+        const { namespace = '', name } = ((now ?? before) as T).metadata;
+        this.#complain(`${namespace}/${name}: ${messageOf(error)}`);
+      }
+    }
+  }
+
+  #complain(what: string): void {
+    const message = `${this.resource.plural}: ${what}`;
+    if (message === this.#problem) return;
+    this.#problem = message;
+    this.#options.onProblem?.(message);
   }
 
   #well(): void {
@@ -209,11 +224,7 @@ export class Informer<T extends KubeObject = KubeObject> {
   }
 
   async #retryLater(error: unknown, signal: AbortSignal): Promise<void> {
-    const message = `${this.resource.plural}: ${messageOf(error)}`;
-    if (message !== this.#problem) {
-      this.#problem = message;
-      this.#options.onProblem?.(message);
-    }
+    this.#complain(messageOf(error));
     const limitMs = Math.min(maxBackoffMs, minBackoffMs * 2 ** Math.min(10, this.#failures++));
     await this.#pause(limitMs * (0.5 + this.#random.next() / 2), signal);
   }

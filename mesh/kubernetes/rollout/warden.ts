@@ -40,9 +40,12 @@ async function watch({ access, of }: Order): Promise<void> {
   let said = '';
   for await (const chunk of process.stdin) said = (said + String(chunk)).slice(-100);
   if (said.endsWith(done)) return;
+  // Kept: each client has connections of its own.
+  let api: KubeApi | undefined;
   for (let left = attempts; left > 0; left--) {
     try {
-      const weights = await weightsOf(new KubeApi(await findCredentials(access)), of);
+      api ??= new KubeApi(await findCredentials(access));
+      const weights = await weightsOf(api, of);
       await weights.set(stable);
       return;
     } catch {

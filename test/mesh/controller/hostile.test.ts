@@ -19,6 +19,7 @@ import {
 import { Catalogue } from '../../../mesh/controller/catalogue.js';
 import { requestCertificate } from '../../../mesh/controller/client/certify.js';
 import { controllerIdentity } from '../../../mesh/controller/own-certificate.js';
+import { maxStreamsEach } from '../../../mesh/controller/server.js';
 import { Propagation } from '../../../mesh/controller/propagation.js';
 import { Sessions } from '../../../mesh/controller/sessions.js';
 import { Strangers } from '../../../mesh/controller/strangers.js';
@@ -192,6 +193,28 @@ test.each<[string, Partial<Hello>, RegExp]>([
   stream.write(greeting(claim));
   expect(await said).toMatch(expected);
   expect(controller.sessions.size).toBe(0);
+});
+
+test('an identity has a limited number of streams, and the next one is told so', async () => {
+  const path = folder();
+  const { address, controller } = await controllerIn(path, { registry });
+  const { sessions } = controller;
+  const open = Array.from({ length: maxStreamsEach }, () =>
+    sessions.open(cart, hello, { send: () => undefined }),
+  );
+  const refused = await streamIn(path, address);
+  refused.stream.write(greeting({}));
+  expect(await refused.said).toBe(`8 ${cart} has ${maxStreamsEach} streams, which is the limit`);
+  expect(sessions.size).toBe(maxStreamsEach);
+  // The identities of others have room, and so has this one when a stream has ended.
+  const other = identityName({ serviceAccount: 'web', namespace: 'retail', trustDomain });
+  expect(sessions.countOf(other)).toBe(0);
+  sessions.close(open[0]!);
+  const next = await streamIn(path, address);
+  next.stream.write(greeting({}));
+  await eventually(() => sessions.size === maxStreamsEach);
+  for (const session of open) sessions.close(session);
+  expect(sessions.countOf(cart)).toBe(1);
 });
 
 test("a proxy's long reason is kept in part", () => {

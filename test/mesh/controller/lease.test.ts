@@ -1,6 +1,6 @@
 /** C7: the lease in a file: one leader at a time, and always one in the end. */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { SimulatedClock } from '../../../base/clock.js';
 import { FileLease } from '../../../mesh/controller/lease.js';
@@ -29,12 +29,25 @@ test('a lease that lapsed while its holder was paused is not extended while anot
   const paused = lease('a');
   writeFileSync(file, JSON.stringify({ replica: 'a', untilMs: clock.nowMs() }));
   // Another replica has the lock and has not yet written its claim.
-  writeFileSync(`${file}.lock`, String(clock.nowMs() + 3000));
+  writeFileSync(`${file}.lock-1000000-0`, String(clock.nowMs() + 3000));
   clock.advance(3000);
   expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ untilMs: 1_000_000 });
-  rmSync(`${file}.lock`);
+  rmSync(`${file}.lock-1000000-0`);
   clock.advance(3000);
   expect(paused.leading()).toBe(true);
+});
+
+test('a lock of a dead replica is passed over, and removed only by the next leader', () => {
+  const dead = String(clock.nowMs() - durationMs - 1);
+  writeFileSync(`${file}.lock-0-0`, dead);
+  // Another replica has found the lock dead as well, and is about to claim.
+  writeFileSync(`${file}.lock-0-1`, String(clock.nowMs() - 1));
+  expect(lease('a').leading()).toBe(false);
+  expect(readFileSync(`${file}.lock-0-0`, 'utf8')).toBe(dead);
+  expect(readFileSync(`${file}.lock-0-1`, 'utf8')).not.toBe('');
+  rmSync(`${file}.lock-0-1`);
+  expect(lease('b').leading()).toBe(true);
+  expect(readdirSync(dirname(file))).toEqual(['lease']);
 });
 
 test.each(['', '{}', 'null', '{"replica":"a"}', '[]'])(
