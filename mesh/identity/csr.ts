@@ -1,5 +1,5 @@
 /** A workload's key and certificate request (PKCS #10, RFC 2986). Small, since the proxy imports it. */
-import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, sign, X509Certificate } from 'node:crypto';
 import { bitString, der, octetString, oid, sequence, set } from './der.js';
 
 export interface WorkloadKey {
@@ -40,4 +40,10 @@ export function toPem(label: 'CERTIFICATE' | 'CERTIFICATE REQUEST', content: Uin
 /** The certificates of a PEM text, each with its armour. */
 export function splitPem(text: string): string[] {
   return text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+}
+
+/** Trust anchors, PEM, one certificate each. Throws if there is none, or one is no certificate. */
+export function readAnchors(pems: readonly string[]): X509Certificate[] {
+  if (pems.length === 0) throw new Error('the trust anchors hold no certificate');
+  return pems.map((pem) => new X509Certificate(pem));
 }

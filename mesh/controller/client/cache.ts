@@ -6,6 +6,7 @@ import { makeFolder } from '../../../base/make-folder.js';
 import type { Clock, Timer } from '../../../base/clock.js';
 import { messageOf } from '../../../base/errors.js';
 import { writeFileWhole } from '../../../base/write-file.js';
+import { readAnchors } from '../../identity/csr.js';
 import { dnsNamesIn } from '../../identity/names.js';
 
 export interface IdentityMaterial {
@@ -77,7 +78,7 @@ export class DiskCache {
       const names = dnsNamesIn(leaf.subjectAltName);
       if (!names.includes(name)) throw new Error(`it is of ${names.join(', ')}`);
       if (!leaf.checkPrivateKey(createPrivateKey(material.key))) throw new Error('a foreign key');
-      for (const anchor of material.anchors) new X509Certificate(anchor);
+      readAnchors(material.anchors);
       return material;
     } catch (error) {
       this.#log(`the cached identity cannot be used: ${messageOf(error)}`);

@@ -3,13 +3,12 @@
  * disk.
  */
 import { readFileSync } from 'node:fs';
-import { X509Certificate } from 'node:crypto';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import type { SecureContext } from 'node:tls';
 import type { Clock, Timer } from '../../../base/clock.js';
 import { messageOf } from '../../../base/errors.js';
 import type { Random } from '../../../base/random.js';
-import { generateWorkloadKey, type WorkloadKey } from '../../identity/csr.js';
+import { generateWorkloadKey, readAnchors, type WorkloadKey } from '../../identity/csr.js';
 import { denialsInForce } from '../../identity/denials.js';
 import type { MeshState } from '../../model.js';
 import { frameMessage } from '../api/framing.js';
@@ -319,9 +318,8 @@ export class ControllerClient {
   #takeBundle(before: TrustBundle | undefined): void {
     const bundle = this.#resources.bundle();
     if (!bundle || bundle === before) return;
-    if (bundle.anchors.length === 0) throw new Error('a trust bundle without anchors');
     // Before anything is changed: by the old ones the controller is reached.
-    for (const anchor of bundle.anchors) new X509Certificate(anchor);
+    readAnchors(bundle.anchors);
     if (this.#identity) this.#setIdentity({ ...this.#identity, anchors: bundle.anchors });
     this.#anchors = bundle.anchors;
     denialsInForce.list = bundle.denied ?? [];

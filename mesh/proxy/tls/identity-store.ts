@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import type { Clock } from '../../../base/clock.js';
-import { splitPem } from '../../identity/csr.js';
+import { readAnchors, splitPem } from '../../identity/csr.js';
 import { dnsNamesIn } from '../../identity/names.js';
 import type { ProxyMetrics } from '../telemetry/proxy-metrics.js';
 
@@ -59,9 +59,8 @@ export class IdentityStore {
     }
     if (leaf.ca) throw new Error("the certificate is an authority's, and no workload's");
     const ca = splitPem(trustAnchorsPem);
-    if (ca.length === 0) throw new Error('the trust anchors hold no certificate');
     // A secure context passes over text that is none.
-    for (const anchor of ca) new X509Certificate(anchor);
+    readAnchors(ca);
     const options: SecureContextOptions = {
       ...common,
       cert: certificateChainPem,
