@@ -13,9 +13,9 @@ export interface Peer {
 
 /**
  * `expected` is the server's name, checked exactly: no wildcards, no common names. A client's name must be that of a
- * workload: any other certificate of the same issuer, such as a web server's, is no identity. `resumed` is the peer of the
- * session that was offered: a server that resumes it proves its identity by its ticket key, and sends no certificate
- * again.
+ * workload: any other certificate of the same issuer, such as a web server's, is no identity. `resumed` is the peer of
+ * the session that was offered: a server that resumes it proves its identity by its ticket key, and sends no
+ * certificate again.
  */
 export function verifiedPeer(
   socket: TLSSocket,

@@ -39,7 +39,7 @@ async function inbound(
   return proxy;
 }
 
-/** What the client sees of its connection: the bytes, and its end. */
+/** The client's view of its connection: the bytes, and its end. */
 function follow(socket: Socket): { got: string; end: string } {
   const seen = { got: '', end: '' };
   socket.on('data', (bytes: Buffer) => (seen.got += bytes.toString('latin1')));
