@@ -138,19 +138,26 @@ export async function gameDayCommand(given: CommandOptions): Promise<number> {
     if (json) process.stdout.write(`${JSON.stringify(resultOf(outcome.record), undefined, 2)}\n`);
     else process.stdout.write(terminalSummary(outcome.record, styleFor(process.stdout), paths));
     if (abort.signal.aborted) {
-      view.line('interrupted: every fault was rolled back, and every process was stopped');
+      view.line(interruptedText(outcome.record));
       return exitCode.interrupted;
     }
     return outcome.record.exitCode;
   } catch (error) {
     if (!abort.signal.aborted) throw error;
-    view.line('interrupted: every fault was rolled back, and every process was stopped');
+    view.line(`interrupted: ${messageOf(error)}`);
     return exitCode.interrupted;
   } finally {
     progress.clear();
     events.close();
     release();
   }
+}
+
+function interruptedText({ scenarios }: GameDayOutcome['record']): string {
+  const [left] = scenarios.flatMap((s) => s.rollback.residue);
+  return left === undefined
+    ? 'interrupted: every fault was rolled back, and every process was stopped'
+    : `interrupted: every process was stopped, and this is left: ${left} (firedrill gameday recover)`;
 }
 
 /** With `--surprise`, puts the scenarios into a random order, and returns the view that hides them. */

@@ -51,6 +51,8 @@ export class Journal {
   readonly run: string;
   #fd: number | undefined;
   readonly #nowMs: () => number;
+  /** A write did not get to its end: the next line must not continue it. */
+  #isTorn = false;
   /** Also here, because the file can be deleted during the run. */
   readonly #lines: JournalLine[] = [];
 
@@ -109,7 +111,10 @@ export class Journal {
 
   #write(line: JournalLine): void {
     if (this.#fd === undefined) throw new Error('the journal is closed');
-    writeSync(this.#fd, `${JSON.stringify(line)}\n`);
+    const bytes = Buffer.from(`${this.#isTorn ? '\n' : ''}${JSON.stringify(line)}\n`);
+    this.#isTorn = true;
+    for (let at = 0; at < bytes.length;) at += writeSync(this.#fd, bytes, at);
+    this.#isTorn = false;
     fsyncSync(this.#fd);
     this.#lines.push(line);
   }
@@ -126,7 +131,7 @@ export function journalFiles(stateFolder: string): string[] {
     .map((name) => join(folder, name));
 }
 
-/** Skips a last line that the crash cut short: its fault had not been set yet. */
+/** Skips a line that a crash or a full disk cut short: its fault had not been set yet. */
 export function readJournal(file: string): JournalLine[] {
   const lines: JournalLine[] = [];
   for (const text of readFileSync(file, 'utf8').split('\n')) {
@@ -134,7 +139,7 @@ export function readJournal(file: string): JournalLine[] {
     try {
       lines.push(JSON.parse(text) as JournalLine);
     } catch {
-      break;
+      continue;
     }
   }
   return lines;

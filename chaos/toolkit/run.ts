@@ -104,6 +104,8 @@ export async function runExperiment(
         return run;
       }
     }
+    // Nothing was done yet, so nothing is to be rolled back.
+    if (abort.signal.aborted) return run;
     announce(experiment, folder, journal);
     try {
       run.method = await doMethod(experiment.method, doing, say);

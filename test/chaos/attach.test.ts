@@ -235,6 +235,24 @@ test.each([
   limitMs,
 );
 
+test(
+  'Ctrl-C where an undo fails: what is left is told, and not that all was rolled back',
+  async () => {
+    const folder = await shop('[rm, -f, broken]', "['false']");
+    const drill = run(folder);
+    await until(() => broken(folder), 60_000, `broken: ${drill.output()}`);
+    drill.child.kill('SIGINT');
+    const { code, output } = await drill.ended;
+    expect(code).toBe(130);
+    expect(output).toMatch(
+      /interrupted: every process was stopped, and this is left: down at broken: /,
+    );
+    expect(output).not.toContain('every fault was rolled back');
+    expect(journals(folder)).toHaveLength(1);
+  },
+  limitMs,
+);
+
 test('an undo that fails keeps the journal, and says why', async () => {
   const folder = drillFolder();
   const state = join(folder, '.firedrill');

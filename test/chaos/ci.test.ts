@@ -22,7 +22,7 @@ import { jobSummary } from '../../runbooks/report/job-summary.js';
 import { sarifOf } from '../../runbooks/report/sarif.js';
 import { badGameDay, goodGameDay } from '../runbooks/fixture.js';
 import { leaks, records } from '../runbooks/records.js';
-import { drillFolder } from './drill.js';
+import { drillFolder, firedrill } from './drill.js';
 
 const running: ChildProcess[] = [];
 afterEach(() => {
@@ -128,6 +128,36 @@ test('the Action: its steps, one after the other, its outputs and its summary', 
   expect([status, output]).toEqual([2, expect.stringContaining("no scenario 'no-such'")]);
   expect(output).toContain('::error::the game day ended with 2');
 }, 180_000);
+
+test('the workflow to copy gives the Action what it takes, and needs no file of this checkout', () => {
+  const text = readFileSync(asset('examples/ci/game-day.yaml'), 'utf8');
+  const { inputs } = parse(readFileSync(asset('action.yml'), 'utf8')) as Action;
+  const { jobs } = parse(text) as {
+    jobs: { drill: { steps: { uses?: string; run?: string; with?: object }[] } };
+  };
+  const day = jobs.drill.steps.find(({ uses }) => uses?.includes('firedrill@'));
+  expect(Object.keys(inputs)).toEqual(expect.arrayContaining(Object.keys(day?.with ?? {})));
+  expect(jobs.drill.steps.filter(({ run }) => run !== undefined)).toEqual([]);
+});
+
+test('the lines for cron are lines of sh, with commands that there are', async () => {
+  const lines = readFileSync(asset('examples/ci/crontab'), 'utf8').split('\n');
+  const jobs = lines.filter((line) => /^\d/.test(line));
+  expect(jobs).toHaveLength(2);
+  for (const job of jobs) {
+    // cron reads \\% as %, and a bare % as the end of the line.
+    const command = job.split(' ').slice(5).join(' ').replaceAll('\\%', '%');
+    expect(job.replaceAll('\\%', '')).not.toContain('%');
+    expect(spawnSync('sh', ['-n', '-c', command]).status).toBe(0);
+    for (const [, verb] of command.matchAll(/firedrill (gameday \w+)/g)) {
+      const help = await firedrill(drillFolder(), ...(verb as string).split(' '), '--help').ended;
+      expect([verb, help.code]).toEqual([verb, 0]);
+      for (const [option] of command.matchAll(/--\w+/g)) {
+        if (verb === 'gameday run') expect(help.output).toContain(option);
+      }
+    }
+  }
+});
 
 test('the GitLab example is well formed, and its scripts are scripts', () => {
   const text = readFileSync(asset('examples/ci/gitlab-ci.yml'), 'utf8');

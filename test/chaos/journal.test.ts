@@ -1,5 +1,5 @@
 /** The undo journal, the recovery from it, the kill switch, and leases: on simulated time if time matters. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -153,6 +153,41 @@ describe('the journal', () => {
     appendFileSync(journal.file, '{"kind":"intent","fau');
     expect(openIntents(readJournal(journal.file))).toHaveLength(1);
   });
+
+  test('a line that was cut short hides none after it', () => {
+    const journal = new Journal(stateFolder(), 'run-1', () => 5);
+    appendFileSync(journal.file, '{"kind":"intent","fau\n');
+    journal.intent('delay', 'a', 'http://x/faults/1');
+    expect(openIntents(readJournal(journal.file))).toHaveLength(1);
+  });
+
+  test.runIf(process.getuid?.() === 0)(
+    'a full disk cuts a line short, and the next one is a line of its own',
+    () => {
+      const state = stateFolder();
+      mkdirSync(join(state, 'journal'));
+      const mount = spawnSync('mount', [
+        '-t',
+        'tmpfs',
+        '-o',
+        'size=8k',
+        'x',
+        join(state, 'journal'),
+      ]);
+      if (mount.status !== 0) return;
+      endings.push(() => spawnSync('umount', ['-l', join(state, 'journal')]));
+      const journal = new Journal(state, 'run-1', () => 5);
+      const other = join(state, 'journal', 'other');
+      writeFileSync(other, 'x');
+      const long = 'a'.repeat(6000);
+      expect(() => journal.intent('delay', long, 'http://x/faults/1')).toThrow('ENOSPC');
+      rmSync(other);
+      journal.intent('delay', 'a', 'http://x/faults/2');
+      expect(openIntents(readJournal(journal.file)).map((i) => i.url)).toEqual([
+        'http://x/faults/2',
+      ]);
+    },
+  );
 
   test('a process is told from a later one of the same number', () => {
     expect(isAlive(process.pid, startTicksOf(process.pid))).toBe(true);

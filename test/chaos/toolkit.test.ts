@@ -143,6 +143,21 @@ test.each(['SIGTERM', 'SIGKILL', 'the kill switch'] as const)(
   60_000,
 );
 
+test('Ctrl-C before the method: nothing was done, so nothing is rolled back', async () => {
+  const folder = drillFolder();
+  const probes = [
+    activity('probe', 'slow', program('sh', ['-c', 'touch asked; sleep 30']), { tolerance: 0 }),
+  ];
+  const drill = run(folder, {
+    'steady-state-hypothesis': { title: 'x', probes },
+    rollbacks: [activity('action', 'undo', program('touch', ['rolled-back']))],
+  });
+  await until(() => existsSync(join(folder, 'asked')), 30_000, drill.output());
+  process.kill(drill.child.pid as number, 'SIGINT');
+  expect((await drill.ended).code).toBe(130);
+  expect([existsSync(join(folder, 'rolled-back')), journals(folder)]).toEqual([false, []]);
+}, 60_000);
+
 test('addresses are asked, with the values of the configuration', async () => {
   const seen: string[] = [];
   const server = createServer((request, response) => {
