@@ -162,13 +162,14 @@ export function plannedWindows(
     const untilMs = every.until === undefined ? Infinity : readTimeMs(every.until);
     const wanted = new Set(every.days ?? days);
     const found: PlannedWindow[] = [];
-    // Starts a day earlier, for a window that began yesterday; days are those of the window's time zone.
+    // Starts a day earlier, for a window that began yesterday. Days are those of the window's time zone; half of a day
+    // at a time, because the day on which summer time begins is shorter than 24 hours.
     for (
-      let dayMs = nowMs - 86_400_000;
-      dayMs <= nowMs + horizonMs + 86_400_000;
-      dayMs += 86_400_000
+      let atMs = nowMs - 86_400_000;
+      atMs <= nowMs + horizonMs + 86_400_000;
+      atMs += 43_200_000
     ) {
-      const local = localTime(dayMs, every.timezone);
+      const local = localTime(atMs, every.timezone);
       if (!wanted.has(days[local.weekday] as (typeof days)[number])) continue;
       const fromMs = momentOf({ ...local, minute: minuteOf(every.at) }, every.timezone);
       if (fromMs < untilMs) found.push(of(fromMs, fromMs + lengthMs));

@@ -122,14 +122,14 @@ export function decide(config: AmConfig, labels: AlertLabels, around: Circumstan
   }
 }
 
-/** Patterns in the older syntax are anchored in the key. */
+/** Matchers by name, value and operator; patterns in the older syntax are anchored. */
 function keyOf(route: AmRoute): string {
   const patterns = Object.entries(route.match_re ?? {}).map(([n, v]) => [n, `^(?:${v})$`] as const);
   const matchers = matchersOf(route.matchers, route.match, Object.fromEntries(patterns));
-  return `{${matchers
-    .map((m) => m.text)
-    .sort()
-    .join(',')}}`;
+  const order = ({ name, value, op }: AlertMatcher): string =>
+    [name, value, ['=', '!=', '=~', '!~'].indexOf(op)].join('\0');
+  const sorted = matchers.map((m) => [order(m), m.text] as const).sort();
+  return `{${sorted.map(([, text]) => text).join(',')}}`;
 }
 
 function muting(config: AmConfig, route: AmRoute, atMs: number): string | undefined {

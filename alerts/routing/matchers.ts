@@ -1,5 +1,6 @@
 /** Alertmanager's matchers: `name="value"`, with `=~`, `!=` and `!~`, quoted or not. */
 import { messageOf, UserError } from '../../base/errors.js';
+import { parseString } from '../../slo/promql/syntax/literals.js';
 import { wholeMatcher } from '../../slo/promql/store/regex.js';
 
 export type AlertLabels = Readonly<Record<string, string>>;
@@ -39,14 +40,17 @@ function parseClassic(text: string): AlertMatcher | undefined {
 }
 
 function parseNewer(text: string): AlertMatcher | undefined {
-  const [, name = '', op = '=', value = ''] = newer.exec(text) ?? [];
-  try {
-    const plain = (w: string): string => (w.startsWith('"') ? (JSON.parse(w) as string) : w);
-    return name === '' ? undefined : matcherOf(plain(name), op as AlertMatcher['op'], plain(value));
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  const [, ...parts] = newer.exec(text) ?? [];
+  const [name, op, value] = parts.map((part) => (part.startsWith('"') ? unquoted(part) : part));
+  if (name === undefined || value === undefined) return undefined;
+  return matcherOf(name, op as AlertMatcher['op'], value);
+}
+
+/** Go's own escapes in double quotes, where a line feed or the bytes of no character may not be. */
+function unquoted(literal: string): string | undefined {
+  if (/\n|\\'/.test(literal.replaceAll('\\\\', ''))) return undefined;
+  const text = parseString(literal);
+  return text?.includes('\ufffd') ? undefined : text;
 }
 
 /** Parses several matchers in one text: `{a="b", c=~"d"}`. */
@@ -64,16 +68,20 @@ function partsOf(text: string): string[] {
     .map((part) => part.replace(/,$/, ''));
 }
 
-const quoted = (name: string): string =>
-  /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name) ? name : JSON.stringify(name);
+/** As Alertmanager writes it: a name that has a character of the syntax is in quotes. */
+function textOf(name: string, op: string, value: string): string {
+  if (/[\s{}!=~,\\"'`]/u.test(name)) return JSON.stringify(name) + op + JSON.stringify(value);
+  const escaped = value.replaceAll(/[\\"]/g, '\\$&').replaceAll('\n', '\\n');
+  return `${name}${op}"${escaped}"`;
+}
 
 export function matcherOf(name: string, op: AlertMatcher['op'], value: string): AlertMatcher {
-  const text = `${quoted(name)}${op}${JSON.stringify(value)}`;
+  const text = textOf(name, op, value);
   const negative = op.startsWith('!');
   let test: (actual: string) => boolean;
   if (op.endsWith('~')) {
     try {
-      test = wholeMatcher(value);
+      test = wholeMatcher(value, '');
     } catch (error) {
       throw new UserError({
         message: `the matcher ${text}`,

@@ -20,8 +20,14 @@ const known: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
-/** Whether Alertmanager brings the template: `slack.default.title`, `__subject`, `email.default.html`. */
-const isOwn = (name: string): boolean => /^__|^[a-z0-9]+\.default\./.test(name);
+/** The templates that Alertmanager brings: `__subject`, `slack.default.title`, `email.default.html`. */
+const own = new RegExp(
+  '^(__(alertmanager(URL)?|subject|description|text_alert_list(_markdown)?)|' +
+    '(slack|pagerduty|opsgenie|wechat|victorops|pushover|sns|telegram|discord|webex|msteams(v2)?|jira|rocketchat|' +
+    'mattermost|email)\\.default\\.(title(link)?|username|fallback|callbackid|pretext|icon(emoji|url)|emoji|text|' +
+    'footer|color|description|client(URL)?|instances|message|source|to_(user|party|tag)|agent_id|state_message|' +
+    'entity_display_name|monitoring_tool|url|subject|content|summary|priority|alias|html))$',
+);
 
 const fileMaxBytes = 1024 * 1024;
 
@@ -65,7 +71,7 @@ export function problemsOfTemplates(config: AmConfig, document: YamlDocument): P
   });
   for (const { name, place } of used) {
     if (files.some((found) => found.length === 0)) break;
-    if (defined.has(name) || isOwn(name)) continue;
+    if (defined.has(name) || own.test(name)) continue;
     problems.push({ place, message: `no template '${name}' is defined` });
   }
   return problems;

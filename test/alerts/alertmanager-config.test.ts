@@ -285,6 +285,21 @@ receivers: [{ name: a, webhook_configs: [{ url: 'http://x/{{ template "t" . }}' 
   );
 });
 
+test.each([
+  ['slack.default.title', true],
+  ['__text_alert_list_markdown', true],
+  ['msteamsv2.default.text', true],
+  ['slack.default.titel', false],
+  ['__subjekt', false],
+])('the template %s is one of Alertmanager: %s', (name, is) => {
+  const text = `route: { receiver: a }
+receivers: [{ name: a, webhook_configs: [{ url: 'http://x/{{ template "${name}" . }}' }] }]
+`;
+  const read = (): unknown => readAmConfigText('a.yml', text);
+  if (is) expect(read).not.toThrow();
+  else expect(read).toThrow(`no template '${name}' is defined`);
+});
+
 describe('refused, with its place', () => {
   test.each(refusals)('%s', (_, [from, to], wanted) => {
     expect(good).toContain(from);

@@ -41,6 +41,12 @@ describe('windows', () => {
     ]);
   });
 
+  test('the short day on which summer time begins, planned late on the evening before', () => {
+    expect(starts(weekly, '2026-03-28T22:30:00Z', 3)).toEqual([
+      expect.stringMatching(/^2026-03-29T0[01]:30/),
+    ]);
+  });
+
   test('silences of people are left alone', () => {
     const windows = plannedWindows(
       readCalendarText('c.yaml', once),

@@ -398,6 +398,22 @@ describe('decisions', () => {
     expect(decide(config, { service: 'pay' }, around).told).toEqual(['root']);
   });
 
+  test('the key of a route is that of Alertmanager', () => {
+    const routes = [
+      {
+        matchers: ['"service.name"=~"a|b"', '"x y"="1"', 'b="c"', 'équipe="a\tb"'],
+        match_re: { a: 'x' },
+      },
+    ];
+    const own = { route: { receiver: 'r', routes }, receivers: [{ name: 'r' }] };
+    const labels = { 'service.name': 'a', 'x y': '1', b: 'c', équipe: 'a\tb', a: 'x' };
+    const [delivery] = decide(own, labels, quiet).deliveries;
+    expect(delivery?.path.map((step) => step.key)).toEqual([
+      '{}',
+      '{a=~"^(?:x)$",b="c",service.name=~"a|b","x y"="1",équipe="a\tb"}',
+    ]);
+  });
+
   test('group labels are those that the alert has', () => {
     const [delivery] = decide(config, { service: 'cart', x: '1' }, quiet).deliveries;
     expect(delivery?.groupLabels).toEqual({ service: 'cart' });
@@ -466,9 +482,12 @@ describe('matchers are read as Alertmanager reads them', () => {
     ['foo="a,b",team=~"x|y",', 'foo="a,b"', 'team=~"x|y"'],
     ['{foo="bar"', 'foo="bar"'],
     ['{}'],
-    ['service.name=x', '"service.name"="x"'],
+    ['service.name=x', 'service.name="x"'],
     [String.raw`{"a \u00e4"!~"x", b=c}`, '"a ä"!~"x"', 'b="c"'],
-    ['🙂="x"', '"🙂"="x"'],
+    ['🙂="x"', '🙂="x"'],
+    ['équipe="a\tb"', 'équipe="a\tb"'],
+    [String.raw`équipe="\x41\U0001F642\303\266\a\\'"`, 'équipe="A🙂ö\u0007\\\\\'"'],
+    ['foo="a\tb"', 'foo="a\tb"'],
     [String.raw`foo="\u2764"`, String.raw`foo="\\u2764"`],
   ])('%s', (text, ...read) => {
     expect(parseMatchers(text).map((m) => m.text)).toEqual(read);
@@ -486,8 +505,18 @@ describe('matchers are read as Alertmanager reads them', () => {
     'service.name=x,team=y z',
     "'foo'=x",
     'foo="a" team="b"',
+    'équipe="a\nb"',
+    String.raw`équipe="\'"`,
+    String.raw`équipe="\/"`,
+    String.raw`équipe="\xff"`,
   ])('%s is refused', (text) => {
     expect(() => parseMatchers(text)).toThrow('such as severity="page"');
+  });
+
+  test('a dot is no line feed, unlike in Prometheus', () => {
+    const [matcher] = parseMatchers('team=~".+"');
+    expect(matcher?.matches({ team: 'a b\r' })).toBe(true);
+    expect(matcher?.matches({ team: 'a\nb' })).toBe(false);
   });
 
   test('a label of any name decides the way', () => {

@@ -3,16 +3,19 @@ import { Pattern, PatternError } from '../../../mesh/pattern/pattern.js';
 
 /** A pattern anchored at both ends, as in PromQL; throws an Error with a sentence if the pattern cannot be used. */
 export function anchoredRegex(pattern: string): RegExp {
-  return compile(pattern, (body) => `^(?:${body})$`, 's');
+  return compile(pattern, (body) => `^(?:${body})$`, '', 's');
 }
 
 /**
  * Whether a pattern matches a whole text. JavaScript's engine tries one way after another and can take years; where
- * that may happen, the engine of routes decides, in a time linear in the text's length.
+ * that may happen, the engine of routes decides, in a time linear in the text's length. With `on` empty, `.` is no
+ * line feed, as in Alertmanager.
  */
-export function wholeMatcher(pattern: string): (text: string) => boolean {
-  const regex = anchoredRegex(pattern);
-  const linear = hasManyWays(pattern) ? linearOf(`(?s)${pattern}`) : undefined;
+export function wholeMatcher(pattern: string, on: 's' | '' = 's'): (text: string) => boolean {
+  const regex = compile(pattern, (body) => `^(?:${body})$`, '', on);
+  const linear = hasManyWays(pattern)
+    ? linearOf(on === '' ? pattern : `(?s)${pattern}`)
+    : undefined;
   return linear ? (text) => linear.test(text) : (text) => regex.test(text);
 }
 
@@ -72,16 +75,20 @@ function hasManyWays(pattern: string): boolean {
 
 /** A pattern that matches anywhere; `flags` are those of JavaScript, without `u`, beside the pattern's first ones. */
 export function anchorlessRegex(pattern: string, flags = ''): RegExp {
-  const [leading = '', own = ''] = /^\(\?([ims]+)\)/.exec(pattern) ?? [];
-  return compile(pattern.slice(leading.length), (body) => body, flags + own);
+  return compile(pattern, (body) => body, flags, '');
 }
 
-function compile(pattern: string, wrap: (body: string) => string, flags: string): RegExp {
+function compile(
+  pattern: string,
+  wrap: (body: string) => string,
+  flags: string,
+  on: 's' | '',
+): RegExp {
   // If the whole pattern ignores case, the engine's flag is faster than classes of both cases.
   const whole = pattern.startsWith('(?i)');
-  const source = wrap(new Translation(whole ? pattern.slice(4) : pattern).result());
+  const source = wrap(new Translation(whole ? pattern.slice(4) : pattern, on).result());
   try {
-    return new RegExp(source, [...new Set(`${flags}${whole ? 'i' : ''}u`)].join(''));
+    return new RegExp(source, `${flags}${whole ? 'i' : ''}u`);
   } catch {
     throw wrong(`\`${pattern}\` cannot be used`);
   }
@@ -115,12 +122,14 @@ const classes: Record<string, string> = {
 class Translation {
   readonly #pattern: string;
   #at = 0;
-  #ignoreCase = false;
-  /** Whether case was ignored outside of each open group. */
-  readonly #outer: boolean[] = [];
+  /** The flags in force: letters of `ims`. */
+  #on: string;
+  /** The flags outside of each open group. */
+  readonly #outer: string[] = [];
 
-  constructor(pattern: string) {
+  constructor(pattern: string, on: string) {
     this.#pattern = pattern;
+    this.#on = on;
   }
 
   result(): string {
@@ -149,7 +158,7 @@ class Translation {
     if (flags) return this.#flags(flags[1] as string, flags[2] ?? '', flags[3] === ':');
     const named = this.#take(/\(\?P?<(?![=!])/y);
     if (named) {
-      this.#outer.push(this.#ignoreCase);
+      this.#outer.push(this.#on);
       return '(?<';
     }
     const perl = this.#take(/\(\?(?:<?[^])?/y);
@@ -158,21 +167,24 @@ class Translation {
     if (repeat) return repeatText(repeat);
     if (this.#pattern[this.#at] === '[') return this.#class();
     const char = this.#pattern[this.#at++] as string;
-    if (char === '(') this.#outer.push(this.#ignoreCase);
-    if (char === ')') this.#ignoreCase = this.#outer.pop() ?? false;
+    if (char === '(') this.#outer.push(this.#on);
+    if (char === ')') this.#on = this.#outer.pop() ?? '';
     if (char === '{' || char === '}' || char === ']') return `\\${char}`;
+    // JavaScript's own `.`, `^` and `$` know more ends of lines than a line feed.
+    if (char === '.') return this.#on.includes('s') ? '[^]' : '[^\\n]';
+    if (char === '^' && this.#on.includes('m')) return '(?<![^\\n])';
+    if (char === '$' && this.#on.includes('m')) return '(?![^\\n])';
     return this.#bothCases(char);
   }
 
   #flags(on: string, off: string, opens: boolean): string {
-    if (opens) this.#outer.push(this.#ignoreCase);
-    if (on.includes('i')) this.#ignoreCase = true;
-    if (off.includes('i')) this.#ignoreCase = false;
+    if (opens) this.#outer.push(this.#on);
+    this.#on = [...this.#on, ...on].filter((flag) => !off.includes(flag)).join('');
     return opens ? '(?:' : '';
   }
 
   #bothCases(char: string): string {
-    if (!this.#ignoreCase || char.toLowerCase() === char.toUpperCase()) return char;
+    if (!this.#on.includes('i') || char.toLowerCase() === char.toUpperCase()) return char;
     return `[${char.toLowerCase()}${char.toUpperCase()}]`;
   }
 
@@ -186,7 +198,7 @@ class Translation {
     });
     // After a class of its own a hyphen is a hyphen.
     const plain = inside.replaceAll(/(\\(?:[dDsSwW]|[pP]\{[^}]*\}))-/g, '$1\\-');
-    return `[${not}${plain}${this.#ignoreCase ? otherCase(inside) : ''}]`;
+    return `[${not}${plain}${this.#on.includes('i') ? otherCase(inside) : ''}]`;
   }
 }
 

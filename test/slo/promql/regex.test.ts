@@ -54,6 +54,22 @@ test.each<[string, string[], string[]]>([
   expect([yes.filter((t) => !regex.test(t)), no.filter((t) => regex.test(t))]).toEqual([[], []]);
 });
 
+test.each<[string, string[], string[]]>([
+  ['.+', ['a\r', '\u2028'], ['a\n']],
+  ['(?s).+', ['a\n'], ['']],
+  ['(?s:.)x|a.', ['\nx', 'ab'], ['a\n']],
+  ['(?m)a$(?s:.)^b', ['a\nb'], ['a\rb']],
+  ['(x+x+)+.', ['xxx', 'xx\r'], ['xx\n']],
+])("%s without Prometheus's flag matches as in Go", (pattern, yes, no) => {
+  const matches = wholeMatcher(pattern, '');
+  expect([yes.filter((t) => !matches(t)), no.filter(matches)]).toEqual([[], []]);
+});
+
+test('the flag that Prometheus sets can be taken back', () => {
+  expect(anchoredRegex('(?-s:.)').test('\n')).toBe(false);
+  expect(anchoredRegex('(?-s).|a').test('a')).toBe(true);
+});
+
 test('a query with such a pattern is refused where it is read', () => {
   expect(findRefusal('x{path=~"(?!health).*"}')?.message).toContain('unsupported Perl syntax');
 });
