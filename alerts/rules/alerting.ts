@@ -2,7 +2,7 @@
 import type { AlertingRule } from '../../slo/index.js';
 import { Labels, metricNameLabel } from '../../slo/promql/index.js';
 import { AlertText, type Surroundings } from '../../slo/template/index.js';
-import { RuleError, type RuleSample } from './model.js';
+import { RuleError, type RuleSample, toldValue } from './model.js';
 
 export interface Alert {
   state: 'pending' | 'firing' | 'inactive';
@@ -97,7 +97,7 @@ export class AlertingState {
   #alertOf(sample: RuleSample, timeMs: number, around: Surroundings): Alert {
     const context = {
       labels: sample.labels.toObject(),
-      value: sample.value,
+      value: toldValue(sample),
       externalLabels: this.#externalLabels,
       around,
     };
@@ -109,7 +109,7 @@ export class AlertingState {
       state: 'pending',
       labels: Labels.fromEntries(labels),
       annotations: Object.fromEntries(this.#annotations.map(([n, t]) => [n, t.expand(context)])),
-      value: sample.value,
+      value: sample.histogram ? 0 : sample.value,
       activeAtMs: timeMs,
     };
   }
@@ -131,13 +131,18 @@ export class AlertingState {
   }
 
   #samplesOf(alert: Alert): RuleSample[] {
+    let { labels } = alert;
+    // Where the text of a label comes out empty, Prometheus's own series have the template itself.
+    for (const [name, text] of Object.entries(this.rule.labels)) {
+      if (labels.get(name) === '') labels = labels.with(name, text);
+    }
     return [
       {
-        labels: alert.labels.with(metricNameLabel, 'ALERTS').with('alertstate', alert.state),
+        labels: labels.with(metricNameLabel, 'ALERTS').with('alertstate', alert.state),
         value: 1,
       },
       {
-        labels: alert.labels.with(metricNameLabel, 'ALERTS_FOR_STATE'),
+        labels: labels.with(metricNameLabel, 'ALERTS_FOR_STATE'),
         value: Math.floor(alert.activeAtMs / 1000),
       },
     ];

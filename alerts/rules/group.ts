@@ -3,7 +3,7 @@ import type { RecordingRule } from '../../slo/index.js';
 import { Labels, metricNameLabel } from '../../slo/promql/index.js';
 import { type Surroundings, TemplateSample } from '../../slo/template/index.js';
 import { AlertingState } from './alerting.js';
-import { RuleError, type RuleSample, type RuleWorld } from './model.js';
+import { RuleError, type RuleSample, type RuleWorld, toldValue } from './model.js';
 import type { ReadGroup, ReadRule } from './read.js';
 
 export interface RuleFailure {
@@ -102,7 +102,7 @@ export class GroupState {
       query: (expr) =>
         this.#world
           .query(expr, timeMs)
-          .map((s) => new TemplateSample(s.labels.toObject(), s.value)),
+          .map((s) => new TemplateSample(s.labels.toObject(), toldValue(s))),
     };
   }
 }

@@ -1,4 +1,5 @@
 /** The interfaces that rules need: a query engine, and a store for recorded samples. */
+import { histogramText } from '../../slo/promql/histogram/text.js';
 import type { Histogram } from '../../slo/promql/index.js';
 import type { Labels } from '../../slo/promql/index.js';
 
@@ -7,6 +8,10 @@ export interface RuleSample {
   value: number;
   histogram?: Histogram;
 }
+
+/** The sample's value as templates have it. */
+export const toldValue = ({ value, histogram }: RuleSample): number | string =>
+  histogram ? histogramText(histogram) : value;
 
 /** A rule cannot be evaluated, because of its data or its expression. */
 export class RuleError extends Error {}

@@ -303,8 +303,9 @@ export const functions: Readonly<Record<string, Entry>> = {
   ne: of(2, ([a, b]) => !equal(a, b)),
   lt: of(2, ([a, b]) => less(a, b)),
   le: of(2, ([a, b]) => less(a, b) || equal(a, b)),
-  gt: of(2, ([a, b]) => !less(a, b) && !equal(a, b) && !Number.isNaN(a) && !Number.isNaN(b)),
-  ge: of(2, ([a, b]) => !less(a, b) && !Number.isNaN(a) && !Number.isNaN(b)),
+  // Go turns `le` and `lt` round, so that NaN is greater than any number.
+  gt: of(2, ([a, b]) => !less(a, b) && !equal(a, b)),
+  ge: of(2, ([a, b]) => !less(a, b)),
   len: of(1, ([v]) => lengthOf(v)),
   index: { arity: [1, Infinity], call: index },
   slice: { arity: [1, 3], call: slice },

@@ -19,7 +19,8 @@ export const parseAlertTemplate = (text: string): Template =>
 
 export interface AlertContext {
   labels: Readonly<Record<string, string>>;
-  value: number;
+  /** A histogram is its text. */
+  value: number | string;
   externalLabels: Readonly<Record<string, string>>;
   around: Surroundings;
 }

@@ -1,11 +1,11 @@
 /** The values in templates: Go's ints are bigint here, its float64s are numbers. */
 import { formatFloat } from './format.js';
 
-/** A sample as `query` returns it. */
+/** A sample as `query` returns it; a histogram is its text. */
 export class TemplateSample {
   readonly labels: Record<string, string>;
-  readonly value: number;
-  constructor(labels: Record<string, string>, value: number) {
+  readonly value: number | string;
+  constructor(labels: Record<string, string>, value: number | string) {
     this.labels = labels;
     this.value = value;
   }

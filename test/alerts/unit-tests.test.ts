@@ -500,6 +500,65 @@ test('what needs a feature of Prometheus is refused until the feature is enabled
   }
 });
 
+/** Each was held against promtool 3.16, in 3,000 random files. */
+describe('as promtool, and not as one would think', () => {
+  const verdict = (group: object, checks: object): string => {
+    write('quirk-rules.yaml', { groups: [group, { name: 'late', rules: [late] }] });
+    const file = write('quirk-test.yaml', {
+      rule_files: ['quirk-rules.yaml'],
+      group_eval_order: ['late', 'g'],
+      tests: [
+        { input_series: [{ series: 'm{job="a"}', values: 'NaN {{count:1 sum:2}}' }], ...checks },
+      ],
+    });
+    return fileText(run(file).files[0]!);
+  };
+  const late = { record: 'two', expr: 'vector(1)' };
+  const alert = (text: string): object => ({
+    name: 'g',
+    rules: [{ alert: 'A', expr: 'm', labels: { empty: '{{ $labels.x }}' }, annotations: { text } }],
+  });
+  const told = (eval_time: string, text: string): object => ({
+    alert_rule_test: [
+      {
+        eval_time,
+        alertname: 'A',
+        exp_alerts: [{ exp_labels: { job: 'a' }, exp_annotations: { text } }],
+      },
+    ],
+  });
+
+  test.each([
+    ['0m', '{{ gt $value 1.0 }} {{ ge $value 1.0 }} {{ le $value 1.0 }}', 'true true false'],
+    ['1m', '{{ $value }} {{ query "m" | first | value }}', '{count:1, sum:2} {count:1, sum:2}'],
+  ])('a template at %s: %s', (at, text, out) => {
+    expect(verdict(alert(text), told(at, out))).toContain('SUCCESS');
+    expect(verdict(alert(text), told(at, 'other'))).toContain('FAILED');
+  });
+
+  test('where a label comes out empty, the series ALERTS has its template', () => {
+    const labels = (empty: string): string =>
+      `ALERTS{alertname="A",alertstate="firing",${empty}job="a"}`;
+    const expects = (empty: string): object => ({
+      promql_expr_test: [{ expr: 'ALERTS', exp_samples: [{ labels: labels(empty), value: 1 }] }],
+    });
+    expect(verdict(alert(''), expects('empty="{{ $labels.x }}",'))).toContain('SUCCESS');
+    expect(verdict(alert(''), expects(''))).toContain('FAILED');
+  });
+
+  test('a sample older than the last one of its series is a mistake', () => {
+    const offset = (expr: string): object => ({
+      name: 'g',
+      query_offset: '30s',
+      rules: [{ record: 'two', expr }],
+    });
+    const at = { promql_expr_test: [{ expr: 'two', eval_time: '1m', exp_samples: two }] };
+    expect(verdict(offset('vector(2)'), at)).toContain('out of order sample');
+    expect(verdict(offset('vector(2) > 3'), at)).toContain('SUCCESS');
+  });
+  const two = [{ labels: 'two', value: 1 }];
+});
+
 test('silence before the metrics begin is proof where the alert fires in another case', () => {
   write('late-rules.yaml', {
     groups: [{ name: 'g', rules: [{ alert: 'Late', expr: 'late > 1' }] }],

@@ -89,6 +89,7 @@ export class UnitWorld implements RuleWorld {
     if (appended === 'duplicate' && !Object.is(before, value)) {
       throw new RuleError('duplicate sample for timestamp');
     }
+    if (appended === 'inserted') throw new RuleError('out of order sample');
   }
 
   appendStale(labels: Labels, timeMs: number): void {
