@@ -8,16 +8,16 @@ import {
   chooseScale,
   readRules,
   type RuleRemark,
-  scaleRuleFiles,
+  scaleReadGroups,
   withDistinctNames,
 } from '../../alerts/scale/index.js';
 import type { AlertmanagerOptions } from '../../alerts/watch/index.js';
 import { formatDurationMs } from '../../base/duration.js';
 import { formatProblem, UserError } from '../../base/errors.js';
-import { counted } from '../../base/terminal.js';
-import { compileSlos, readSlos, type Rule, type RuleGroup, type Slo } from '../../slo/index.js';
+import { compileSlos, readSlos, type RuleGroup, type Slo } from '../../slo/index.js';
 import type { Timing } from '../runner/context.js';
 import type { Drill } from '../system/drill-file.js';
+import { notIn, withoutRulesOf } from './generated-rules.js';
 import { defaultTimeScale, timingOf } from './options.js';
 
 export interface Judging {
@@ -51,17 +51,17 @@ export function judgingOf(by: JudgedBy): Judging {
   const timing = timingOf(timeScale, by.allowanceMs);
   const { scrapeIntervalMs, stepMs } = timing;
   const slos = by.slos.length === 0 ? [] : readSlos(by.slos);
-  const own = scaleRuleFiles(by.rules, { timeScale, scrapeIntervalMs });
+  const read = withoutRulesOf(slos, readRules(by.rules));
+  const own = scaleReadGroups(read, { timeScale, scrapeIntervalMs });
   const library = libraryGroups({ timeScale, scrapeIntervalMs }).map((group) => ({
     ...group,
     intervalMs: Math.max(group.intervalMs ?? 0, scrapeIntervalMs),
   }));
-  const generated = [
+  const groups = withDistinctNames([
     ...compileSlos(slos, { timeScale, stepMs }),
-    ...(drill.library ? library : []),
-  ];
-  const { groups: more, leftOut } = notIn(own.groups, generated);
-  const groups = withDistinctNames([...more, ...own.groups]);
+    ...own.groups,
+    ...(drill.library ? notIn(own.groups, library) : []),
+  ]);
   const routing = by.alertmanager === undefined ? undefined : readAmConfig(by.alertmanager);
   return {
     timing,
@@ -71,42 +71,11 @@ export function judgingOf(by: JudgedBy): Judging {
     receivers: routing?.receivers.map((r) => r.name),
     routing,
     remarks: [
-      ...(leftOut > 0
-        ? [`${counted(leftOut, 'generated rule')} left out: the rule files have them`]
-        : []),
       ...[...own.adjusted, ...own.unscalable].map((r: RuleRemark) => formatProblem(r)),
       ...lookbackRemark(timing),
     ],
   };
 }
-
-/**
- * A rule that was generated into the rule files is evaluated once, as the files have it: twice, it would count each
- * event twice and page twice.
- */
-function notIn(
-  own: readonly RuleGroup[],
-  generated: readonly RuleGroup[],
-): { groups: RuleGroup[]; leftOut: number } {
-  const known = new Set(own.flatMap((group) => group.rules.map(identityOf)));
-  const left = generated.map((group) => ({
-    ...group,
-    rules: group.rules.filter((rule) => !known.has(identityOf(rule))),
-  }));
-  const sizeOf = (groups: readonly RuleGroup[]): number => groups.flatMap((g) => g.rules).length;
-  return {
-    groups: left.filter((group) => group.rules.length > 0),
-    leftOut: sizeOf(generated) - sizeOf(left),
-  };
-}
-
-/** The same for a rule at another time scale, with another owner or another objective. */
-const identityOf = (rule: Rule): string =>
-  JSON.stringify([
-    rule.kind === 'alert' ? rule.alert : rule.record,
-    rule.labels.severity,
-    rule.labels.slo,
-  ]);
 
 function alertmanagerOf({ alertmanager, silences, drill, timeScale, routingMs }: JudgedBy) {
   if (silences !== undefined && alertmanager === undefined && !drill.library) {

@@ -6,7 +6,14 @@ import { afterAll, expect, test } from 'vitest';
 import { libraryGroups } from '../../alerts/index.js';
 import { asset } from '../../base/paths.js';
 import { judgingOf } from '../../chaos/gameday/judging.js';
-import { compileSlos, readSlos, type RuleGroup, ruleFileText } from '../../slo/index.js';
+import {
+  type AlertingRule,
+  compileSlos,
+  readSlos,
+  type RuleGroup,
+  ruleFileText,
+  type Slo,
+} from '../../slo/index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'judging-'));
 afterAll(() => {
@@ -37,26 +44,39 @@ const recordsOf = (groups: readonly RuleGroup[]): string[] =>
 
 test('rules that were generated into the rule files count no event and page nobody twice', () => {
   const alone = judging({});
-  expect(alone.remarks.join()).not.toContain('left out');
-  const files = { 'slos.yaml': compileSlos(readSlos(slos)), 'library.yaml': libraryGroups() };
-  const both = judging(files);
+  const both = judging({
+    'slos.yaml': compileSlos(readSlos(slos)),
+    'library.yaml': libraryGroups(),
+  });
   expect(alertsOf(both.groups)).toEqual(alertsOf(alone.groups));
   const records = recordsOf(both.groups);
-  expect(records.filter((name) => name.startsWith('slo:events_'))).not.toEqual([]);
-  expect(new Set(records).size).toBe(records.length);
-  expect(both.remarks).toContainEqual(
-    expect.stringMatching(/^\d+ generated rules left out: the rule files have them$/),
+  expect(records.filter((name) => name.startsWith('slo:events_total:increase'))).not.toEqual([]);
+  expect(records.sort()).toEqual(recordsOf(alone.groups).sort());
+  expect(both.remarks).toEqual(alone.remarks);
+});
+
+test('a rule in the files that its SLO does not generate any more is refused with its place', () => {
+  const [slo, ...others] = readSlos(slos);
+  const stale = compileSlos([{ ...(slo as Slo), objective: 90 }, ...others]);
+  const forgotten = () => judging({ 'stale.yaml': stale }, false);
+  expect(forgotten).toThrow(
+    /^.*stale\.yaml:\d+:\d+: \w+ is not the rule that the SLO '[^']+' of the drill/m,
   );
 });
 
-test('an alert of one SLO in the files leaves the others to be generated', () => {
-  const [first] = compileSlos(readSlos(slos))
-    .map(({ rules, ...group }) => ({
-      ...group,
-      rules: rules.filter((rule) => rule.kind === 'alert').slice(0, 1),
-    }))
-    .filter(({ rules }) => rules.length > 0);
-  const { groups, remarks } = judging({ 'one.yaml': [first as RuleGroup] }, false);
-  expect(alertsOf(groups)).toEqual(alertsOf(judging({}, false).groups));
-  expect(remarks).toContain('1 generated rule left out: the rule files have them');
+test('a rule of an SLO that the drill does not have stays, and so does an edited alert of the library', () => {
+  const [group] = libraryGroups();
+  const [rule] = (group as RuleGroup).rules.filter((r) => r.kind === 'alert');
+  const edited = { ...(rule as AlertingRule), expr: 'vector(1) > 0' };
+  const other = {
+    ...edited,
+    alert: 'CartAvailability',
+    labels: { severity: 'page', slo: 'elsewhere' },
+  };
+  const { groups } = judging({ 'own.yaml': [{ name: 'own', rules: [edited, other] }] });
+  const named = groups
+    .flatMap((g) => g.rules)
+    .filter((r) => r.kind === 'alert' && r.alert === edited.alert);
+  expect(named.map((r) => r.expr)).toEqual([edited.expr]);
+  expect(alertsOf(groups)).toContain('CartAvailability page elsewhere');
 });
