@@ -1,5 +1,5 @@
 /** Ids of dashboards: Grafana allows 40 characters, and treats dashboards with equal ids as one. */
-import { createHash } from 'node:crypto';
+import { shortHash } from '../rules/object-names.js';
 
 /** Maximum length in Grafana. */
 const lengthMax = 40;
@@ -8,6 +8,5 @@ const lengthMax = 40;
 export function uidOf(id: string): string {
   const plain = `slo-${id}`.replaceAll(/[^A-Za-z0-9_-]/g, '_');
   if (plain.length <= lengthMax && plain === `slo-${id}`) return plain;
-  const hash = createHash('sha256').update(id).digest('hex').slice(0, 8);
-  return `${plain.slice(0, lengthMax - 9)}-${hash}`;
+  return `${plain.slice(0, lengthMax - 9)}-${shortHash(id)}`;
 }

@@ -49,5 +49,14 @@ export function compileSlo(slo: Slo, options: CompileOptions = {}): RuleGroup[] 
 
 /** The rule groups of all SLOs, in the given order. */
 export function compileSlos(slos: readonly Slo[], options: CompileOptions = {}): RuleGroup[] {
-  return slos.flatMap((slo) => compileSlo(slo, options));
+  const taken = new Set<string>();
+  // The SLO `a-long` and the long windows of `a` would have groups of one name, which Prometheus refuses in a file.
+  return slos
+    .flatMap((slo) => compileSlo(slo, options))
+    .map((group) => {
+      let { name } = group;
+      while (taken.has(name)) name += '-group';
+      taken.add(name);
+      return { ...group, name };
+    });
 }

@@ -199,10 +199,11 @@ export function measureOf(sli: Sli): string {
       return sli.bad === undefined
         ? `good events: ${sli.good}; all events: ${sli.total}`
         : `bad events: ${sli.bad}; all events: ${sli.total}`;
-    case 'latency': {
-      const unit = /_(ms|milliseconds)$/.test(sli.histogram) ? 'ms' : 's';
-      return `bad events take longer than ${sli.threshold} ${unit} in ${selectorOf(sli.histogram, sli.matchers)}`;
-    }
+    case 'latency':
+      return (
+        `bad events take longer than ${sli.threshold} ${sli.unit} in ` +
+        selectorOf(sli.histogram, sli.matchers)
+      );
     case 'ratio':
       return `error ratio: ${sli.error}`;
     case 'slices':

@@ -3,10 +3,12 @@ import { basename } from 'node:path';
 import { parseDurationMs } from '../../base/duration.js';
 import { type Problem, UserError } from '../../base/errors.js';
 import { labelsSchema, templateProblem } from '../spec/fields.js';
+import { groupProblems } from '../spec/groups.js';
 import type { Period, Slo } from '../spec/model.js';
 import { readSlos } from '../spec/read.js';
 import { compileSlos } from './compile.js';
-import { reservedLabels } from './names.js';
+import { counterSeen, reservedLabels } from './names.js';
+import type { Rule } from './model.js';
 import { coarseStepMs, type CompileOptions } from './plan.js';
 import { type OutputFormat, outputFiles, outputFormats } from './outputs.js';
 import { isOneFile, writeAll } from './write-files.js';
@@ -44,7 +46,13 @@ export function generate(options: GenerateOptions): {
     ...(windows ? { windows } : {}),
     refused: (problems) => refused.push(...problems),
   });
+  const problems = groupProblems(slos, Object.keys(options.labels ?? {}));
+  if (problems.length > 0) throw new UserError(problems);
   const single = isOneFile(options.out);
+  if (single && options.format === 'kustomize') {
+    const message = `--format kustomize --out ${options.out}`;
+    throw new UserError({ message, expected: 'a folder, which kubectl apply -k reads' });
+  }
   const parts = single ? [{ name: nameOfOne(options.out, slos), slos }] : byService(slos);
   const compiled = parts.map(({ name, slos }) => ({
     name,
@@ -53,7 +61,7 @@ export function generate(options: GenerateOptions): {
       ...(options.queryOffsetMs === undefined ? {} : { queryOffsetMs: options.queryOffsetMs }),
       rules: group.rules.map((rule) => ({
         ...rule,
-        labels: { ...options.labels, ...rule.labels },
+        labels: isCounters(rule) ? rule.labels : { ...options.labels, ...rule.labels },
       })),
     })),
   }));
@@ -67,6 +75,9 @@ export function generate(options: GenerateOptions): {
     refused,
   };
 }
+
+/** The rule of raw series, which may have a label of the same name that distinguishes them. */
+const isCounters = (rule: Rule): boolean => rule.kind === 'record' && rule.record === counterSeen;
 
 /** The name of the object in a single file; objects with equal names in one namespace would replace each other. */
 function nameOfOne(out: string, slos: readonly Slo[]): string {

@@ -13,6 +13,7 @@ import {
   findQueryProblem,
   isBareSelector,
   isSummedBy,
+  leMatcher,
   linearCounterCalls,
   replaceCalls,
   selectorOf,
@@ -197,16 +198,8 @@ export function stepOf(
   }
   // The result is a rate per second, which needs no scaling: only the ratio of bad to total is used.
   const range = formatDurationMs(Math.max(1, Math.round(sampleRangeMs * options.timeScale)));
-  return { expr: fillWindow(template, range), exact: false };
-}
-
-/**
- * `le="0.3"` in the spelling of classic histograms. Prometheus 3 writes whole numbers as `1.0`, earlier versions as
- * `1`; a set of both spellings is looked up as fast as a single value.
- */
-function leMatcher(bound: number): string {
-  const plain = String(bound);
-  return Number.isInteger(bound) ? `le=~"${plain}|${plain}\\\\.0"` : `le="${plain}"`;
+  const expr = fillWindow(template, range);
+  return { expr: isSummedBy(template, options.by) ? expr : sumBy(options.by, expr), exact: false };
 }
 
 /** Selectors of a classic histogram: all observations, and those up to the bound. */
@@ -234,5 +227,5 @@ function splitQuoted(selector: string): { metric: string; matchers: string } | u
 export function splitHistogram(selector: string): { metric: string; matchers: string } | undefined {
   const parts = splitSelector(selector) ?? splitQuoted(selector);
   if (!parts) return undefined;
-  return { metric: parts.metric.replace(/_(bucket|count)$/, ''), matchers: parts.matchers };
+  return { metric: parts.metric.replace(/_(bucket|count|sum)$/, ''), matchers: parts.matchers };
 }

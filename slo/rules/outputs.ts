@@ -1,5 +1,6 @@
 /** Writes groups as rule files, PrometheusRule objects, Mimir groups or a Kustomize folder. */
 import type { RuleGroup } from './model.js';
+import { distinctNames, objectName } from './object-names.js';
 import { groupsText, ruleFileHeader, ruleFileText, yamlScalar } from './write.js';
 
 export type OutputFormat = 'rules' | 'prometheusrule' | 'mimir' | 'kustomize';
@@ -26,15 +27,21 @@ export function outputFiles(
   namespace: string,
 ): Map<string, string> {
   const files = new Map<string, string>();
-  for (const part of parts) {
+  const names = distinctNames(
+    parts.map((part) => part.name),
+    objectName,
+  );
+  parts.forEach((part, i) => {
     if (format === 'rules') files.set(`${part.name}.yaml`, ruleFileText(part.groups));
     else if (format === 'mimir') {
       const head = `${ruleFileHeader}namespace: ${yamlScalar(part.name)}\n`;
       files.set(`${part.name}.yaml`, head + groupsText(part.groups));
     } else {
-      files.set(`${part.name}.yaml`, prometheusRules(part, namespace).join('---\n'));
+      // The folder's own file has this name.
+      const file = part.name === 'kustomization' ? names[i] : part.name;
+      files.set(`${file}.yaml`, prometheusRules(part, namespace, names[i]).join('---\n'));
     }
-  }
+  });
   if (format === 'kustomize') {
     const resources = [...files.keys()].sort().map((f) => `  - ${f}\n`);
     files.set(
@@ -47,7 +54,11 @@ export function outputFiles(
 }
 
 /** PrometheusRule objects, as few as possible but each within the size of an object. */
-export function prometheusRules(part: Part, namespace: string): string[] {
+export function prometheusRules(
+  part: Part,
+  namespace: string,
+  name = objectName(part.name),
+): string[] {
   const chunks: RuleGroup[][] = [];
   let chunk: RuleGroup[] = [];
   let bytes = 0;
@@ -62,13 +73,11 @@ export function prometheusRules(part: Part, namespace: string): string[] {
     bytes += size;
   }
   chunks.push(chunk);
-  const name = part.name.toLowerCase().replaceAll(/[^a-z0-9.-]/g, '-');
-  const whole = name.startsWith('slo-') ? name : `slo-${name}`;
   return chunks.map((groups, i) => {
     const suffix = chunks.length > 1 ? `-${i + 1}` : '';
     return (
       `${ruleFileHeader}apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata:\n` +
-      `  name: ${yamlScalar(`${whole}${suffix}`)}\n  namespace: ${yamlScalar(namespace)}\n` +
+      `  name: ${yamlScalar(`${name}${suffix}`)}\n  namespace: ${yamlScalar(namespace)}\n` +
       `  labels:\n    app.kubernetes.io/managed-by: firedrill\n    role: alert-rules\n` +
       `spec:\n${groupsText(groups, '  ')}`
     );

@@ -5,9 +5,24 @@ import type { Rule, RuleGroup } from './model.js';
 const plain = /^[A-Za-z_][A-Za-z0-9_./-]*$/;
 const wordsOfYaml = /^(true|false|yes|no|on|off|null|y|n)$/i;
 
+/** Characters that YAML refuses or takes for the end of a line, and that JSON does not escape. */
+const notInYaml = /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g;
+/** Characters that no block of YAML may hold. */
+const notInBlock =
+  /[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u;
+
+/** An expression as a block; its first line is not indented, from which the block's indent is known. */
+function blockText(expr: string, indent: string): string {
+  const text = expr.trim();
+  if (notInBlock.test(text)) return ` ${yamlScalar(text)}\n`;
+  return ` |-\n${indent}${text.replaceAll('\n', `\n${indent}`)}\n`;
+}
+
 /** A scalar: plain if no reader could take it for another type, otherwise in double quotes. */
 export function yamlScalar(text: string): string {
-  return plain.test(text) && !wordsOfYaml.test(text) ? text : JSON.stringify(text);
+  if (plain.test(text) && !wordsOfYaml.test(text)) return text;
+  const code = (c: string): string => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(text.replaceAll(/\p{Surrogate}/gu, '\ufffd')).replaceAll(notInYaml, code);
 }
 
 /** Texts of label maps, cached because the rules of one SLO share the same map. */
@@ -30,7 +45,7 @@ function ruleText(rule: Rule, indent: string): string {
   const inner = `${indent}  `;
   const name = rule.kind === 'record' ? rule.record : rule.alert;
   let text = `${indent}- ${rule.kind}: ${/^[\w:]+$/.test(name) ? name : yamlScalar(name)}\n`;
-  text += `${inner}expr: |-\n${inner}  ${rule.expr.replaceAll('\n', `\n${inner}  `)}\n`;
+  text += `${inner}expr:${blockText(rule.expr, `${inner}  `)}`;
   if (rule.kind === 'alert') {
     if (rule.forMs > 0) text += `${inner}for: ${formatDurationMs(rule.forMs)}\n`;
     if (rule.keepFiringForMs > 0) {

@@ -2,7 +2,7 @@
 import { UserError } from '../../base/errors.js';
 import { classicHistogram } from '../rules/increments.js';
 import type { Sli, Slo } from './model.js';
-import { isBareSelector } from './query.js';
+import { isBareSelector, isSummedBy } from './query.js';
 
 /** An SLI as two rates over `{{.window}}`, or a ratio; throws a UserError for an SLI of another kind. */
 export function asEvents(slo: Slo, format: string): Extract<Sli, { kind: 'events' | 'ratio' }> {
@@ -16,7 +16,9 @@ export function asEvents(slo: Slo, format: string): Extract<Sli, { kind: 'events
     return { kind: 'events', total: sum(total), bad: `${sum(total)} - ${sum(good)}` };
   }
   if (sli.kind !== 'events') return refuse(slo, format, `an SLI of kind ${sli.kind}`);
-  const bad = sli.bad === undefined ? `${sum(sli.total)} - ${sum(sli.good ?? '')}` : sum(sli.bad);
+  const good = sum(sli.good ?? '');
+  const less = isSummedBy(good, []) ? good : `(${good})`;
+  const bad = sli.bad === undefined ? `${sum(sli.total)} - ${less}` : sum(sli.bad);
   return { kind: 'events', total: sum(sli.total), bad };
 }
 

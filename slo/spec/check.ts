@@ -2,6 +2,7 @@
 import type { Place, Problem } from '../../base/errors.js';
 import { formatDurationMs } from '../../base/duration.js';
 import type { Path, YamlDocument } from '../../base/yaml.js';
+import { labelNameSchema, templateProblem } from './fields.js';
 import { findQueryProblem, findRefusal, hasWindow, isBareSelector } from './query.js';
 
 /** Collects problems of one document under a path. */
@@ -46,6 +47,26 @@ export class Checker {
       'a bare counter, or {{.window}} where the range stands, such as rate(x[{{.window}}])',
     );
     return false;
+  }
+
+  /** Checks matchers that will stand within the braces of a selector. */
+  matchers(path: Path, text: string): void {
+    const selector = `x{${text}}`;
+    const problem = findQueryProblem(selector) ?? findRefusal(selector);
+    if (!problem && isBareSelector(selector)) return;
+    const place = this.document.placeWithin(path, Math.max(0, (problem?.offset ?? 2) - 2));
+    const message = problem?.message ?? 'these are no matchers';
+    this.#push(place, `${path.join('.')}: ${message}`, 'matchers such as dst="cart.retail"');
+  }
+
+  /** Checks labels whose names or templates Prometheus would refuse; `at` finds the place of one. */
+  labels(labels: Record<string, string>, at: (name: string) => Path): void {
+    for (const [name, value] of Object.entries(labels)) {
+      const message = labelNameSchema.safeParse(name).success
+        ? templateProblem(value)
+        : 'not the name of a label';
+      if (message !== undefined) this.add(at(name), `label ${name}: ${message}`);
+    }
   }
 
   selector(path: Path, text: string): boolean {

@@ -2,7 +2,7 @@
 import { stringify } from 'yaml';
 import { formatDurationMs } from '../../base/duration.js';
 import { asEvents } from './as-events.js';
-import type { AlertSettings, Sli, Slo } from './model.js';
+import { type AlertSettings, type Sli, type Slo, unitOf } from './model.js';
 import { ownApiVersion } from './own-schema.js';
 import { selectorOf } from './query.js';
 
@@ -87,11 +87,12 @@ function ownSli(sli: Sli): unknown {
     case 'ratio':
       return { ratio: lean({ error: sli.error, weight: sli.weight }) };
     case 'latency': {
-      const ms = /_(ms|milliseconds)$/.test(sli.histogram);
+      const { unit } = sli;
       return {
         latency: lean({
           histogram: selectorOf(sli.histogram, sli.matchers),
-          threshold: formatDurationMs(Math.round(sli.threshold * (ms ? 1 : 1000))),
+          threshold: formatDurationMs(Math.round(sli.threshold * (unit === 'ms' ? 1 : 1000))),
+          unit: unit === unitOf(sli.histogram) ? undefined : unit,
           native: sli.native || undefined,
         }),
       };

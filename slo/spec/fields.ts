@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { reservedLabels, severityLabel } from '../rules/names.js';
+import { withoutComments } from './query.js';
 import { parseAlertTemplate, TemplateError } from '../template/index.js';
 
 export const nameSchema = z
@@ -29,6 +30,8 @@ export const objectiveSchema = z
 export const labelNameSchema = z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, {
   error: 'expected a label name: letters, digits and underscores, not beginning with a digit',
 });
+
+export const querySchema = z.string({ error: 'expected PromQL' }).overwrite(withoutComments);
 
 const text = z.string({ error: 'expected text' });
 
@@ -77,6 +80,16 @@ const labelsOf = <S extends z.ZodType>(value: S, own: readonly string[]) =>
     }
   });
 
+/** Annotations, whose names are those of labels; with `prefix`, only those that begin with it, which goes. */
+const annotationsOf = <S extends z.ZodType>(value: S, prefix = '') =>
+  textsOf(value, prefix).superRefine((map, context) => {
+    for (const key of Object.keys(map).filter((k) => k.startsWith(prefix))) {
+      if (labelNameSchema.safeParse(key.slice(prefix.length)).success) continue;
+      const message = 'expected a name of letters, digits and underscores';
+      context.addIssue({ code: 'custom', path: [key], message });
+    }
+  });
+
 /** A user's labels; labels that the rules set themselves are refused. */
 export const labelsSchema = labelsOf(text, []);
 
@@ -86,12 +99,12 @@ export const alertLabelsSchema = labelsOf(text, [severityLabel]);
 /** The same in other tools' formats, in which numbers are taken as text. */
 export const looseLabelsSchema = labelsOf(looseText, []);
 export const looseAlertLabelsSchema = labelsOf(looseText, [severityLabel]);
-export const looseAnnotationsSchema = textsOf(looseText);
+export const looseAnnotationsSchema = annotationsOf(looseText);
 
-export const annotationsSchema = textsOf(text);
+export const annotationsSchema = annotationsOf(text);
 
 /** Annotations of an object of Kubernetes; those with the prefix go to the alerts. */
-export const objectAnnotationsSchema = (prefix: string) => textsOf(text, prefix);
+export const objectAnnotationsSchema = (prefix: string) => annotationsOf(text, prefix);
 
 export const durationSchema = z
   .string({ error: 'expected a duration such as 5m' })

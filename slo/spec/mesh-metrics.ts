@@ -51,3 +51,12 @@ export const meshLatencyBounds: readonly number[] = [
   1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 150, 200, 300, 400, 500, 700, 1000, 1500, 2000,
   3000, 4000, 5000, 7000, 10_000, 15_000, 20_000, 30_000, 40_000, 50_000,
 ];
+
+/** Bucket bounds of the mesh's histograms that SLIs read, each in its own unit. */
+export const meshBounds: ReadonlyMap<string, readonly number[]> = new Map([
+  [meshMetrics.latencyMs, meshLatencyBounds],
+  [
+    meshMetrics.propagationSeconds,
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+  ],
+]);

@@ -45,6 +45,7 @@ export const readySlis: Record<MeshSliId, ReadySli> = {
       histogram: m.latencyMs,
       matchers: match,
       threshold,
+      unit: 'ms',
       native: false,
     }),
   },
@@ -110,6 +111,7 @@ export const readySlis: Record<MeshSliId, ReadySli> = {
       histogram: m.propagationSeconds,
       matchers: match,
       threshold: threshold / 1000,
+      unit: 's',
       native: false,
     }),
   },
@@ -136,6 +138,20 @@ export const readySlis: Record<MeshSliId, ReadySli> = {
 
 /** SLIs that look at requests on the callers' side by default, where a server that is down also counts. */
 const directed: readonly MeshSliId[] = ['M1', 'M2', 'M4', 'M5'];
+
+/** The fields that the chosen SLI does not have, or has in another form, each with the expected one. */
+export function meshMistakes(choice: MeshSliChoice): ['threshold' | 'direction', string][] {
+  const { sli, threshold, direction } = choice;
+  const own = readySlis[sli].threshold;
+  const isDuration = ['M2', 'M8', 'M9'].includes(sli);
+  const mistakes: ['threshold' | 'direction', string][] = [];
+  if (threshold !== undefined && own === undefined) mistakes.push(['threshold', 'none']);
+  else if (typeof threshold === 'string' && !isDuration) {
+    mistakes.push(['threshold', `a number such as ${own}`]);
+  }
+  if (direction !== undefined && !directed.includes(sli)) mistakes.push(['direction', 'none']);
+  return mistakes;
+}
 
 /** The SLI with the user's choices filled in. */
 export function meshSli(choice: MeshSliChoice): Sli {

@@ -39,7 +39,15 @@ export type Sli =
   /** A ratio of errors without counts: windows can only average it, weighted by `weight` if given. */
   | { kind: 'ratio'; error: string; weight?: string }
   /** Requests slower than the threshold are bad; `threshold` is in the histogram's own unit. */
-  | { kind: 'latency'; histogram: string; matchers: string; threshold: number; native: boolean }
+  | {
+      kind: 'latency';
+      histogram: string;
+      matchers: string;
+      threshold: number;
+      /** The histogram's own unit. */
+      unit: 's' | 'ms';
+      native: boolean;
+    }
   /**
    * A slice of time is bad if its error ratio exceeds the part that `target` per cent leaves (or counts by its ratio).
    */
@@ -115,6 +123,16 @@ export interface BurnWindow {
   /** Burn rate above which the window fires. */
   factor: number;
 }
+
+/** The unit of a histogram by its name. */
+export const unitOf = (histogram: string): 's' | 'ms' =>
+  /_(ms|milliseconds)$/.test(histogram) ? 'ms' : 's';
+
+/** The short window of a long one, if none is given: a twelfth, in whole minutes. */
+export const shortOf = (longMs: number): number => {
+  const grainMs = longMs > 21_600_000 * 12 ? 240_000 : 60_000;
+  return Math.ceil(longMs / 12 / grainMs) * grainMs;
+};
 
 export interface AlertSettings {
   forMs: number;

@@ -16,7 +16,7 @@ const metric = z.strictObject({
     .regex(/^prometheus$/i, { error: 'only Prometheus can be queried; expected prometheus' })
     .optional(),
   queryType: z.literal('promql', { error: 'expected promql' }).optional(),
-  query: z.string({ error: 'expected PromQL' }),
+  query: f.querySchema,
 });
 
 const schema = z.strictObject({

@@ -12,7 +12,7 @@ const metadata = z.strictObject({
 const inline = <K extends string, S extends z.ZodType>(kind: K, spec: S) =>
   z.strictObject({ kind: z.literal(kind).optional(), metadata, spec });
 
-const querySpec = z.strictObject({ query: z.string({ error: 'expected PromQL' }) });
+const querySpec = z.strictObject({ query: f.querySchema });
 
 const dataSourceSpec = z.strictObject({
   description: z.string().optional(),

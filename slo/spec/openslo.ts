@@ -9,6 +9,7 @@ import {
   defaultAlertName,
   type Period,
   plainAlertSettings,
+  shortOf,
   type Sli,
   type Slo,
   standardAlerting,
@@ -24,6 +25,7 @@ import {
   type Version,
   versions,
 } from './openslo-schema.js';
+import { reservedLabels } from '../rules/names.js';
 import { parsePeriodText, periodsExpected } from './period.js';
 import { unwrapSum, withoutRange } from './query.js';
 import { Refusals } from './openslo-refusals.js';
@@ -142,7 +144,7 @@ function slosOf(entry: Entry, catalogue: Catalogue, defaultPeriod: Period): Slo[
       sli: sliOf(indicator, object, objective, path, checker),
       groupBy: [],
       maxGroups: 50,
-      labels: labelsOf(metadata.labels),
+      labels: labelsOf(metadata.labels, checker),
       alerting: alertingOf(object, clean, checker, catalogue),
       get place() {
         return checker.document.placeOf(path);
@@ -276,12 +278,21 @@ function periodOf(
   return { days: 30, calendar: 'month' };
 }
 
-function labelsOf(labels: SloObject['metadata']['labels']): Record<string, string> {
-  const entries = Object.entries(labels ?? {}).map(([key, value]) => [
-    key.replaceAll(/[^a-zA-Z0-9_]/g, '_'),
-    Array.isArray(value) ? value.join(',') : value,
-  ]);
-  return Object.fromEntries(entries) as Record<string, string>;
+/** OpenSLO's labels as those of Prometheus, without the ones that the rules set themselves. */
+function labelsOf(
+  labels: SloObject['metadata']['labels'],
+  checker: Checker,
+): Record<string, string> {
+  const written = new Map<string, string>();
+  const own: Record<string, string> = {};
+  for (const [key, value] of Object.entries(labels ?? {})) {
+    const name = key.replaceAll(/[^a-zA-Z0-9_]/g, '_').replace(/^(?=\d)/, '_');
+    if (reservedLabels.includes(name)) continue;
+    written.set(name, key);
+    own[name] = Array.isArray(value) ? value.join(',') : value;
+  }
+  checker.labels(own, (name) => ['metadata', 'labels', written.get(name) ?? name]);
+  return own;
 }
 
 function alertingOf(o: SloObject, name: string, checker: Checker, catalogue: Catalogue): Alerting {
@@ -297,7 +308,7 @@ function alertingOf(o: SloObject, name: string, checker: Checker, catalogue: Cat
   const conditions = policies.flatMap(([policy, at]) => conditionsOf(policy, at, catalogue));
   const windows = conditions.map(({ severity, condition }): BurnWindow => {
     const longMs = ms(condition.lookbackWindow);
-    return { severity, longMs, shortMs: longMs / 12, factor: condition.threshold };
+    return { severity, longMs, shortMs: shortOf(longMs), factor: condition.threshold };
   });
   const settings = (severity: 'page' | 'ticket') => {
     const own = conditions.filter((c) => c.severity === severity);
@@ -333,7 +344,7 @@ function conditionsOf(policy: PolicySpec, checker: Checker, catalogue: Catalogue
       spec ?? catalogue.find('AlertCondition', conditionRef, path, checker)?.object.spec;
     if (!found) return [];
     const longMs = ms(found.condition.lookbackWindow);
-    checker.window(path, longMs, longMs / 12);
+    checker.window(path, longMs, shortOf(longMs));
     return [found];
   });
 }

@@ -3,9 +3,9 @@ import * as z from 'zod';
 import * as f from './fields.js';
 import { parsePeriodText } from './period.js';
 
-const query = z
-  .string({ error: 'expected PromQL' })
-  .describe('PromQL: a counter such as errors_total{job="a"}, or a query with {{.window}}');
+const query = f.querySchema.describe(
+  'PromQL: a counter such as errors_total{job="a"}, or a query with {{.window}}',
+);
 
 const events = z
   .strictObject({
@@ -63,7 +63,7 @@ const sliKinds = {
     value: query,
     bad: z
       .string()
-      .regex(/^(>|<|>=|<=|==|!=)\s*-?[0-9.e+-]+$/, {
+      .regex(/^(>|<|>=|<=|==|!=)\s*-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/, {
         error: 'expected a comparison such as "> 0.3"',
       })
       .describe('the comparison that makes a sample bad, such as "> 150e6"'),
@@ -124,7 +124,7 @@ const severity = z.union([
 
 const alerting = z.strictObject({
   name: f.nameSchema.optional(),
-  labels: f.labelsSchema.optional(),
+  labels: f.alertLabelsSchema.optional(),
   annotations: f.annotationsSchema.optional(),
   pageAbove: z
     .union([z.literal(false), z.number().gt(1)])
@@ -212,7 +212,7 @@ export const ownSchema = z.strictObject({
   apiVersion: z.literal(ownApiVersion),
   service: f.nameSchema,
   owner: f.templateSchema.optional().describe('the team that is paged'),
-  region: z.string().optional(),
+  region: f.templateSchema.optional(),
   labels: f.labelsSchema.optional(),
   window: windowSchema.optional(),
   runbook: z.url({ error: 'expected a URL' }).optional(),

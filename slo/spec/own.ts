@@ -4,14 +4,16 @@ import { checkYaml, type Path, type YamlDocument } from '../../base/yaml.js';
 import { splitHistogram } from '../rules/increments.js';
 import { Checker } from './check.js';
 import { ms } from './fields.js';
-import { meshLatencyBounds, meshMetrics } from './mesh-metrics.js';
-import { meshSli } from './mesh-slis.js';
+import { meshBounds } from './mesh-metrics.js';
+import { meshMistakes, meshSli } from './mesh-slis.js';
 import { parsePeriodText } from './period.js';
 import {
   type Alerting,
   type AlertSettings,
   defaultAlertName,
   plainAlertSettings,
+  shortOf,
+  unitOf,
   type Sli,
   type Slo,
 } from './model.js';
@@ -62,9 +64,14 @@ function sloOf(file: OwnFile, slo: OwnSlo, path: Path, checker: Checker): Slo {
 function sliOf(sli: OwnSli, path: Path, checker: Checker): Sli {
   if (typeof sli === 'string') return meshSli({ sli });
   if (sli.mesh) {
+    const at = [...path, 'mesh'];
+    if (sli.mesh.match !== undefined) checker.matchers([...at, 'match'], sli.mesh.match);
+    for (const [field, expected] of meshMistakes(sli.mesh)) {
+      checker.add([...at, field], `${[...at, field].join('.')} of ${sli.mesh.sli}`, expected);
+    }
     const ready = meshSli(sli.mesh);
-    if (ready.kind === 'latency' && ready.histogram === meshMetrics.latencyMs) {
-      checker.bucket([...path, 'mesh', 'threshold'], ready.threshold, meshLatencyBounds);
+    if (ready.kind === 'latency') {
+      checker.bucket([...at, 'threshold'], ready.threshold, meshBounds.get(ready.histogram));
     }
     return ready;
   }
@@ -144,13 +151,24 @@ function latencyOf(latency: EventFields['latency'], path: Path, checker: Checker
   const parts = parsed ? splitHistogram(text) : undefined;
   if (parsed && !parts) checker.add([...path, 'histogram'], 'not a histogram', 'a metric name');
   const metric = parts?.metric ?? '';
+  if (/(^|,)\s*"?le"?\s*[=!]/.test(parts?.matchers ?? '')) {
+    checker.add(
+      [...path, 'histogram'],
+      'a matcher of le',
+      'none: the threshold chooses the bucket',
+    );
+  }
   const thresholdMs = ms(latency?.threshold ?? '0');
-  const unit = latency?.unit ?? (/_(ms|milliseconds)$/.test(metric) ? 'ms' : 's');
+  if (latency && thresholdMs === 0) {
+    checker.add([...path, 'threshold'], 'a threshold of 0', 'a duration such as 300ms');
+  }
+  const unit = latency?.unit ?? unitOf(metric);
   const threshold = unit === 'ms' ? thresholdMs : thresholdMs / 1000;
   const native = latency?.native ?? false;
-  const known = metric === meshMetrics.latencyMs ? meshLatencyBounds : undefined;
-  if (!native) checker.bucket([...path, 'threshold'], threshold, latency?.buckets ?? known);
-  return { kind: 'latency', histogram: metric, matchers: parts?.matchers ?? '', threshold, native };
+  const bounds = latency?.buckets ?? meshBounds.get(metric);
+  if (!native) checker.bucket([...path, 'threshold'], threshold, bounds);
+  const matchers = parts?.matchers ?? '';
+  return { kind: 'latency', histogram: metric, matchers, threshold, unit, native };
 }
 
 const defaultNoData = { afterMs: 600_000, severity: 'ticket' as const };
@@ -164,7 +182,7 @@ function alertingOf(file: OwnFile, slo: OwnSlo, path: Path, checker: Checker): A
   const burns = own.windows ?? outer.windows;
   const windows = burns?.map((w, i) => {
     const longMs = ms(w.long);
-    const shortMs = w.short === undefined ? longMs / 12 : ms(w.short);
+    const shortMs = w.short === undefined ? shortOf(longMs) : ms(w.short);
     const at = own.windows ? [...path, 'alerting', 'windows', i] : ['alerting', 'windows', i];
     checker.window(at, longMs, shortMs);
     return { severity: w.severity, factor: w.factor, longMs, shortMs };

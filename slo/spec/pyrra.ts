@@ -8,9 +8,9 @@ import { parsePeriodText, periodsExpected } from './period.js';
 import * as f from './fields.js';
 import { defaultAlertName, type Sli, type Slo, standardAlerting } from './model.js';
 
-const metric = z.strictObject({ metric: z.string({ error: 'expected a metric' }) });
+const metric = z.strictObject({ metric: f.querySchema });
 const grouping = z.array(f.labelNameSchema).nullish();
-const gauge = z.strictObject({ metric: z.string(), grouping });
+const gauge = z.strictObject({ metric: f.querySchema, grouping });
 
 const schema = z.strictObject({
   apiVersion: z.literal('pyrra.dev/v1alpha1'),
@@ -69,6 +69,7 @@ export function readPyrra(document: YamlDocument): Slo[] {
   const labels = prefixed(metadata.labels);
   const service = labels.service ?? metadata.namespace ?? metadata.name;
   delete labels.service;
+  checker.labels(labels, (name) => ['metadata', 'labels', prefix + name]);
   const period = parsePeriodText(spec.window);
   if (!period) checker.add(['spec', 'window'], `a window of '${spec.window}'`, periodsExpected);
   const sli = sliOf(spec.indicator, checker);
@@ -129,6 +130,7 @@ function sliOf(indicator: Spec['indicator'], checker: Checker): { sli: Sli; grou
         histogram: parts?.metric ?? '',
         matchers: parts?.matchers ?? '',
         threshold: f.ms(latencyNative.latency) / 1000,
+        unit: 's',
         native: true,
       },
       groupBy: latencyNative.grouping ?? [],

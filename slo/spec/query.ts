@@ -3,7 +3,7 @@ import type { SyntaxNode, Tree } from '@lezer/common';
 import { PromqlError } from '../promql/syntax/error.js';
 import { parse as parsePromql } from '../promql/syntax/parse.js';
 import { treeOf } from '../promql/syntax/tree.js';
-import { typeOf } from '../promql/syntax/types.js';
+import { typeNames, typeOf } from '../promql/syntax/types.js';
 
 const windowPattern = /\{\{\s*\.window\s*\}\}/g;
 
@@ -24,6 +24,15 @@ function parse(text: string): Tree {
 /** The template with a valid range of equal length in place of `{{.window}}`, so that offsets stay correct. */
 function parseable(template: string): string {
   return template.replaceAll(windowPattern, (match) => '5m'.padEnd(match.length));
+}
+
+/** The query with spaces in place of its comments, so that it can stand within another and its places stay. */
+export function withoutComments(query: string): string {
+  if (!query.includes('#')) return query;
+  const tokens = /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`]*`|#[^\n]*/g;
+  return query
+    .replaceAll(tokens, (token) => (token.startsWith('#') ? ' '.repeat(token.length) : token))
+    .trimEnd();
 }
 
 export const hasWindow = (template: string): boolean => template.search(windowPattern) >= 0;
@@ -56,24 +65,38 @@ export function findQueryProblem(template: string): QueryProblem | undefined {
 }
 
 /**
- * A mistake in a query that parses, such as an invalid regular expression, for which Prometheus refuses the whole
- * file.
+ * A mistake in a query that parses, such as an invalid regular expression or no vector as its result, for which
+ * Prometheus refuses the whole file.
  */
 export function findRefusal(template: string): QueryProblem | undefined {
   try {
-    typeOf(parsePromql(parseable(template)));
-    return undefined;
+    const type = typeOf(parsePromql(parseable(template)));
+    if (type === 'vector') return undefined;
+    const message = `the query is a ${typeNames[type]}`;
+    return { offset: 0, message, expected: 'an instant vector' };
   } catch (error) {
     if (!(error instanceof PromqlError)) throw error;
     return { offset: error.from, message: error.message };
   }
 }
 
-/** Matches classic buckets of whole seconds in both spellings: `le="1"` in Prometheus 2 and `1.0` in 3. */
+/**
+ * A classic bucket's bound in the spellings of whole numbers: `1` in Prometheus 2 and `1.0` in 3; from a million on,
+ * exporters in Go write `1e+06`. A set of spellings is looked up as fast as a single value.
+ */
+export function leMatcher(bound: number): string {
+  const plain = String(bound);
+  if (!Number.isInteger(bound)) return `le="${plain}"`;
+  const short = bound.toExponential().replace(/e\+(\d)$/, 'e+0$1');
+  const texts = [plain, `${plain}.0`, ...(bound >= 1e6 ? [short] : [])];
+  return `le=~"${texts.map((text) => text.replaceAll(/[.+]/g, '\\\\$&')).join('|')}"`;
+}
+
+/** Matches classic buckets in all spellings of their bounds. */
 export function bothSpellings(query: string): string {
   return query.replaceAll(
-    /\ble\s*=\s*"(\d+)(?:\.0)?"/g,
-    (_, bound: string) => `le=~"${bound}|${bound}\\\\.0"`,
+    /\ble\s*=\s*(["'])(\d+(?:\.0)?|\d(?:\.\d+)?[eE]\+?\d+)\1/g,
+    (_, _quote, bound: string) => leMatcher(Number(bound)),
   );
 }
 

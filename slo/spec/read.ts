@@ -7,6 +7,7 @@ import { parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
 import { deadPages } from '../rules/dead-pages.js';
 import type { WindowTable } from '../rules/windows.js';
 import { compositeProblems, withLags } from './composites.js';
+import { groupProblems } from './groups.js';
 import type { Period, Slo } from './model.js';
 import { isOpenSlo, readOpenSlo } from './openslo.js';
 import { versions } from './openslo-schema.js';
@@ -112,6 +113,7 @@ function finish(documents: YamlDocument[], problems: Problem[], options: ReadOpt
   problems.push(
     ...duplicates(slos),
     ...compositeProblems(slos),
+    ...groupProblems(slos),
     ...deadPages(slos, options.windows),
   );
   if (!options.refused || (slos.length === 0 && problems.length === 0)) problems.push(...refused);

@@ -4,6 +4,7 @@
  */
 import { yamlDocuments } from '../../base/yaml-text.js';
 import { UserError } from '../../base/errors.js';
+import { distinctNames } from '../rules/object-names.js';
 import { planOf } from '../rules/plan.js';
 import { asEvents } from './as-events.js';
 import { budgetRatio, type Slo } from './model.js';
@@ -18,7 +19,11 @@ export function rolloutObjects(
   prometheus: string,
 ): string {
   const write = { argo: analysisTemplate, flagger: metricTemplate }[format];
-  return yamlDocuments(slos.map((slo) => write(slo, prometheus)));
+  const names = distinctNames(
+    slos.map((slo) => slo.id),
+    nameOf,
+  );
+  return yamlDocuments(slos.map((slo, i) => write(names[i] as string, slo, prometheus)));
 }
 
 /** The smallest error ratio that pages; without pages, the budget itself. */
@@ -36,8 +41,8 @@ function ratioOf(slo: Slo, format: string, window: string): string {
   return fillWindow(query, window);
 }
 
-const nameOf = (slo: Slo): string =>
-  slo.id
+const nameOf = (id: string): string =>
+  id
     .toLowerCase()
     .replaceAll(/[^a-z0-9-]/g, '-')
     .replaceAll(/^-+|-+$/g, '');
@@ -48,17 +53,17 @@ const wordsOf = (slo: Slo): Record<string, string> => ({
 });
 
 /** Missing data, and a ratio of nothing, is neither success nor failure: the analysis is inconclusive. */
-function analysisTemplate(slo: Slo, address: string): unknown {
+function analysisTemplate(name: string, slo: Slo, address: string): unknown {
   const bound = boundOf(slo);
   const measured = 'len(result) > 0 && !isNaN(result[0])';
   return {
     apiVersion: 'argoproj.io/v1alpha1',
     kind: 'AnalysisTemplate',
-    metadata: { name: nameOf(slo), annotations: wordsOf(slo) },
+    metadata: { name, annotations: wordsOf(slo) },
     spec: {
       metrics: [
         {
-          name: nameOf(slo),
+          name,
           interval: '1m',
           count: 5,
           failureLimit: 1,
@@ -74,13 +79,13 @@ function analysisTemplate(slo: Slo, address: string): unknown {
 /**
  * The bound must be in the Canary that refers to this object: `thresholdRange: { max: … }`, which an annotation says.
  */
-function metricTemplate(slo: Slo, address: string): unknown {
+function metricTemplate(name: string, slo: Slo, address: string): unknown {
   const query = ratioOf(slo, 'Flagger', '{{ interval }}');
   const annotations = { ...wordsOf(slo), 'firedrill.dev/threshold-max': String(boundOf(slo)) };
   return {
     apiVersion: 'flagger.app/v1beta1',
     kind: 'MetricTemplate',
-    metadata: { name: nameOf(slo), annotations },
+    metadata: { name, annotations },
     spec: { provider: { type: 'prometheus', address }, query },
   };
 }

@@ -19,7 +19,7 @@ type Case = 'snake' | 'camel';
 const cased = (c: Case, snake: string): string =>
   c === 'snake' ? snake : snake.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 
-const query = z.string({ error: 'expected PromQL' });
+const query = f.querySchema;
 
 const alertSettings = z.strictObject({
   disable: z.boolean().optional(),

@@ -18,6 +18,7 @@ const events = (bad: string, total = 'requests_total'): string =>
   own(
     `    objective: 99.9\n    sli:\n      events:\n        bad: ${bad}\n        total: ${total}\n`,
   );
+const sliOf = (sli: string): string => own(`    objective: 99\n    sli: ${sli}\n`);
 const openSlo = (spec: string): string =>
   `apiVersion: openslo/v1\nkind: SLO\nmetadata: {name: a}\nspec:\n  service: pay\n${spec}`;
 const openSloRest =
@@ -94,6 +95,64 @@ const mistakes: [string, string, RegExp][] = [
     "a threshold between the mesh's buckets",
     own('    objective: 99\n    sli: {mesh: {sli: M2, threshold: 250ms}}\n'),
     /x:6:38: .*250 is no bucket boundary; expected 200 or 300/,
+  ],
+  ['a threshold that is no vector', sliOf("{threshold: {value: 'time()', bad: '> 1'}}"), /scalar/],
+  ['a threshold over a range', sliOf("{threshold: {value: 'x[5m]', bad: '> 1'}}"), /range vector/],
+  ['half a number', sliOf("{threshold: {value: x, bad: '> 1e'}}"), /a comparison/],
+  [
+    'half a matcher of a ready SLI',
+    sliOf(`{mesh: {sli: M1, match: 'dst="a'}}`),
+    /x:6:42: .*expected matchers/,
+  ],
+  ['a selector as matchers', sliOf('{mesh: {sli: M1, match: \'{a="b"}\'}}'), /x:6:3\d: .*matchers/],
+  [
+    'a threshold where there is none',
+    sliOf('{mesh: {sli: M1, threshold: 1}}'),
+    /of M1; expected none/,
+  ],
+  ['a duration for a share', sliOf('{mesh: {sli: M5, threshold: 1s}}'), /of M5; expected a number/],
+  [
+    'a direction where there is none',
+    sliOf('{mesh: {sli: M3, direction: inbound}}'),
+    /of M3; .*none/,
+  ],
+  [
+    "a bucket that the controller's histogram lacks",
+    sliOf('{mesh: {sli: M8, threshold: 3s}}'),
+    /2\.5 or 5/,
+  ],
+  ['a latency of nothing', sliOf('{latency: {histogram: h, threshold: 0s}}'), /a threshold of 0/],
+  [
+    'a bucket beside the threshold',
+    sliOf(`{latency: {histogram: 'h{job="a", le="0.5"}', threshold: 1s}}`),
+    /a matcher of le/,
+  ],
+  ['half a template as region', own(good, "region: '{{ a'\n"), /x:3:9: region: bad template/],
+  [
+    'an annotation with a dash',
+    own(`${good}    alerting: {annotations: {a-b: c}}\n`),
+    /x:7:35: .*letters, digits and underscores/,
+  ],
+  [
+    'groups by a label of the rules',
+    own(`${good}    groupBy: {labels: [service]}\n`),
+    /x:4:5: pay-a is grouped by service/,
+  ],
+  [
+    'groups by a label of the alerts',
+    own(`${good}    groupBy: {labels: [region]}\n`, 'region: eu\n'),
+    /x:5:5: pay-a is grouped by region/,
+  ],
+  [
+    "groups by a severity's label",
+    own(`${good}    groupBy: {labels: [desk]}\n    alerting: {page: {labels: {desk: a}}}\n`),
+    /x:4:5: pay-a is grouped by desk/,
+  ],
+  [
+    "a label of Pyrra's that is none",
+    `apiVersion: pyrra.dev/v1alpha1\nkind: ServiceLevelObjective\nmetadata: {name: a, labels: {pyrra.dev/a-b: c}}\n` +
+      'spec:\n  target: "99"\n  window: 2w\n  indicator: {ratio: {errors: {metric: e}, total: {metric: t}}}\n',
+    /x:3:45: label a-b: not the name of a label/,
   ],
   [
     'slices that do not divide',

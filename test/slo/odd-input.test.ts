@@ -1,0 +1,198 @@
+/** Valid input in odd forms: Prometheus takes the rules that are made of it, and they count right. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { findTool } from '../../base/tools.js';
+import { compileSlos, readSloText } from '../../slo/index.js';
+import { generate } from '../../slo/rules/generate.js';
+import { outputFiles } from '../../slo/rules/outputs.js';
+import { explain } from '../../slo/rules/explain.js';
+import { ruleFileText } from '../../slo/rules/write.js';
+import { exportSlos } from '../../slo/spec/export.js';
+import { rolloutObjects } from '../../slo/spec/rollouts.js';
+import { testWith } from '../tools.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'firedrill-odd-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const own = (sli: string, more = '', head = ''): string =>
+  `apiVersion: firedrill.dev/v1\nservice: cart\n${head}slos:\n` +
+  `  - name: a\n    objective: 99\n    sli: ${sli}\n${more}`;
+const rulesOf = (text: string): string => ruleFileText(compileSlos(readSloText('in.yaml', text)));
+const promtool = (...args: string[]) =>
+  spawnSync(findTool('promtool') as string, args, { encoding: 'utf8', cwd: folder });
+
+const windowed = (metric: string): string => `sum(rate(${metric}[{{.window}}]))`;
+const objectLabels = '{ 1st: x, __name__: y, severity: z, a.b: [c, d] }';
+
+/** Name, and the text of the file. */
+const odd: [string, string][] = [
+  ['a comment at the end', own(`{ events: { bad: 'e{job="a"} # it', total: 't # all' } }`)],
+  ['a comment at the beginning', own('{ events: { bad: "# it\\ne", total: "#\\nt" } }')],
+  [
+    'comments between terms',
+    own(`{ events: { bad: e, total: "${windowed('a')} # a\\n+ ${windowed('b')} # b" } }`),
+  ],
+  ['a comment in a threshold', own('{ threshold: { value: "x # it", bad: "> 1e3" } }')],
+  ['a comment in a ratio', own(`{ ratio: { error: "${windowed('a')} # it" } }`)],
+  ['a comment in a probe', own('{ probe: "up # it" }')],
+  ['a comment in a histogram', own('{ latency: { histogram: "h # it", threshold: 1s } }')],
+  ['a number sign that is no comment', own(`{ events: { bad: 'e{path="#/a"}', total: t } }`)],
+  [
+    'an indented first line',
+    own('{ events: { bad: e, total: "\\n    rate(t[{{.window}}] offset 1m)\\n  + u" } }'),
+  ],
+  [
+    'characters that YAML refuses',
+    own(
+      '{ events: { bad: "e{a=\\"\\x7f\\u2028\\"}", total: t } }',
+      '    labels: { x: "a\\x7fb\\x81c\\u2028d\\ufeff" }\n',
+    ),
+  ],
+  [
+    'an SLO called as the groups of another',
+    own(
+      'M1',
+      ['a-long', 'a-slices'].map((n) => `  - { name: ${n}, objective: 99, sli: M1 }\n`).join(''),
+    ),
+  ],
+  ['a severity of both alerts', own('M1', '    alerting: { labels: { severity: critical } }\n')],
+  [
+    "labels of OpenSLO that are none of Prometheus's",
+    `apiVersion: openslo/v1
+kind: SLO
+metadata: { name: x, labels: ${objectLabels} }
+spec:
+  service: web
+  budgetingMethod: Occurrences
+  objectives: [{ target: 0.99 }]
+  indicator:
+    spec:
+      ratioMetric:
+        bad: { metricSource: { spec: { query: bad_total } } }
+        total: { metricSource: { spec: { query: all_total } } }
+`,
+  ],
+];
+
+testWith('promtool')('Prometheus takes the rules of every odd form', () => {
+  const files = odd.map(([, text], i) => {
+    writeFileSync(join(folder, `${i}.yaml`), rulesOf(text));
+    return `${i}.yaml`;
+  });
+  const { stdout, stderr, status } = promtool('check', 'rules', ...files);
+  expect([status, stderr]).toEqual([0, '']);
+  expect(stdout.match(/SUCCESS/g)).toHaveLength(odd.length);
+});
+
+/** Name, SLI, series, and the error ratio over five minutes. */
+const counted: [string, string, Record<string, string>, number][] = [
+  [
+    "a bound of a million in Go's spelling",
+    '{ latency: { histogram: h_ms, threshold: 1000s } }',
+    { 'h_ms_count{job="a"}': '0+10x100', 'h_ms_bucket{job="a",le="1e+06"}': '0+8x100' },
+    0.2,
+  ],
+  [
+    'sampled queries of several series',
+    `{ events: { bad: 'rate(x{code="5"}[{{.window}}] offset 1m)', total: 'rate(x[{{.window}}] offset 1m)' } }`,
+    { 'x{code="2"}': '0+90x100', 'x{code="5"}': '0+10x100' },
+    0.1,
+  ],
+];
+
+testWith('promtool')('odd forms count right', () => {
+  for (const [name, sli, series, value] of counted) {
+    writeFileSync(join(folder, 'rules.yaml'), rulesOf(own(sli)));
+    const metric = 'slo:sli_error:ratio_rate5m';
+    const labels = '{slo="cart-a",service="cart"}';
+    const samples = [{ labels, value }];
+    const cases = {
+      rule_files: ['rules.yaml'],
+      evaluation_interval: '30s',
+      tests: [
+        {
+          interval: '30s',
+          input_series: Object.entries(series).map(([of, values]) => ({ series: of, values })),
+          promql_expr_test: [
+            { expr: `round(${metric}, 0.001)`, eval_time: '40m', exp_samples: samples },
+          ],
+        },
+      ],
+    };
+    writeFileSync(join(folder, 'test.yaml'), stringify(cases));
+    const run = promtool('test', 'rules', 'test.yaml');
+    expect([name, run.status, run.stderr]).toEqual([name, 0, '']);
+  }
+});
+
+test('each Kubernetes object has a name of its own, which Kubernetes takes', () => {
+  const names = ['cart', 'Cart', 'cart_', 'a..b', 'slo-cart', 'kustomization'];
+  const parts = names.map((name) => ({ name, groups: [] }));
+  const files = outputFiles(parts, 'kustomize', 'x');
+  expect(files.size).toBe(names.length + 1);
+  expect(parse(files.get('kustomization.yaml') as string).resources).toHaveLength(names.length);
+  const found = [...files.values()].flatMap((text) => /^ {2}name: (.*)$/m.exec(text)?.[1] ?? []);
+  expect(new Set(found).size).toBe(names.length);
+  for (const name of found) {
+    expect(name).toMatch(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/);
+  }
+  const slos = readSloText('in.yaml', own('{ events: { bad: e, total: t } }'));
+  const twice = ['cart.a', 'cart_a'].map((id) => ({ ...slos[0]!, id }));
+  const rollouts = rolloutObjects(twice, 'flagger', 'http://x');
+  expect(new Set(rollouts.match(/^ {2}name: .*$/gm)).size).toBe(2);
+});
+
+const generated = (text: string, more: Partial<Parameters<typeof generate>[0]>) => {
+  const input = join(folder, 'in.yaml');
+  writeFileSync(input, text);
+  const plain = { inputs: [input], format: 'rules', compile: {}, namespace: 'x' } as const;
+  return () => generate({ ...plain, out: join(folder, 'out.yaml'), ...more });
+};
+
+test('a Kustomize folder is not written into one file', () => {
+  expect(generated(own('M1'), { format: 'kustomize' })).toThrow(/out\.yaml; expected a folder/);
+});
+
+test('labels of every rule leave the raw series apart, and are no label of groups', () => {
+  const text = own('M1', '    groupBy: { labels: [dst] }\n');
+  expect(generated(text, { labels: { dst: 'x' } })).toThrow(
+    /cart-a is grouped by dst, which is set/,
+  );
+  generated(text, { labels: { cluster: 'eu' } })();
+  const { groups } = parse(readFileSync(join(folder, 'out.yaml'), 'utf8')) as {
+    groups: { rules: Record<string, never>[] }[];
+  };
+  const [last, step] = groups[0]!.rules;
+  expect([last?.labels, step?.labels]).toEqual([
+    { slo: 'cart-a' },
+    { cluster: 'eu', service: 'cart', slo: 'cart-a' },
+  ]);
+});
+
+test('an export keeps what good events are, the severity, and the unit of a histogram', () => {
+  const good = `${windowed('x')} - ${windowed('y')}`;
+  const [slo] = readSloText('in.yaml', own(`{ events: { good: "${good}", total: t } }`));
+  expect(exportSlos([slo!], 'sloth')).toContain(`sum(rate(t[{{.window}}])) - (${good})`);
+  const latency = readSloText(
+    'in.yaml',
+    own(
+      '{ latency: { histogram: h, unit: ms, threshold: 300ms } }',
+      '    alerting: { labels: { severity: critical } }\n',
+    ),
+  );
+  expect(explain(latency[0]!).measures).toContain('longer than 300 ms in h');
+  const again = readSloText('again.yaml', exportSlos(latency, 'firedrill'));
+  expect(again[0]?.sli).toEqual(latency[0]?.sli);
+  expect(again[0]?.alerting.labels).toEqual({ severity: 'critical' });
+});
+
+test('the short window of a long one is a twelfth, in whole minutes', () => {
+  const windows =
+    '{ severity: page, factor: 2, long: 30m }, { severity: page, factor: 2, long: 7d }';
+  const [slo] = readSloText('in.yaml', own('M1', `    alerting: { windows: [${windows}] }\n`));
+  expect(slo?.alerting.windows?.map((w) => w.shortMs / 60_000)).toEqual([3, 840]);
+});
