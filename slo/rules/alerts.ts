@@ -138,7 +138,10 @@ export function noDataAlert(plan: Plan): AlertingRule | undefined {
     expr: `absent(${names.totalIncrease(plan.stepMs)}${plan.selector})`,
     forMs: scaled(plan, noData.afterMs),
     keepFiringForMs: 0,
-    labels: labelsOf(plan, noData.severity, settings === false ? noSettings : settings),
+    labels: {
+      ...labelsOf(plan, noData.severity, settings === false ? noSettings : settings),
+      [names.serviceLabel]: slo.service,
+    },
     annotations: annotationsOf(plan, settings === false ? noSettings : settings, 'noData', {
       summary: `${slo.service}: nothing measures ${slo.name}`,
       description: `The metrics that ${slo.id} is computed from are gone, so no alert of it can fire.`,

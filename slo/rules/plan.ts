@@ -70,7 +70,7 @@ export interface Plan {
   /** Names of the series that windows are summed from. */
   fine: Series;
   coarse: Series;
-  /** Labels of each recorded series. */
+  /** Labels of each recorded series; of groups by service, without the SLO's own service. */
   labels: Record<string, string>;
   /** Selector of the SLO's series: `{slo="checkout-availability"}`. */
   selector: string;
@@ -102,7 +102,10 @@ export function planOf(slo: Slo, options: CompileOptions = {}): Plan {
     budget: budgetRatio(slo.objective),
     fine: slices ?? increments,
     coarse: slices ?? { bad: badIncrease(coarseStepMs), total: totalIncrease(coarseStepMs) },
-    labels: { [sloLabel]: slo.id, [serviceLabel]: slo.service },
+    labels: {
+      [sloLabel]: slo.id,
+      ...(slo.groupBy.includes(serviceLabel) ? {} : { [serviceLabel]: slo.service }),
+    },
     selector: `{${sloLabel}="${slo.id}"}`,
     options,
   };

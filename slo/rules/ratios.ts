@@ -106,6 +106,7 @@ function infoLabels(plan: Plan): Record<string, string> {
   return {
     ...slo.labels,
     ...plan.labels,
+    [names.serviceLabel]: slo.service,
     name: slo.name,
     objective: String(slo.objective),
     period: slo.period.calendar ?? `${slo.period.days}d`,

@@ -5,6 +5,10 @@ import type { Path, YamlDocument } from '../../base/yaml.js';
 import { labelNameSchema, templateProblem } from './fields.js';
 import { findQueryProblem, findRefusal, hasWindow, isBareSelector } from './query.js';
 
+/** Whether slices of this length divide the shortest alert window, and consist of whole steps. */
+export const isSlice = (lengthMs: number): boolean =>
+  lengthMs >= 30_000 && 300_000 % lengthMs === 0 && lengthMs % 30_000 === 0;
+
 /** Collects problems of one document under a path. */
 export class Checker {
   readonly document: YamlDocument;
@@ -105,8 +109,7 @@ export class Checker {
 
   /** A slice must divide the shortest alert window, or that window would contain part of a slice. */
   slice(path: Path, lengthMs: number): void {
-    const shortestMs = 300_000;
-    if (lengthMs >= 30_000 && shortestMs % lengthMs === 0 && lengthMs % 30_000 === 0) return;
+    if (isSlice(lengthMs)) return;
     this.add(
       path,
       `${path.join('.')}: slices of ${formatDurationMs(lengthMs)} do not divide the windows of 5m`,

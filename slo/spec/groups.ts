@@ -1,6 +1,12 @@
 /** Checks the labels by which SLOs are grouped: a label that the rules set would make all groups one. */
 import type { Problem } from '../../base/errors.js';
-import { budgetSpentLabel, counterLabel, ownerLabel, reservedLabels } from '../rules/names.js';
+import {
+  budgetSpentLabel,
+  counterLabel,
+  ownerLabel,
+  reservedLabels,
+  serviceLabel,
+} from '../rules/names.js';
 import type { Slo } from './model.js';
 
 /** `added`: labels that a command adds to every rule. */
@@ -21,7 +27,7 @@ function labelsSetFor({ owner, labels, alerting }: Slo, added: readonly string[]
   const severities = [alerting.page, alerting.ticket].map((s) => (s === false ? {} : s.labels));
   const own = Object.assign({}, labels, alerting.labels, ...severities) as object;
   return [
-    ...reservedLabels,
+    ...reservedLabels.filter((label) => label !== serviceLabel),
     counterLabel,
     budgetSpentLabel,
     ...(owner === undefined ? [] : [ownerLabel]),

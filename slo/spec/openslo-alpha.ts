@@ -1,6 +1,6 @@
 /** Reads OpenSLO v1alpha, which Sloth's users still have: ratio metrics with time windows in their queries. */
 import * as z from 'zod';
-import { UserError } from '../../base/errors.js';
+import { Unsupported, UserError } from '../../base/errors.js';
 import { checkYaml, type YamlDocument } from '../../base/yaml.js';
 import { Checker } from './check.js';
 import * as f from './fields.js';
@@ -85,12 +85,25 @@ function periodOf(window: Window | undefined, checker: Checker): Period {
   return period ?? { days: 30 };
 }
 
+/** Valid input of other sources and methods; throws Unsupported. */
+function refuseForeign(document: YamlDocument): void {
+  const { spec } = document.value as { spec?: { budgetingMethod?: unknown } };
+  const method = spec?.budgetingMethod;
+  if (method !== 'Timeslices') return;
+  throw new Unsupported({
+    place: document.placeOf(['spec', 'budgetingMethod']),
+    message: 'Timeslices of OpenSLO v1alpha',
+    expected: 'Occurrences, or openslo/v1',
+  });
+}
+
 /** Throws a UserError with every mistake and its place. */
 export function readOpenSloAlpha(document: YamlDocument): Slo[] {
   if ((document.value as { kind?: unknown }).kind === 'Service') {
     checkYaml(document, serviceSchema);
     return [];
   }
+  refuseForeign(document);
   const { metadata, spec } = checkYaml(document, schema);
   const checker = new Checker(document);
   const period = periodOf(spec.timeWindows[0], checker);

@@ -52,6 +52,13 @@ export class Refusals {
   #metrics(document: YamlDocument, path: Path, version: Version): void {
     const value = at(document.value, path);
     if (!isFields(value)) return;
+    if (path.at(-1) === 'ratioMetric' && value.counter === false) {
+      this.problems.push({
+        place: document.placeOf([...path, 'counter']),
+        message: 'a ratio of gauges, which cannot be added up',
+        expected: 'cumulative counters, counter: true',
+      });
+    }
     const source = [...path, ...version.source, 'type'];
     const ref = [...path, ...version.sourceRef];
     this.#source(document, source);

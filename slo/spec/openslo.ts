@@ -1,7 +1,8 @@
 /** Reads OpenSLO v1 and v2alpha: resolves objects that refer to one another, across documents and files, into SLOs. */
 import { type Problem, UserError } from '../../base/errors.js';
 import { checkYaml, type Path, type YamlDocument } from '../../base/yaml.js';
-import { Checker } from './check.js';
+import { formatDurationMs, parseDurationMs } from '../../base/duration.js';
+import { Checker, isSlice } from './check.js';
 import { ms } from './fields.js';
 import {
   type Alerting,
@@ -202,7 +203,10 @@ function sliOf(
   if (budgetingMethod === 'Occurrences' || sli.kind === 'threshold') return sli;
   const { timeSliceTarget, timeSliceWindow } = objective;
   const lengthMs = timeSliceWindow === undefined ? 60_000 : ms(timeSliceWindow);
-  checker.slice([...path, 'timeSliceWindow'], lengthMs);
+  if (!isSlice(lengthMs)) {
+    const slices = `slices of ${formatDurationMs(lengthMs)}, which do not divide the windows of 5m`;
+    checker.refuse([...path, 'timeSliceWindow'], slices, '30s, 1m, 2m30s or 5m');
+  }
   const whole = budgetingMethod === 'Timeslices';
   if (whole && timeSliceTarget === undefined) {
     checker.add(path, 'Timeslices need a timeSliceTarget', 'a share such as 0.95');
@@ -260,7 +264,9 @@ function periodOf(
   const rolling = parsePeriodText(days === undefined ? text : `${days}d`);
   if (!rolling || text === 'month') {
     const expected = /^\d+m$/.test(text) ? `1M for a month (m is minutes)` : periodsExpected;
-    checker.add(at, `a window of '${text}'`, expected);
+    const isValid = named !== null || parseDurationMs(text) !== undefined;
+    if (isValid) checker.refuse(at, `a window of '${text}'`, expected);
+    else checker.add(at, `a window of '${text}'`, expected);
     return { days: 30 };
   }
   if (isRolling !== false && calendar === undefined) return rolling;

@@ -1,6 +1,6 @@
 /** Reads Pyrra's ServiceLevelObjective. */
 import * as z from 'zod';
-import { UserError } from '../../base/errors.js';
+import { Unsupported, UserError } from '../../base/errors.js';
 import { checkYaml, type Path, type YamlDocument } from '../../base/yaml.js';
 import { splitHistogram } from '../rules/increments.js';
 import { Checker } from './check.js';
@@ -48,8 +48,14 @@ const schema = z.strictObject({
         name: f.nameSchema.optional(),
         burnrates: z.boolean().optional(),
         absent: z.boolean().optional(),
+        absentName: z.unknown().optional(),
+        severities: z.unknown().optional(),
       })
       .optional(),
+    // How Thanos answers, and how Pyrra saves work: neither changes what is measured.
+    partial_response_strategy: z.enum(['abort', 'warn', '']).optional(),
+    performanceOverAccuracy: z.boolean().optional(),
+    ruleOutput: z.unknown().optional(),
   }),
   status: z.unknown().optional(),
 });
@@ -66,12 +72,16 @@ function prefixed(map: Record<string, string> | undefined): Record<string, strin
 export function readPyrra(document: YamlDocument): Slo[] {
   const { metadata, spec } = checkYaml(document, schema);
   const checker = new Checker(document);
+  refuseOwn(spec, document);
   const labels = prefixed(metadata.labels);
   const service = labels.service ?? metadata.namespace ?? metadata.name;
   delete labels.service;
   checker.labels(labels, (name) => ['metadata', 'labels', prefix + name]);
   const period = parsePeriodText(spec.window);
-  if (!period) checker.add(['spec', 'window'], `a window of '${spec.window}'`, periodsExpected);
+  if (!period) {
+    checker.refuse(['spec', 'window'], `a window of '${spec.window}'`, periodsExpected);
+    throw new Unsupported(checker.refused);
+  }
   const sli = sliOf(spec.indicator, checker);
   const alerting = standardAlerting(
     spec.alerting?.name ?? defaultAlertName(service, metadata.name),
@@ -88,7 +98,7 @@ export function readPyrra(document: YamlDocument): Slo[] {
       name: metadata.name,
       ...(spec.description ? { description: spec.description } : {}),
       objective: Number(spec.target),
-      period: period ?? { days: 30 },
+      period,
       sli: sli.sli,
       groupBy: sli.groupBy,
       maxGroups: 50,
@@ -99,6 +109,28 @@ export function readPyrra(document: YamlDocument): Slo[] {
       },
     },
   ];
+}
+
+/** Names, severities and objects that only Pyrra's rules have; somebody's routes may need them. */
+function refuseOwn(spec: Spec, document: YamlDocument): void {
+  const found = [
+    ['spec', 'ruleOutput'],
+    ['spec', 'alerting', 'absentName'],
+    ['spec', 'alerting', 'severities'],
+  ].filter(([, a = '', b]) => {
+    const value = (spec as Record<string, unknown>)[a];
+    return (
+      (b === undefined ? value : (value as Record<string, unknown> | undefined)?.[b]) !== undefined
+    );
+  });
+  if (found.length === 0) return;
+  throw new Unsupported(
+    found.map((path) => ({
+      place: document.placeOfKey(path),
+      message: `Pyrra's ${path.slice(1).join('.')}, which names its own rules`,
+      expected: 'the object without it, or an SLO of firedrill.dev/v1',
+    })),
+  );
 }
 
 function sliOf(indicator: Spec['indicator'], checker: Checker): { sli: Sli; groupBy: string[] } {

@@ -80,6 +80,13 @@ export function findRefusal(template: string): QueryProblem | undefined {
   }
 }
 
+/** A number as Go's `strconv` writes it with the fewest digits: `0.5`, `1e+06`, `5e-05`. */
+export function shortFloat(value: number): string {
+  const [digits = '', exponent = ''] = value.toExponential().split('e');
+  if (!(Number(exponent) < -4 || Number(exponent) >= 6)) return String(value);
+  return `${digits}e${exponent.replace(/^([+-])(\d)$/, '$10$2')}`;
+}
+
 /**
  * A classic bucket's bound in the spellings of whole numbers: `1` in Prometheus 2 and `1.0` in 3; from a million on,
  * exporters in Go write `1e+06`. A set of spellings is looked up as fast as a single value.
@@ -87,8 +94,7 @@ export function findRefusal(template: string): QueryProblem | undefined {
 export function leMatcher(bound: number): string {
   const plain = String(bound);
   if (!Number.isInteger(bound)) return `le="${plain}"`;
-  const short = bound.toExponential().replace(/e\+(\d)$/, 'e+0$1');
-  const texts = [plain, `${plain}.0`, ...(bound >= 1e6 ? [short] : [])];
+  const texts = [plain, `${plain}.0`, ...(bound >= 1e6 ? [shortFloat(bound)] : [])];
   return `le=~"${texts.map((text) => text.replaceAll(/[.+]/g, '\\\\$&')).join('|')}"`;
 }
 

@@ -4,6 +4,7 @@ import { type Problem, Unsupported, UserError } from '../../base/errors.js';
 import { checkYaml, type Path, type YamlDocument } from '../../base/yaml.js';
 import { Checker } from './check.js';
 import * as f from './fields.js';
+import { shortFloat } from './query.js';
 import {
   type AlertSettings,
   defaultAlertName,
@@ -106,12 +107,39 @@ interface Events {
   error: string;
 }
 
-/** Like Go, takes the written text: `le: 1.0`. */
+/** YAML 1.1's words for truths, which Sloth's reader takes where they are not in quotes. */
+const truths: Record<string, boolean> = {
+  y: true,
+  yes: true,
+  on: true,
+  n: false,
+  no: false,
+  off: false,
+};
+
+const plainTexts = ['name', 'service', 'description'];
+
+const withTruths = (document: YamlDocument): YamlDocument =>
+  document.withTexts((field, text, isPlain) => {
+    const truth = /^([a-z]+|[A-Z][a-z]*|[A-Z]+)$/.test(text)
+      ? truths[text.toLowerCase()]
+      : undefined;
+    return truth === undefined || plainTexts.includes(field) || !isPlain() ? text : truth;
+  });
+
 type LooseTexts = Record<string, string | number | boolean> | undefined;
+
+/** A number as Sloth's reader, which reads YAML as JSON, writes it into a text: `1` for `1.0`, `16` for `0x10`. */
+function numberText(written: string): string {
+  if (/^-?(0|[1-9]\d*)$/.test(written)) return written;
+  return shortFloat(Number(/^0\d+$/.test(written) ? `0o${written.slice(1)}` : written));
+}
 
 function textsOf(map: LooseTexts, path: Path, document: YamlDocument): Record<string, string> {
   const text = (key: string, value: string | number | boolean): string =>
-    typeof value === 'string' ? value : (document.textOf([...path, key]) ?? String(value));
+    typeof value === 'number'
+      ? numberText(document.textOf([...path, key]) ?? String(value))
+      : String(value);
   return Object.fromEntries(
     Object.entries(map ?? {}).map(([key, value]) => [key, text(key, value)]),
   );
@@ -151,13 +179,17 @@ export interface SlothOptions {
 
 /** `prometheus/v1`. */
 export function readSloth(document: YamlDocument, options: SlothOptions = {}): Slo[] {
-  const spec = saying('snake', () => checkYaml(document, fileSchema)) as unknown as SlothSpec;
+  const spec = saying('snake', () =>
+    checkYaml(withTruths(document), fileSchema),
+  ) as unknown as SlothSpec;
   return slosOf(spec, 'snake', [], document, options);
 }
 
 /** `sloth.slok.dev/v1` PrometheusServiceLevel. */
 export function readSlothObject(document: YamlDocument, options: SlothOptions = {}): Slo[] {
-  const object = saying('camel', () => checkYaml(document, objectSchema)) as unknown as {
+  const object = saying('camel', () =>
+    checkYaml(withTruths(document), objectSchema),
+  ) as unknown as {
     spec: SlothSpec;
   };
   return slosOf(object.spec, 'camel', ['spec'], document, options);

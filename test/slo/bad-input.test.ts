@@ -135,8 +135,8 @@ const mistakes: [string, string, RegExp][] = [
   ],
   [
     'groups by a label of the rules',
-    own(`${good}    groupBy: {labels: [service]}\n`),
-    /x:4:5: pay-a is grouped by service/,
+    own(`${good}    groupBy: {labels: [severity]}\n`),
+    /x:4:5: pay-a is grouped by severity/,
   ],
   [
     'groups by a label of the alerts',

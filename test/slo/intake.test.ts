@@ -77,8 +77,8 @@ test.each([
 describe("Sloth's files", () => {
   const [slo] = readSloText('pay.yaml', sloth());
 
-  test("numbers and truths are the text that was written, as Go's reader has them", () => {
-    expect(slo!.labels).toEqual({ le: '1.0', tier: '2', live: 'true' });
+  test("numbers and truths are the texts that Sloth's reader makes of them", () => {
+    expect(slo!.labels).toEqual({ le: '1', tier: '2', live: 'true' });
   });
 
   test("a user's severity stays on the alert, and ours is added", () => {
@@ -90,7 +90,7 @@ describe("Sloth's files", () => {
     expect(page!.labels).toMatchObject({
       severity: 'critical',
       slo_severity: 'page',
-      depth: '0x10',
+      depth: '16',
     });
     expect(ticket!.labels).toMatchObject({ severity: 'ticket', route: 'mail' });
     expect(ticket!.labels).not.toHaveProperty('slo_severity');

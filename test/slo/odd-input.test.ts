@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { formatProblem } from '../../base/errors.js';
 import { findTool } from '../../base/tools.js';
 import { compileSlos, readSloText } from '../../slo/index.js';
 import { generate } from '../../slo/rules/generate.js';
@@ -126,6 +127,73 @@ testWith('promtool')('odd forms count right', () => {
     writeFileSync(join(folder, 'test.yaml'), stringify(cases));
     const run = promtool('test', 'rules', 'test.yaml');
     expect([name, run.status, run.stderr]).toEqual([name, 0, '']);
+  }
+});
+
+/** Labels as written, and as sigs.k8s.io/yaml 1.6, Sloth's reader, hands them on. */
+const slothLabels = {
+  'a: yes': 'true',
+  'b: 1.10': '1.1',
+  'c: 0755': '493',
+  'd: 1e3': '1000',
+  'e: 2024-01-01': '2024-01-01',
+  'f: 1000000.0': '1e+06',
+  'g: Off': 'false',
+  'h: "on"': 'on',
+  'i: .00005': '5e-05',
+  'j: 12345678901234567890': '12345678901234567890',
+};
+
+test("Sloth's files are read as YAML 1.1", () => {
+  const slo = (disable: string): string =>
+    `version: prometheus/v1
+service: cart
+labels: { ${Object.keys(slothLabels).join(', ')} }
+slos:
+  - name: on
+    description: Yes
+    objective: 99
+    sli: { raw: { error_ratio_query: 'avg_over_time(x[{{.window}}])' } }
+    alerting: { name: A, page_alert: { disable: ${disable} } }
+`;
+  const [read] = readSloText('in.yaml', slo('yes'));
+  expect(Object.values(read?.labels ?? {})).toEqual(Object.values(slothLabels));
+  expect([read?.name, read?.description, read?.alerting.page]).toEqual(['on', 'Yes', false]);
+  expect(readSloText('in.yaml', slo('n'))[0]?.alerting.page).not.toBe(false);
+  expect(() => readSloText('in.yaml', slo('"yes"'))).toThrow(/disable: expected true or false/);
+});
+
+const pyrra = (more: string, window = '2w'): string =>
+  `apiVersion: pyrra.dev/v1alpha1
+kind: ServiceLevelObjective
+metadata: { name: a, namespace: m }
+spec:
+  target: "99"
+  window: ${window}
+  indicator: { ratio: { errors: { metric: e }, total: { metric: t }, grouping: [service] } }
+${more}`;
+
+test("Pyrra's own settings are read, or refused by name beside other files", () => {
+  const [slo] = readSloText('in.yaml', pyrra('  performanceOverAccuracy: true\n'));
+  // Groups by service have the service of each group, and not the SLO's own one.
+  const steps = compileSlos([slo!])
+    .flatMap((g) => g.rules)
+    .filter((rule) => rule.kind === 'record' && rule.record.endsWith('increase30s'));
+  expect(steps.map((rule) => rule.labels)).toEqual([{ slo: 'm-a' }, { slo: 'm-a' }]);
+  for (const [more, window, message] of [
+    ['  alerting: { severities: { absent: x } }\n', '2w', "8:15: Pyrra's alerting.severities"],
+    ['  ruleOutput: {}\n', '2w', "8:3: Pyrra's ruleOutput"],
+    ['', '1h', "6:11: a window of '1h'"],
+  ] as const) {
+    const refused: string[] = [];
+    const both = `${pyrra(more, window)}---\n${pyrra('').replace('name: a', 'name: b')}`;
+    const read = readSloText('in.yaml', both, {
+      refused: (all) => refused.push(...all.map(formatProblem)),
+    });
+    expect([read.map((s) => s.id), refused]).toEqual([
+      ['m-b'],
+      [expect.stringContaining(`in.yaml:${message}`)],
+    ]);
   }
 });
 
