@@ -19,6 +19,7 @@ class HedgedTry implements Try {
   readonly #request: TryRequest;
   readonly #deadline: Timer;
   readonly handler: TryHandler;
+  readonly isOpen = true;
   /** The attempts under way: both, or the one that goes on alone. */
   #attempts: Attempt[] = [];
   #first: Attempt;

@@ -25,6 +25,9 @@ export interface Serving {
  */
 export const carryingProtocol = 'firedrill-h2';
 
+/** Interim responses before one final one: a server that sends more is broken. */
+export const maxInformational = 32;
+
 export type Protocol = 'h2' | 'http/1.1' | typeof carryingProtocol;
 
 /**
@@ -103,6 +106,8 @@ export interface TryHandler {
 
 /** One attempt in flight. */
 export interface Try {
+  /** Bytes may have left. Until then nothing is lost if the request goes elsewhere. */
+  readonly isOpen: boolean;
   /** The bytes are copied or written before the call returns. False: wait for `drained`. */
   write(buffer: Buffer, start: number, end: number): boolean;
   /** The request's body is complete. */

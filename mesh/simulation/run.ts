@@ -220,7 +220,7 @@ class SimulatedRequest implements TryHandler {
     const abort = (): void => {
       isWanted = false;
     };
-    return { abort, write: () => true, end: nothing, consumed: nothing };
+    return { isOpen: true, abort, write: () => true, end: nothing, consumed: nothing };
   }
 
   #drop(): void {

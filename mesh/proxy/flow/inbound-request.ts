@@ -1,11 +1,11 @@
 /** One inbound request on its way to the app. */
 import { raise, tlsCode } from '../telemetry/request-metrics.js';
 import type { End, EndpointState, RequestInfo, TryFailure } from './contract.js';
+import { isIdempotent } from './method.js';
 import type { FlowParts } from './parts.js';
 import { mirrorHeader } from './reserved.js';
 import { RequestFlow } from './request-flow.js';
 import { breakerFailures } from './route/classify.js';
-import { isIdempotent } from './route/route-state.js';
 import type { Judged } from './route/target.js';
 import type { CompiledRoute } from './route/compiled-route.js';
 import type { CompiledServer } from './server.js';

@@ -1,4 +1,4 @@
-/** The methods that may be passed on. */
+/** The methods that may be passed on, and those that may be repeated. */
 
 const common = ['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'PATCH', 'OPTIONS', 'TRACE', 'CONNECT'];
 const known = new Set(common);
@@ -13,3 +13,8 @@ export function isMethod(text: string): boolean {
   if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}$/.test(text)) return false;
   return !inOtherCase.has(text.toLowerCase());
 }
+
+/** Methods that are safe to repeat by RFC 9110, 9.2.2. */
+const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+export const isIdempotent = (method: string): boolean => idempotent.has(method);

@@ -12,6 +12,7 @@ import {
   type TryFailure,
 } from './contract.js';
 import type { CompiledDestination } from './destination.js';
+import { isIdempotent } from './method.js';
 import { beginMirror } from './mirror.js';
 import { outboundLayers } from './outbound-layers.js';
 import type { FlowParts } from './parts.js';
@@ -19,7 +20,7 @@ import { RequestFlow } from './request-flow.js';
 import { backoffMs } from './retry/backoff.js';
 import { type AttemptInFlight, OutboundHedge } from './retry/hedge.js';
 import { breakerFailures, repelling } from './route/classify.js';
-import { isIdempotent, type RouteState, type Share } from './route/route-state.js';
+import type { RouteState, Share } from './route/route-state.js';
 import type { Judged } from './route/target.js';
 
 /** Retries of requests that certainly were not processed: they use the destination's budget, not the route's. */

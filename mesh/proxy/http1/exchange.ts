@@ -10,6 +10,7 @@ import type {
   Refusal,
   TryFailure,
 } from '../flow/contract.js';
+import { isIdempotent } from '../flow/method.js';
 import { latin1 } from '../listen/latin1.js';
 import type { Wire } from '../listen/wire.js';
 import type { Serving } from '../seam.js';
@@ -29,7 +30,7 @@ import { ClientRequest } from './request.js';
 import { oneWriteBytes, RequestBody } from './request-body.js';
 import type { Upstream, UpstreamUser } from './upstream.js';
 
-/** The body sent to an HTTP/2 stream is kept up to this size even if no retry is configured. */
+/** The body is kept up to this size even if no retry is configured, if the request may be sent again. */
 const leastKeepBytes = 16 * 1024;
 /**
  * A client that ends its side within this time of its request has sent everything and still reads; after that, ending
@@ -95,7 +96,9 @@ export class Exchange implements UpstreamUser, Front<Flow> {
     if (head.minor === 0 ? !head.keepAlive : head.close) this.#client.isLast = true;
     if (!this.#request.read()) return this.#otherForm();
     const flow = this.#request.begin();
-    this.body.ready(buffer, from, to, flow.retryBufferBytes);
+    // Where a repeat is safe, a connection that broke while it was idle costs no request.
+    const leastBytes = isIdempotent(this.#request.method) ? leastKeepBytes : 0;
+    this.body.ready(buffer, from, to, Math.max(flow.retryBufferBytes, leastBytes));
     const { idleTimeoutMs, requestTimeoutMs } = flow;
     this.#isIdleLimited = idleTimeoutMs > 0;
     this.#wholeMs = this.#parts.deadlines.nowMs();
@@ -217,8 +220,8 @@ export class Exchange implements UpstreamUser, Front<Flow> {
     client.accountIfAny();
     const isOld = this.#head.minor === 0;
     const untilClose =
-      head.status !== 101 &&
       !ended &&
+      mayHaveBody(this.#request.method, head.status) &&
       (isOld ? head.chunked || head.contentLength < 0 : !head.chunked && head.contentLength < 0);
     // A client that has not sent its whole body may keep the rest (it expected a 100): what follows cannot be read.
     const closes = untilClose || !this.body.done;
@@ -387,8 +390,8 @@ export class Exchange implements UpstreamUser, Front<Flow> {
     else this.#wire.end();
   }
 
+  /** Both sides have ended: the last bytes to the endpoint may still be on their way. */
   #endTunnel(): void {
-    this.#lane?.abort();
     this.#lane = undefined;
     this.#finish('complete');
     this.#client.goodbye();
@@ -397,8 +400,8 @@ export class Exchange implements UpstreamUser, Front<Flow> {
   /** The client will send no more. False: the client has given up, and work for it may stop. */
   clientEnded(nowMs: number): boolean {
     if (this.isTunnel) {
+      this.#lane?.end();
       if (this.#upstreamEnded) this.#endTunnel();
-      else this.#lane?.end();
       return true;
     }
     const hasSaidAll = this.body.done && nowMs - this.#wholeMs <= halfCloseMs;
@@ -447,5 +450,8 @@ export class Exchange implements UpstreamUser, Front<Flow> {
     else this.#mirror = mirror;
   }
 }
+
+const mayHaveBody = (method: string, status: number): boolean =>
+  method !== 'HEAD' && status !== 101 && status !== 204 && status !== 304;
 
 const noChanges = { edits: undefined, close: false, keepAlive: false, dropCoding: false };

@@ -52,6 +52,10 @@ class Http1Try implements Try, UpstreamUser {
     return this.#handler.client ?? '';
   }
 
+  get isOpen(): boolean {
+    return this.#upstream !== undefined;
+  }
+
   get share(): string | undefined {
     return this.#handler.share;
   }

@@ -67,6 +67,10 @@ export class Http2Lane implements Lane, TryHandler {
     );
   }
 
+  get isOpen(): boolean {
+    return this.#try.isOpen;
+  }
+
   writeText(text: string): boolean {
     const bytes = Buffer.from(text, 'latin1');
     return this.writeBytes(bytes, 0, bytes.length);

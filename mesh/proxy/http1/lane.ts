@@ -6,6 +6,8 @@ export interface Lane {
   /** False: wait for upstreamDrained before writing more. */
   writeText(latin1: string): boolean;
   writeBytes(buffer: Buffer, start: number, end: number): boolean;
+  /** Bytes may have left. Until then nothing is lost if the request goes elsewhere. */
+  readonly isOpen: boolean;
   /** The request is complete. */
   sentAll(): void;
   /** The answer is no longer wanted; no callback follows. */

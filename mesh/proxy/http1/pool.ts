@@ -32,6 +32,8 @@ export class Pool {
   readonly #parts: PoolParts;
   readonly #idle: Upstream[] = [];
   readonly #waiting = new WaitingLine<UpstreamUser>();
+  /** About to hear that there is no room, unless they leave before. */
+  readonly #refused = new Set<UpstreamUser>();
   /** All established connections. */
   readonly #connected = new Set<Upstream>();
   /** Idle, in use and being connected. */
@@ -74,7 +76,8 @@ export class Pool {
     const { maxConnections, maxPending } = this.endpoint;
     if (this.#waiting.size >= maxPending + this.#connecting) {
       const refused = this.#waiting.displace(user.client) ?? user;
-      setImmediate(() => refused.upstreamFailed('overflow'));
+      this.#refused.add(refused);
+      setImmediate(() => this.#refused.delete(refused) && refused.upstreamFailed('overflow'));
       if (refused === user) return undefined;
     }
     this.#waiting.push(user, this.#parts.deadlines.nowMs());
@@ -112,6 +115,7 @@ export class Pool {
   /** The user no longer waits. A connection that is being opened for it stays, for the next user. */
   leave(user: UpstreamUser): void {
     this.#waiting.delete(user);
+    this.#refused.delete(user);
   }
 
   #open(): void {

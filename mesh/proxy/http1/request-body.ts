@@ -139,7 +139,7 @@ export class RequestBody {
       this.#fresh = undefined;
       const from = this.#freshFrom;
       const to = this.#freshTo;
-      if (this.#keeps) this.#keepForRetry(fresh, from, to, flow);
+      if (this.#keeps || !lane.isOpen) this.#keepForRetry(fresh, from, to, lane, flow);
       if (to === from) {
         // No bytes yet, or no body.
       } else if (text.length + to - from <= oneWriteBytes) text += latin1(fresh, from, to);
@@ -151,22 +151,25 @@ export class RequestBody {
     }
     if (this.done) text += this.trailers;
     if (text !== '') more = lane.writeText(text);
-    // A body that waited for a connection may be longer than a retry may keep.
-    const limit = this.#keeps ? this.#keepBytes : 0;
-    if (this.keptBytes > limit) this.#keeps = false;
-    if (!this.#keeps) {
-      this.drop();
-      this.#isSpent = this.total > 0;
-      if (this.#isSpent) flow.forbidRetry();
-    }
+    if (lane.isOpen) this.#spend(flow);
     if (this.done) lane.sentAll();
     return more;
   }
 
+  /** Drops the sent bytes, unless they are kept for a retry. */
+  #spend(flow: Flow): void {
+    // A body that waited for a connection may be longer than a retry may keep.
+    if (this.keptBytes > this.#keepBytes) this.#keeps = false;
+    if (this.#keeps) return;
+    this.drop();
+    this.#isSpent = this.total > 0;
+    if (this.#isSpent) flow.forbidRetry();
+  }
+
   /** Sends the bytes that have come. False: wait until the lane has drained. */
   send(buffer: Buffer, from: number, to: number, lane: Lane, flow: Flow): boolean {
-    if (this.#keeps) this.#keepForRetry(buffer, from, to, flow);
-    else flow.forbidRetry();
+    if (this.#keeps || !lane.isOpen) this.#keepForRetry(buffer, from, to, lane, flow);
+    else this.#spend(flow);
     let more = to > from ? lane.writeBytes(buffer, from, to) : true;
     if (this.done) {
       if (this.trailers !== '') more = lane.writeText(this.trailers);
@@ -175,9 +178,9 @@ export class RequestBody {
     return more;
   }
 
-  #keepForRetry(buffer: Buffer, from: number, to: number, flow: Flow): void {
+  #keepForRetry(buffer: Buffer, from: number, to: number, lane: Lane, flow: Flow): void {
     this.keep(buffer, from, to);
-    if (this.keptBytes <= this.#keepBytes) return;
+    if (!lane.isOpen || this.keptBytes <= this.#keepBytes) return;
     this.#keeps = false;
     flow.forbidRetry();
     // All of it was sent except the bytes of this call, which the caller sends from the buffer.

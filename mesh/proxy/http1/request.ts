@@ -3,6 +3,7 @@
  * request.
  */
 import type { EndpointState, Flow, RequestInfo, TlsLabel } from '../flow/contract.js';
+import { isReserved } from '../flow/reserved.js';
 import type { Serving } from '../seam.js';
 import type { Head } from './head.js';
 import { splitAbsolute } from './target.js';
@@ -76,7 +77,9 @@ export class ClientRequest implements RequestInfo {
     return this.head.header('content-type')?.startsWith('application/grpc') ?? false;
   }
 
+  /** Fields that are not passed on do not count: names that only a proxy may set, and those that Connection names. */
   header(name: string): string | undefined {
+    if (isReserved(name) || this.head.named?.includes(name)) return undefined;
     return this.head.header(name);
   }
 

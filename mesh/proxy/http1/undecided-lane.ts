@@ -86,6 +86,10 @@ export class UndecidedLane implements Lane, UpstreamUser {
 
   // Calls of the writer.
 
+  get isOpen(): boolean {
+    return this.#lane?.isOpen ?? false;
+  }
+
   writeText(text: string): boolean {
     if (this.#lane) return this.#lane.writeText(text);
     return this.#keep(Buffer.from(text, 'latin1'));

@@ -5,6 +5,7 @@ import { Carry } from './carry.js';
 import { ChunkedReader } from './chunked.js';
 import { broken, Head, needMore } from './head.js';
 import type { Lane } from './lane.js';
+import { maxInformational } from '../seam.js';
 import type { Pool } from './pool.js';
 
 /** The owner of the request on a connection. Buffers are valid only during the call. */
@@ -43,17 +44,18 @@ const enum State {
   Closed,
 }
 
-/** Interim responses before one final one: a server that sends more is broken. */
-const maxInformational = 32;
 /** A client that moves less than this between two looks (1 kB a second) is slow by its own doing. */
 const leastBytesALook = 256;
 /** After this many slow looks in a row its connection may be reclaimed. */
 const slowLooks = 3;
+/** How long the endpoint of a tunnel may take to close it after both sides have ended. */
+const lingerMs = 2000;
 
 export class Upstream implements WireUser, Lane {
   readonly pool: Pool;
   readonly wire: Wire;
   readonly head: Head;
+  readonly isOpen = true;
   #user: UpstreamUser | undefined;
   #state: State = State.Idle;
   #carry: Carry | undefined;
@@ -67,6 +69,9 @@ export class Upstream implements WireUser, Lane {
   served = 0;
   #answered = false;
   #paused = false;
+  /** The sides of a tunnel that have ended. */
+  #localEnded = false;
+  #peerEnded = false;
   /** Looks in a row in which the client alone was slow, and the bytes moved by the last look. */
   #slowLooks = 0;
   #movedBytes = 0;
@@ -152,7 +157,16 @@ export class Upstream implements WireUser, Lane {
 
   /** The client sends no more through a tunnel. */
   end(): void {
-    this.wire.end();
+    this.#localEnded = true;
+    if (this.#peerEnded) this.#closeGently();
+    else this.wire.end();
+  }
+
+  #closeGently(): void {
+    this.#user = undefined;
+    this.#state = State.Closed;
+    this.wire.endThenDestroy(lingerMs);
+    this.pool.gone(this);
   }
 
   /** The request is complete: the connection may be reused after its response. */
@@ -323,7 +337,9 @@ export class Upstream implements WireUser, Lane {
 
   onEnd(): void {
     if (this.#state === State.Tunnel) {
+      this.#peerEnded = true;
       this.#user?.upstreamBody(Buffer.alloc(0), 0, 0, true);
+      if (this.#localEnded) this.#closeGently();
       return;
     }
     this.#ended(undefined);

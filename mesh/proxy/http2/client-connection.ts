@@ -4,6 +4,7 @@ import { Allowance } from './allowance.js';
 import { Connection } from './connection.js';
 import { ConnectionError, errorCode, maxWindow, setting } from './frame.js';
 import { areTrailers, contentLengthOf, readStatus, withoutLength } from './heads.js';
+import { maxInformational } from '../seam.js';
 import type { Field } from './hpack/field.js';
 import type { Shared } from './limits.js';
 import { PeerWatch, type Watched } from './peer-watch.js';
@@ -144,7 +145,8 @@ export class ClientConnection extends Connection implements Watched {
     }
     const status = readStatus(fields);
     if (status < 200) {
-      if (status === 0 || ended) return this.breakStream(stream, errorCode.protocol);
+      const isWrong = status === 0 || ended || ++stream.informational > maxInformational;
+      if (isWrong) return this.breakStream(stream, errorCode.protocol);
       stream.receiver.onHead(stream, status, withoutLength(fields), false);
       return;
     }

@@ -16,8 +16,8 @@ import { ReceiveWindow } from './receive-window.js';
 import { SendWindow } from './send-window.js';
 import { nobody, type Stream } from './stream.js';
 
-/** Streams that this side reset recently: frames that their peers had already sent are no offence. */
-const maxRemembered = 512;
+/** Streams that this side reset recently: frames that the peer had already sent are no offence. */
+const maxRemembered = 1024;
 const lingerMs = 1000;
 /** For a stalled stream, while memory is short. */
 const stalledShortMs = 3000;
@@ -51,7 +51,8 @@ export abstract class Connection implements WireUser, FrameSink {
 
   /** The stream of the DATA frame being read. */
   #dataStream: Stream | undefined;
-  readonly #resetByUs = new Set<number>();
+  /** With the octets that the peer may have sent before it knew. */
+  readonly #resetByUs = new Map<number, number>();
   /** PING, SETTINGS, PRIORITY, empty DATA, WINDOW_UPDATE and RST_STREAM beyond need. */
   readonly #idleFrames: Allowance;
   #afterRead: { onRead(): void }[] = [];
@@ -148,8 +149,7 @@ export abstract class Connection implements WireUser, FrameSink {
         throw new ConnectionError(errorCode.protocol, 'DATA on an idle stream');
       }
       this.#received.give(size);
-      this.spend(1);
-      if (!this.#resetByUs.has(id)) this.#sendReset(id, errorCode.streamClosed);
+      this.#lateData(id, size);
       return false;
     }
     stream.receiveWindow -= size;
@@ -163,6 +163,17 @@ export abstract class Connection implements WireUser, FrameSink {
     this.#received.hold(size);
     this.#dataStream = stream;
     return true;
+  }
+
+  /** DATA on a closed stream. */
+  #lateData(id: number, size: number): void {
+    const left = this.#resetByUs.get(id);
+    if (left !== undefined && size > 0 && size <= left) {
+      this.#resetByUs.set(id, left - size);
+      return;
+    }
+    this.spend(1);
+    if (left === undefined) this.#sendReset(id, errorCode.streamClosed);
   }
 
   onPadding(bytes: number): void {
@@ -350,7 +361,7 @@ export abstract class Connection implements WireUser, FrameSink {
 
   /** Refuses a stream for which no object was made. */
   refuseStream(id: number, code: number): void {
-    this.#remember(id);
+    this.#remember(id, this.limits.streamWindow);
     this.spend(1);
     this.#sendReset(id, code);
     if (code !== errorCode.refusedStream) this.offended();
@@ -361,10 +372,10 @@ export abstract class Connection implements WireUser, FrameSink {
     this.#resetByUs.delete(id);
   }
 
-  #remember(id: number): void {
-    this.#resetByUs.add(id);
+  #remember(id: number, window: number): void {
+    this.#resetByUs.set(id, window);
     if (this.#resetByUs.size <= maxRemembered) return;
-    for (const oldest of this.#resetByUs) {
+    for (const oldest of this.#resetByUs.keys()) {
       this.#resetByUs.delete(oldest);
       break;
     }
@@ -392,7 +403,7 @@ export abstract class Connection implements WireUser, FrameSink {
 
   /** A reset by this side: the receiver is not notified. */
   resetStream(stream: Stream, code: number): void {
-    this.#remember(stream.id);
+    this.#remember(stream.id, stream.receiveWindow);
     this.#sendReset(stream.id, code);
     this.drop(stream);
   }

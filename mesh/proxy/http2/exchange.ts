@@ -13,11 +13,12 @@ import type {
   TlsLabel,
   TryFailure,
 } from '../flow/contract.js';
+import { isReserved } from '../flow/reserved.js';
 import { hedgedTries } from '../hedge.js';
 import type { OpenTry, Serving } from '../seam.js';
 import { type Front, Tries } from '../tries.js';
 import type { ClientConnection } from './client-connection.js';
-import { answerHead, grpcAnswer } from './answers.js';
+import { answerBody, answerHead, grpcAnswer } from './answers.js';
 import { answerFieldsOf, requestFieldsOf, trailersOf } from './edits.js';
 import { errorCode } from './frame.js';
 import { endsByReset, type Http2Parts, resetFailure } from './front-parts.js';
@@ -133,8 +134,9 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     return this.#serving.tls;
   }
 
+  /** Names that only a proxy may set are not passed on, so they do not count. */
   header(name: string): string | undefined {
-    return headerOf(this.#head.fields, name);
+    return isReserved(name) ? undefined : headerOf(this.#head.fields, name);
   }
 
   // The attempts.
@@ -213,7 +215,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
   #sendBody(up: Upstream): void {
     const body = this.#body;
     const ends = this.#requestEnded;
-    if (!this.#keeps && body) this.#forbidRetry();
+    if (!this.#keeps && body && up.isOpen) this.#forbidRetry();
     const last = body ? body.length - 1 : -1;
     for (let i = 0; i <= last; i++) {
       const chunk = (body as Buffer[])[i] as Buffer;
@@ -236,7 +238,8 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     this.#pool = undefined;
     const up = this.#up;
     this.#up = undefined;
-    up?.reset(errorCode.cancel);
+    // Of an attempt that is complete on both sides nothing is left to reset.
+    if (up && !(up.localEnded && up.remoteEnded)) up.reset(errorCode.cancel);
   }
 
   // Events of the two streams.
@@ -326,7 +329,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     }
     if (this.#keeps && this.#bodyBytes + bytes > this.#keepBytes) this.#keeps = false;
     if (bytes > 0 && !this.#tries.isAnswering) {
-      if (this.#keeps || !this.#up) this.#keep(buffer, start, end);
+      if (this.#keeps || !this.#up?.isOpen) this.#keep(buffer, start, end);
       else this.#forbidRetry();
     }
     if (this.#up) this.#credit(this.#up.data(buffer, start, end, ended));
@@ -397,8 +400,7 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     if (this.#tries.isAnswering) {
       if (lost || !endsByReset(stream, code, this.#head.isGrpc)) {
         // Other codes concern the connection to the endpoint only.
-        const isCancel = code === errorCode.cancel;
-        return this.#end('upstream-broke', isCancel ? errorCode.cancel : errorCode.internal);
+        return this.#end('upstream-broke', code === errorCode.cancel ? code : errorCode.internal);
       }
       this.#down.end(undefined);
       if (this.#down.localEnded) this.#finish('complete');
@@ -425,13 +427,11 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
       this.#grpcStatus = status;
       down.headers(grpcAnswer(status, refusal), true);
     } else {
-      const body = Buffer.from(refusal.body, 'utf8');
+      const body = answerBody(refusal);
       const isBodiless = body.length === 0 || this.#head.method === 'HEAD';
       down.headers(answerHead(refusal, body.length), isBodiless);
-      if (!isBodiless) {
-        down.data(body, 0, body.length, true);
-        this.#responseBytes = body.length;
-      }
+      if (!isBodiless) down.data(body, 0, body.length, true);
+      this.#responseBytes = isBodiless ? 0 : body.length;
     }
     if (down.localEnded) this.#finish('complete');
   }
@@ -465,13 +465,14 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     this.#upPace?.clear();
     this.#downPace?.clear();
     const down = this.#down;
-    const up = this.#up;
-    this.#up = undefined;
     this.#dropBody();
-    // The answer is complete and the request is not: the rest of the request is not needed.
-    if (up && !(up.localEnded && up.remoteEnded)) up.reset(errorCode.cancel);
+    // If the answer is complete and the request is not, the rest of the request is not needed.
+    this.cancel();
     if (!down.closed) down.reset(errorCode.none);
-    flow.ended(how, this.#grpcStatus, this.#requestBytes, this.#responseBytes);
+    const isCall = this.#head.isGrpc && this.#status === 200 && how === 'complete';
+    // A call that ends without a status has failed, for its client too: UNKNOWN.
+    const grpcStatus = isCall && this.#grpcStatus < 0 ? 2 : this.#grpcStatus;
+    flow.ended(how, grpcStatus, this.#requestBytes, this.#responseBytes);
   }
 }
 

@@ -49,6 +49,10 @@ export class Http1Upstream {
     );
   }
 
+  get isOpen(): boolean {
+    return this.#try.isOpen;
+  }
+
   afterRead(listener: { onRead(): void }): void {
     listener.onRead();
   }

@@ -39,11 +39,17 @@ export class Http2Try implements Try, Receiver, SessionWaiter {
     if (session) this.onSession(session);
   }
 
+  get isOpen(): boolean {
+    return this.#stream !== undefined;
+  }
+
   onSession(session: ClientConnection): void {
     const request = this.#request;
     const { method, scheme, authority, path, isCarried = false } = request;
-    // Another program now listens at the endpoint: nothing was sent yet.
-    if (isCarried && !session.carries) return this.#fail('not-processed');
+    if (isCarried && !session.carries) {
+      // Another program now listens at the endpoint: nothing was sent yet. The caller may not have this object yet.
+      return void setImmediate(() => this.#fail('not-processed'));
+    }
     const fields = [
       makeField(':method', method, true),
       makeField(':scheme', scheme, true),

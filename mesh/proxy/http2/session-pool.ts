@@ -25,7 +25,8 @@ export class SessionPool implements ClientHandler {
   readonly #onDoubted: () => void;
   readonly #sessions: ClientConnection[] = [];
   #connecting: { cancel(): void } | undefined;
-  #waiting: SessionWaiter[] = [];
+  /** In order of arrival, with the time since which each waits. */
+  readonly #waiting = new Map<SessionWaiter, number>();
   #forgotten = false;
   /** Learned in a handshake, and forgotten after a while: another program may listen at the endpoint by then. */
   http1Only = false;
@@ -51,7 +52,7 @@ export class SessionPool implements ClientHandler {
 
   /** A session with room, or undefined; then the waiter is called once there is one, or none can be had. */
   take(waiter: SessionWaiter): ClientConnection | undefined {
-    if (this.#waiting.length === 0) {
+    if (this.#waiting.size === 0) {
       for (let i = 0; i < this.#sessions.length; i++) {
         const session = this.#sessions[i] as ClientConnection;
         // An expired session leaves the list at once: the peer would refuse the request.
@@ -59,18 +60,33 @@ export class SessionPool implements ClientHandler {
         else if (session.room > 0) return session;
       }
     }
-    if (this.#waiting.length >= this.endpoint.maxPending) {
-      setImmediate(() => waiter.onSessionFailed('overflow'));
-      return undefined;
-    }
-    this.#waiting.push(waiter);
-    this.#open();
+    const isFull = this.#waiting.size >= this.endpoint.maxPending;
+    this.#waiting.set(waiter, isFull ? -Infinity : this.#shared.clock.monotonicMs());
+    if (isFull) setImmediate(() => this.#waiting.get(waiter) === -Infinity && this.#fail(waiter));
+    else this.#open();
     return undefined;
   }
 
   leave(waiter: SessionWaiter): void {
-    const at = this.#waiting.indexOf(waiter);
-    if (at >= 0) this.#waiting.splice(at, 1);
+    this.#waiting.delete(waiter);
+  }
+
+  #fail(waiter: SessionWaiter, failure: TryFailure = 'overflow'): void {
+    if (this.#waiting.delete(waiter)) waiter.onSessionFailed(failure);
+  }
+
+  /** Those that have waited too long, although no connection is being opened. */
+  #failLate(nowMs: number): void {
+    for (const [waiter, sinceMs] of this.#waiting) {
+      if (nowMs - sinceMs >= this.endpoint.maxWaitMs) this.#fail(waiter);
+    }
+  }
+
+  /** Takes all waiters out of the line. */
+  #all(): SessionWaiter[] {
+    const all = [...this.#waiting.keys()];
+    this.#waiting.clear();
+    return all;
   }
 
   #open(): void {
@@ -86,7 +102,7 @@ export class SessionPool implements ClientHandler {
         if (protocol === 'http/1.1') {
           this.http1Only = true;
           wire.destroy();
-          for (const waiter of this.#waiting.splice(0)) waiter.onHttp1Only();
+          for (const waiter of this.#all()) waiter.onHttp1Only();
           return;
         }
         const session = new ClientConnection(wire, this.#shared, this);
@@ -97,18 +113,22 @@ export class SessionPool implements ClientHandler {
       },
       failed: (failure) => {
         this.#connecting = undefined;
-        if (this.#sessions.some((session) => !session.draining)) return;
-        for (const waiter of this.#waiting.splice(0)) waiter.onSessionFailed(failure);
+        if (this.#sessions.some((session) => !session.draining)) {
+          return this.#failLate(this.#shared.clock.monotonicMs());
+        }
+        for (const waiter of this.#all()) waiter.onSessionFailed(failure);
       },
     });
   }
 
   onRoom(session: ClientConnection): void {
     if (session.draining) this.#remove(session);
-    while (this.#waiting.length > 0 && session.room > 0) {
-      (this.#waiting.shift() as SessionWaiter).onSession(session);
+    for (const waiter of this.#waiting.keys()) {
+      if (session.room <= 0) break;
+      this.#waiting.delete(waiter);
+      waiter.onSession(session);
     }
-    if (this.#waiting.length > 0) this.#open();
+    if (this.#waiting.size > 0) this.#open();
     else if (this.#forgotten && !session.draining) session.drainNow();
   }
 
@@ -127,7 +147,7 @@ export class SessionPool implements ClientHandler {
 
   onClientGone(session: ClientConnection): void {
     this.#remove(session);
-    if (this.#waiting.length > 0) this.#open();
+    if (this.#waiting.size > 0) this.#open();
   }
 
   onDoubted(): void {
@@ -155,6 +175,7 @@ export class SessionPool implements ClientHandler {
       this.http1Only = false;
     }
     for (const session of [...this.#sessions, ...this.#draining]) session.tick(nowMs);
+    if (!this.#connecting) this.#failLate(nowMs);
   }
 
   get isForgotten(): boolean {
@@ -164,7 +185,7 @@ export class SessionPool implements ClientHandler {
   get isIdle(): boolean {
     return (
       !this.#connecting &&
-      this.#waiting.length === 0 &&
+      this.#waiting.size === 0 &&
       this.#draining.size === 0 &&
       this.#sessions.every((session) => session.streams.size === 0)
     );

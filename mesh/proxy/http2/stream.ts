@@ -37,6 +37,8 @@ export class Stream implements Holder {
   closed = false;
   /** Client side: the final head has come. Server side: the final head has been sent. */
   headDone = false;
+  /** Client side: interim heads that have come. */
+  informational = 0;
   /** Client side: opened on a session that had been used before and had no other stream. */
   onIdleSession = false;
   /** Client side: the answer has no body, whatever its content-length. */
@@ -66,6 +68,10 @@ export class Stream implements Holder {
     this.receiver = receiver;
     this.sendWindow = sendWindow;
     this.receiveWindow = receiveWindow;
+  }
+
+  get isOpen(): boolean {
+    return true;
   }
 
   get waitingBytes(): number {

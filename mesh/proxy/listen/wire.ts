@@ -130,10 +130,11 @@ export abstract class Wire implements Holder {
    */
   endThenDestroy(lingerMs: number): void {
     if (this.closed) return;
-    this.user = new Lingering(this);
+    const lingering = new Lingering(this);
+    this.user = lingering;
     this.resume();
     this.#closeIn(goodbyeLimitMs);
-    this.shut(() => this.#closeIn(lingerMs));
+    this.shut(() => this.#closeIn(lingering.hasEnded ? 0 : lingerMs));
   }
 
   /** The timer must not keep a closed connection in memory: there may be thousands a second. */
@@ -211,14 +212,19 @@ interface TcpHandle {
 /** Reads and drops bytes until the peer closes. */
 class Lingering implements WireUser {
   readonly #wire: Wire;
+  /** The peer has ended its side, and may still read the rest. */
+  hasEnded = false;
+
   constructor(wire: Wire) {
     this.#wire = wire;
   }
+
   onBytes(): void {
     // The client may still be sending: closing now would reset the connection before it has read the answer.
   }
   onEnd(): void {
-    this.#wire.destroy();
+    this.hasEnded = true;
+    if (this.#wire.pendingBytes === 0) this.#wire.destroy();
   }
   onDrain(): void {
     // Nothing waits.

@@ -3,7 +3,7 @@ import { createServer as createHttp2Server } from 'node:http2';
 import { createServer } from 'node:http';
 import { type AddressInfo, type Socket, connect } from 'node:net';
 import { block, frame, RawClient, settings } from './http2-raw.js';
-import { clientPreface } from '../../../mesh/proxy/http2/frame.js';
+import { clientPreface, maxFrameBytes } from '../../../mesh/proxy/http2/frame.js';
 
 export type Protocol = 'http1' | 'http2';
 
@@ -240,7 +240,13 @@ async function askHttp2(port: number, sent: Sent): Promise<Got> {
     settings,
     frame(1, hasMore ? 4 : 5, 1, block([...pseudo, ...lower(headers)])),
   ];
-  if (hasMore) parts.push(frame(0, trailers ? 0 : 1, 1, Buffer.from(body ?? '', 'latin1')));
+  if (hasMore) {
+    const bytes = Buffer.from(body ?? '', 'latin1');
+    let at = 0;
+    for (; bytes.length - at > maxFrameBytes; at += maxFrameBytes)
+      parts.push(frame(0, 0, 1, bytes.subarray(at, at + maxFrameBytes)));
+    parts.push(frame(0, trailers ? 0 : 1, 1, bytes.subarray(at)));
+  }
   if (trailers) parts.push(frame(1, 5, 1, block(lower(trailers))));
   client.send(...parts);
   const endMs = Date.now() + limitMs;

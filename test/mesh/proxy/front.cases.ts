@@ -341,6 +341,34 @@ const hops = (['inbound', 'outbound'] as const).flatMap((side): Case[] => {
     },
   ];
 });
+/** A field that no app gets chooses no route. */
+const chosen = ['x-role', 'l5d-client-id', 'x-firedrill-role'].map((name): Case => {
+  const tell = (kind: string): NonNullable<Route['requestHeaders']> => ({
+    set: [['x-chosen', kind]],
+  });
+  const matches: Route['matches'] = [{ headers: [{ name, kind: 'exact', value: 'admin' }] }];
+  const isReserved = name !== 'x-role';
+  return {
+    name: `a route by ${name}, ${isReserved ? 'said by a client' : 'which Connection names'}`,
+    side: 'inbound',
+    server: {
+      routes: [
+        route({ name: 'admins', matches, requestHeaders: tell('admins') }),
+        route({ name: 'all', requestHeaders: tell('all') }),
+      ],
+    },
+    sent: {
+      headers: [
+        [name, 'admin'],
+        ...(isReserved ? [] : [['connection', `close, ${name}`] as const]),
+      ],
+    },
+    status: 200,
+    seesHeaders: { [name]: undefined, 'x-chosen': 'all' },
+    ...(!isReserved && { skip: both('HTTP/2 has no Connection') }),
+  };
+});
+
 const policies: Case[] = [
   {
     name: 'a header that the route sets and the flow sets too comes once',
@@ -427,6 +455,15 @@ const policies: Case[] = [
     calls: 0,
   },
   {
+    name: 'an injected answer that has no body',
+    side: 'outbound',
+    faults: [{ side: 'outbound', ratio: 1, abortStatus: 204 }],
+    status: 204,
+    calls: 0,
+    gets: { 'content-length': undefined },
+    getsBody: '',
+  },
+  {
     name: 'an injected reset',
     side: 'outbound',
     faults: [{ side: 'outbound', ratio: 1, reset: true }],
@@ -468,6 +505,7 @@ const retry: NonNullable<Route['retry']> = {
   backoff: { baseMs: 1, maxMs: 2, jitter: 0 },
   maxBufferedBytes: 65_536,
 };
+const ofStreams = 'a stream that is reset says nothing of its connection';
 const failsOnce = (_: Seen, count: number): Answer => (count === 1 ? { status: 503 } : ok());
 const tries: Row[] = [
   { name: 'GET is retried', routes: [route({ retry })], app: failsOnce, status: 200, calls: 2 },
@@ -538,6 +576,25 @@ const tries: Row[] = [
     sent: { method: 'POST', body: 'kept' },
     status: 200,
     sees: { body: 'kept' },
+  },
+  {
+    name: 'an endpoint that refuses costs no POST of 100 kB',
+    also: 'refused' as const,
+    sent: { method: 'POST', body: 'k'.repeat(100_000) },
+    times: 6,
+    status: 200,
+    calls: 6,
+    sees: { body: 'k'.repeat(100_000) },
+  },
+  {
+    name: 'a connection that broke while idle costs no PUT',
+    sent: { method: 'PUT', body: 'kept' },
+    app: (_: Seen, count: number): Answer => (count === 2 ? { instead: 'reset' } : ok()),
+    times: 2,
+    status: 200,
+    calls: 3,
+    sees: { body: 'kept' },
+    skip: { http2: ofStreams, 'http1-http2': ofStreams },
   },
 ];
 
@@ -627,6 +684,7 @@ export const cases: Case[] = [
   ...bypasses,
   ...readings,
   ...strict,
+  ...chosen,
   ...policies,
   ...roles,
   ...hops,

@@ -1,4 +1,5 @@
 /** HTTP/1.1 through one proxy, byte by byte: framing, hop-by-hop headers, keep-alive, pipelining, refusals. */
+import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   answering,
@@ -329,6 +330,35 @@ test('upgrades, then passes bytes both ways until both have ended', async () => 
     'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nconnection: upgrade\r\n\r\n' +
       'helloecho:onetwobye<end>',
   );
+  await own.stop();
+  await server.close();
+});
+
+test('a tunnel that its server has ended first takes all that the client still sends', async () => {
+  // More than the server's kernel takes while the server does not read.
+  const sent = 'x'.repeat(1 << 20);
+  let got = 0;
+  let how = '';
+  const server = await rawServer((socket) => {
+    socket.once('data', () => {
+      socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\nall');
+      // The rest waits until the client has ended.
+      socket.pause();
+      socket.on('data', (chunk) => (got += chunk.length));
+      socket.on('end', () => (how = 'end')).on('error', () => (how = 'reset'));
+      setTimeout(() => socket.resume(), 300);
+    });
+  });
+  const own = await startProxy({
+    state: state({ destinations: [destination('cart', [`127.0.0.1:${server.port}`])] }),
+  });
+  const client = connect({ port: own.outbound, host: '127.0.0.1', allowHalfOpen: true });
+  client.write(get('/ws', 'Connection: Upgrade\r\nUpgrade: websocket\r\n'));
+  await new Promise((resolve) => client.resume().once('end', resolve));
+  client.end(sent);
+  await until(() => how !== '');
+  expect([how, got]).toEqual(['end', sent.length]);
+  await until(() => own.proxy.busy === 0);
   await own.stop();
   await server.close();
 });

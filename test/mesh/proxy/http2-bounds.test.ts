@@ -4,7 +4,9 @@ import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { SimulatedClock } from '../../../base/clock.js';
 import { defaultLimits, type Shared } from '../../../mesh/proxy/http2/limits.js';
+import { ClientConnection } from '../../../mesh/proxy/http2/client-connection.js';
 import { ServerConnection } from '../../../mesh/proxy/http2/server-connection.js';
+import { nobody, type Stream } from '../../../mesh/proxy/http2/stream.js';
 import type { Serving } from '../../../mesh/proxy/seam.js';
 import {
   block,
@@ -187,6 +189,29 @@ test('deadlines that pass are no attack, however many', () => {
   for (let i = 0; i < 2000; i++, id += 2) {
     read(Buffer.concat([frame(1, 5, id, head), frame(3, 0, id, word(8))]));
   }
+  expect(connection.closed).toBe(true);
+});
+
+test('answers on their way when their streams are given up are no attack', () => {
+  const wire = new FakeWire();
+  const connection = new ClientConnection(wire, sharedOf(new SimulatedClock()), {
+    onRoom: silent,
+    onClientGone: silent,
+    onDismissed: silent,
+    onDoubted: silent,
+  });
+  const read = (bytes: Buffer): void => connection.onBytes(bytes, bytes.length);
+  read(settings);
+  const receiver = { ...nobody };
+  const streams = Array.from({ length: 700 }, () => connection.open(receiver, [], true, false));
+  for (const stream of streams) stream.reset(8);
+  for (const { id } of streams) {
+    read(Buffer.concat(Array.from({ length: 20 }, () => frame(0, 0, id, Buffer.alloc(100)))));
+  }
+  expect(connection.closed).toBe(false);
+  // Nothing of that is free of limits.
+  const { id } = streams[0] as Stream;
+  for (let i = 0; i < 20_000; i++) read(frame(0, 0, id));
   expect(connection.closed).toBe(true);
 });
 

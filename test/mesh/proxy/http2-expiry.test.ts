@@ -46,7 +46,7 @@ function startPool() {
     onSessionFailed: () => undefined,
     onHttp1Only: () => undefined,
   };
-  const take = (): ClientConnection | undefined => pool.take(waiter);
+  const take = (): ClientConnection | undefined => pool.take({ ...waiter });
   const answer = (expiresMs: number): void => {
     const wire = new FakeWire();
     wire.expiresMs = expiresMs;

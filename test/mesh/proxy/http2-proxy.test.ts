@@ -187,8 +187,11 @@ test('an HTTP/1.1 client and an HTTP/2 endpoint', async () => {
   expect([seen[':path'], seen[':authority'], seen[':method']]).toEqual(['/a?b', 'cart', 'POST']);
 });
 
-/** An app that answers each request with exactly these frames. */
-async function rawApp(answer: (stream: number) => Buffer): Promise<string> {
+/** An app that answers each request with exactly these frames; `heard` gets the types of frames that it got. */
+async function rawApp(
+  answer: (stream: number, later: (bytes: Buffer) => void) => Buffer,
+  heard: number[] = [],
+): Promise<string> {
   const tcp = createTcpServer((socket) => {
     let rest: Buffer = Buffer.alloc(0);
     let isGreeted = false;
@@ -201,7 +204,9 @@ async function rawApp(answer: (stream: number) => Buffer): Promise<string> {
       isGreeted = true;
       const frames: Frame[] = [];
       rest = takeFrames(rest, frames);
-      for (const { type, stream } of frames) if (type === 1) socket.write(answer(stream));
+      heard.push(...frames.map(({ type }) => type));
+      const later = (more: Buffer): void => void setTimeout(() => socket.write(more), 20);
+      for (const { type, stream } of frames) if (type === 1) socket.write(answer(stream, later));
     });
   });
   await new Promise<void>((resolve) => tcp.listen(0, '127.0.0.1', resolve));
@@ -213,6 +218,53 @@ const ofHttp2App = (address: string): MeshState =>
   state({
     destinations: [destination('cart', [], { backend: { endpoints: [{ address, http2: true }] } })],
   });
+
+test('an answer to HEAD that ends behind its head leaves the connection of an HTTP/1.1 client open', async () => {
+  const address = await rawApp((stream, later) => {
+    later(frame(0, 1, stream));
+    return frame(1, 4, stream, block([[':status', '200']]));
+  });
+  const proxy = await proxyOf({ state: ofHttp2App(address) });
+  const request = 'HEAD / HTTP/1.1\r\nhost: cart\r\n\r\n';
+  const text = await say(proxy.outbound, request + request, { until: /OK[^]*OK[^]*\r\n\r\n/ });
+  expect(text).not.toContain('connection');
+});
+
+test('an answer that is retried is over: its stream is not reset', async () => {
+  const heard: number[] = [];
+  let calls = 0;
+  const address = await rawApp((stream) => {
+    const status = ++calls === 1 ? '503' : '200';
+    return frame(1, 5, stream, block([[':status', status]]));
+  }, heard);
+  const backoff = { baseMs: 1, maxMs: 1, jitter: 0 };
+  const allowed = { onConnectFailure: true, unsafeMethods: false, maxBufferedBytes: 0 };
+  const retry = { limit: 1, statuses: [[503, 503] as [number, number]], backoff, ...allowed };
+  const mesh = ofHttp2App(address);
+  mesh.destinations[0]?.routes.push(route({ retry }));
+  const proxy = await proxyOf({ state: mesh });
+  expect((await ask(session(proxy.outbound), {})).status).toBe(200);
+  expect((await ask(session(proxy.outbound), {})).status).toBe(200);
+  expect(heard).not.toContain(3);
+});
+
+test('a request waits for a stream no longer than for a connection: 503', async () => {
+  const busy = createServer({ settings: { maxConcurrentStreams: 1 } });
+  busy.on('session', (s) => void open.push(() => s.destroy()));
+  busy.on('stream', (stream: ServerHttp2Stream) => stream.on('error', () => undefined));
+  await new Promise<void>((resolve) => busy.listen(0, '127.0.0.1', resolve));
+  open.push(() => busy.close());
+  const { port } = busy.address() as AddressInfo;
+  const mesh = ofHttp2App(`127.0.0.1:${port}`);
+  Object.assign(mesh.destinations[0]?.backends[0]?.limits ?? {}, { maxConnections: 1 });
+  const proxy = await proxyOf({ state: mesh });
+  const client = session(proxy.outbound);
+  const first = client.request({ ':authority': 'cart', ':path': '/' }, { endStream: true });
+  first.on('error', () => undefined);
+  // failFastMs is 500, and the line is looked at once a second.
+  const answer = await ask(client, {});
+  expect([answer.status, answer.headers['retry-after']]).toEqual([503, '1']);
+});
 
 test('the body of an answer that may have none never reaches a client of HTTP/1.1', async () => {
   const smuggled = 'HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil';

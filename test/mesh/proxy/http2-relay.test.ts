@@ -264,6 +264,41 @@ test('informational heads are passed on before the final one', async () => {
   expect(answer.status).toBe(200);
 });
 
+test('more interim heads than any server needs break the answer', async () => {
+  const rig = await relay([
+    await upstream((stream, headers) => {
+      for (let i = 0; i < Number(headers['x-many']); i++)
+        stream.additionalHeaders({ ':status': 103 });
+      stream.respond({ ':status': 200 }, { endStream: true });
+    }),
+  ]);
+  expect((await ask(client(rig), { 'x-many': '32' })).informational.length).toBe(32);
+  expect((await ask(client(rig), { 'x-many': '33' })).status).toBe(502);
+  expect(rig.flows[1]?.log).toContain('bad-response');
+});
+
+test('gRPC: a call that ends without a status has failed: UNKNOWN', async () => {
+  const rig = await relay([
+    await upstream((stream, headers) => {
+      const isEmpty = headers[':path'] === '/head';
+      stream.respond(
+        { ':status': 200, 'content-type': 'application/grpc' },
+        { endStream: isEmpty },
+      );
+      if (!isEmpty) stream.end('x');
+    }),
+  ]);
+  const session = client(rig);
+  await ask(session, { ':method': 'POST', 'content-type': 'application/grpc' }, 'x');
+  await ask(session, { ':path': '/head', 'content-type': 'application/grpc+proto' });
+  await ask(session, {});
+  expect(rig.flows.flatMap((flow) => flow.endings)).toEqual([
+    'ended complete 2 1 1',
+    'ended complete 2 0 0',
+    'ended complete -1 0 1',
+  ]);
+});
+
 test('HEAD, 204 and 304 have no body, whatever their content-length', async () => {
   const rig = await relay([
     await upstream((stream, headers) => {

@@ -1,10 +1,11 @@
 /** Hundreds of clients that send or read slowly use up neither the memory nor the connections of others. */
-import { connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { SimulatedClock } from '../../../base/clock.js';
 import { MemoryGuard } from '../../../mesh/proxy/flow/limit/memory-guard.js';
 import { type Holder, Holdings, holdings } from '../../../mesh/proxy/listen/holdings.js';
 import { type Newcomer, Newcomers } from '../../../mesh/proxy/listen/newcomers.js';
+import { takeOver } from '../../../mesh/proxy/listen/take-over.js';
 import { WaitingLine } from '../../../mesh/proxy/listen/waiting-line.js';
 import {
   destination,
@@ -44,6 +45,12 @@ function open(port: number, bytes: string): Socket {
   return socket;
 }
 
+const nobody = {
+  onBytes: () => undefined,
+  onEnd: () => undefined,
+  onDrain: () => undefined,
+  onClose: () => undefined,
+};
 const good = 'GET / HTTP/1.1\r\nHost: cart\r\nConnection: close\r\n\r\n';
 
 test('memory held for slow peers is limited: the slowest peer is dropped first', async () => {
@@ -211,6 +218,25 @@ test('clients that do not read: the memory for their answers is limited over all
   await until(() => holdings.letGoTotal > letGo + 10);
   expect(holdings.usedBytes).toBeLessThanOrEqual(holdings.limitBytes + 64 * 1024);
   expect(await say(proxy.outbound, good)).toMatch(/fine<end>$/);
+});
+
+test('a client that ends its side while it still reads gets the whole of a last answer', async () => {
+  const bytes = 16 << 20;
+  const listener = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
+    const wire = takeOver(socket, { ...nobody });
+    wire.writeBytes(Buffer.alloc(bytes), 0, bytes);
+    wire.endThenDestroy(2000);
+  });
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  cleanups.push(() => void listener.close());
+  const { port } = listener.address() as AddressInfo;
+  const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  let got = 0;
+  client.pause().on('data', (chunk) => (got += chunk.length));
+  client.on('error', () => undefined).end();
+  setTimeout(() => client.resume(), 200);
+  await new Promise((resolve) => client.once('close', resolve));
+  expect(got).toBe(bytes);
 });
 
 test('slow posts do not keep all connections to the app: they yield when somebody waits', async () => {

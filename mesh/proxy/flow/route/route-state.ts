@@ -5,14 +5,12 @@ import type { HeaderChanges, OwnAnswer, RetryPolicy, Route } from '../../../mode
 import type { RequestMetrics } from '../../telemetry/request-metrics.js';
 import type { BackendState } from '../balance/backend.js';
 import type { HeaderEdits, RequestInfo } from '../contract.js';
+import { isIdempotent } from '../method.js';
 import { Budget } from '../retry/budget.js';
 import { StatusSet } from './classify.js';
 import { CompiledRoute, isSame } from './compiled-route.js';
 import { headerEdits } from './header-edits.js';
 import { pathOf } from './match.js';
-
-/** Methods that are safe to repeat by RFC 9110, 9.2.2. */
-const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 class RetryState {
   readonly policy: RetryPolicy;
@@ -26,8 +24,6 @@ class RetryState {
     this.budget = budget;
   }
 }
-
-export const isIdempotent = (method: string): boolean => idempotent.has(method);
 
 export interface Share {
   backend: BackendState;
