@@ -4,7 +4,7 @@
  */
 import { Deadline } from '../listen/deadlines.js';
 import { type Holder, holdings } from '../listen/holdings.js';
-import type { Wire, WireUser } from '../listen/wire.js';
+import { highWaterBytes, type Wire, type WireUser } from '../listen/wire.js';
 import type { Serving } from '../seam.js';
 import { answerText } from './answers.js';
 import { Carry } from './carry.js';
@@ -64,9 +64,14 @@ export class Downstream implements WireUser, Holder {
     return !this.#closed && !this.#exchange.isUnderWay;
   }
 
-  /** Nothing is in flight. */
+  /** Nothing is in flight, and all answers are with the kernel. */
   get isIdle(): boolean {
-    return this.#isReading && !this.head.begun;
+    return this.#isReading && !this.head.begun && this.wire.pendingBytes === 0;
+  }
+
+  /** The client has sent requests ahead and does not read their answers: the next request waits. */
+  get #isBehind(): boolean {
+    return this.#isReading && !this.head.begun && this.wire.pendingBytes > highWaterBytes;
   }
 
   // The client's bytes.
@@ -101,7 +106,8 @@ export class Downstream implements WireUser, Holder {
     this.#carry = carry;
     if (own) own.consume(from);
     else carry.append(buffer, from, to);
-    if (this.#isReading) {
+    if (this.#isBehind) this.pause();
+    else if (this.#isReading) {
       // A head that comes in pieces has a time limit from its first byte on.
       if (this.head.begun && this.#headDueMs === Infinity) {
         this.#headDueMs = this.#parts.deadlines.nowMs() + this.#parts.limits.headTimeoutMs;
@@ -117,6 +123,7 @@ export class Downstream implements WireUser, Holder {
     const { body } = exchange;
     let from = 0;
     while (from < to) {
+      if (this.#isBehind) break;
       if (!exchange.isUnderWay) {
         const end = this.head.parse(buffer, from, to);
         if (end === needMore) break;
@@ -239,10 +246,15 @@ export class Downstream implements WireUser, Holder {
     this.#idleDueMs = this.#parts.deadlines.nowMs() + this.#parts.limits.idleTimeoutMs;
     this.#armFor(this.#idleDueMs);
     this.resume();
-    if (this.#busy) return;
+    if (!this.#busy) this.#readOn();
+  }
+
+  /** Begins with the requests that have come already. */
+  #readOn(): void {
     this.#readCarry();
     // The client had ended its side: no request can follow those already read.
-    if (this.hasEnded && this.#isReading) this.goodbye();
+    const waits = this.#isBehind && this.#carry !== undefined;
+    if (this.hasEnded && this.#isReading && !waits) this.goodbye();
   }
 
   goodbye(): void {
@@ -292,7 +304,9 @@ export class Downstream implements WireUser, Holder {
   }
 
   onDrain(): void {
-    this.#exchange.clientDrained();
+    if (!this.#isReading) return this.#exchange.clientDrained();
+    this.resume();
+    this.#readOn();
   }
 
   onClose(): void {

@@ -2,6 +2,7 @@
 import type { EndpointState } from '../flow/contract.js';
 import type { Carrier, Connect, OpenTry, Serving } from '../seam.js';
 import type { DeadlineWheel } from '../listen/deadlines.js';
+import { Leaving } from '../listen/leaving.js';
 import type { Wire } from '../listen/wire.js';
 import { Downstream } from './downstream.js';
 import type { Head } from './head.js';
@@ -75,6 +76,7 @@ const isRideable = (head: Head): boolean =>
 
 export class Http1Front {
   readonly #connections = new Set<Downstream>();
+  readonly #leaving = new Leaving();
   readonly #parts: Http1Parts;
   #draining = false;
   /** Invalid requests, and heads that took too long. */
@@ -124,6 +126,7 @@ export class Http1Front {
       },
       onClosed: (connection) => {
         this.#connections.delete(connection);
+        this.#leaving.add(connection.wire);
       },
     };
   }
@@ -160,9 +163,9 @@ export class Http1Front {
     for (const connection of this.#connections) connection.endIdle();
   }
 
-  /** Connections with a request in flight. */
+  /** Connections with a request in flight, or an answer that the client has not taken. */
   get busy(): number {
-    let count = 0;
+    let count = this.#leaving.size;
     for (const connection of this.#connections) if (!connection.isIdle) count++;
     return count;
   }

@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../../../base/clock.js';
 import type { EndpointState } from '../flow/contract.js';
 import type { DeadlineWheel } from '../listen/deadlines.js';
 import { Holdings, holdings } from '../listen/holdings.js';
+import { Leaving } from '../listen/leaving.js';
 import { poolsOf } from '../listen/pools.js';
 import type { Wire } from '../listen/wire.js';
 import { Exchange } from './exchange.js';
@@ -24,6 +25,7 @@ export class Http2Front implements Http2Parts, ServerHandler, Carrier {
   readonly #shared: Shared;
   readonly #connect: Connect;
   readonly #servers = new Set<ServerConnection>();
+  readonly #leaving = new Leaving();
   readonly #pools = new Set<SessionPool>();
   readonly #timer: Timer;
   #draining = false;
@@ -65,6 +67,7 @@ export class Http2Front implements Http2Parts, ServerHandler, Carrier {
 
   onServerGone(connection: ServerConnection): void {
     this.#servers.delete(connection);
+    this.#leaving.add(connection.wire);
   }
 
   poolOf(endpoint: EndpointState): SessionPool {
@@ -136,10 +139,12 @@ export class Http2Front implements Http2Parts, ServerHandler, Carrier {
     return this.#servers.size;
   }
 
-  /** Requests in flight. */
+  /** Requests in flight, and connections with answers that the client has not taken. */
   get busy(): number {
-    let count = 0;
-    for (const connection of this.#servers) count += connection.streams.size;
+    let count = this.#leaving.size;
+    for (const { streams, output } of this.#servers) {
+      count += streams.size > 0 || output.pendingBytes === 0 ? streams.size : 1;
+    }
     return count;
   }
 

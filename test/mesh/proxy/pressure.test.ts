@@ -1,6 +1,8 @@
 /** Slow and greedy clients: the memory that they hold is limited, and other clients do not notice. */
 import { connect, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
+import { Leaving } from '../../../mesh/proxy/listen/leaving.js';
+import { FakeWire } from './http2-raw.js';
 import {
   answering,
   destination,
@@ -146,6 +148,56 @@ test('requests that come too early wait in the kernel, not in the proxy', async 
     return settled && accepted > 0;
   });
   expect(accepted).toBeLessThan(40e6);
+});
+
+test('a client that sends ahead and does not read is slowed down, counts as busy, and then gets every answer', async () => {
+  const body = 'x'.repeat(50_000);
+  const answer = `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+  let asked = 0;
+  const app = await rawServer(
+    answering(() => {
+      asked++;
+      return answer;
+    }),
+  );
+  const proxy = await proxied(app);
+  const client = connect({ port: proxy.outbound, host: '127.0.0.1', allowHalfOpen: true });
+  cleanups.push(() => void client.destroy());
+  client.on('error', () => undefined).pause();
+  const many = 1500;
+  client.write(get.repeat(many));
+  let last = -1;
+  await until(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    const settled = asked === last && asked > 0;
+    last = asked;
+    return settled;
+  });
+  // The kernel's buffers, and little more.
+  expect(asked).toBeLessThan(500);
+  expect(proxy.proxy.busy).toBe(1);
+  proxy.proxy.closeIdle();
+  let got = 0;
+  client.on('data', (chunk) => (got += chunk.length)).resume();
+  await until(() => got === many * answer.length);
+  await until(() => proxy.proxy.busy === 0);
+});
+
+test('a drain waits for the last bytes of connections that are closing', () => {
+  const leaving = new Leaving();
+  const [slow, done, gone] = [new FakeWire(), new FakeWire(), new FakeWire()];
+  slow.pendingBytes = 5;
+  gone.pendingBytes = 5;
+  gone.closed = true;
+  let ends = 0;
+  slow.onGone = () => void ends++;
+  for (const wire of [slow, done, gone]) leaving.add(wire);
+  expect(leaving.size).toBe(1);
+  slow.pendingBytes = 0;
+  expect(leaving.size).toBe(0);
+  slow.pendingBytes = 5;
+  slow.onGone(true);
+  expect([leaving.size, ends]).toEqual([0, 1]);
 });
 
 test('more connections than allowed are turned away, and come in again once others have gone', async () => {
