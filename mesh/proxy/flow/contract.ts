@@ -208,8 +208,11 @@ export interface Flow extends Tried {
   /** Rewritten path with its query, and authority; undefined: as the client sent it. */
   readonly path: string | undefined;
   readonly authority: string | undefined;
-  /** No retry from here on: the body is larger than retryBufferBytes, or was passed on without being kept. */
-  forbidRetry(): void;
+  /**
+   * No retry from here on: the body is larger than retryBufferBytes, or was passed on without being kept. `isKept`: a
+   * request that was certainly not processed may still be sent again.
+   */
+  forbidRetry(isKept?: boolean): void;
   /**
    * Called at the response's head; `grpcStatus` is -1 unless the head has it (trailers only). Not called for 1xx
    * except 101.

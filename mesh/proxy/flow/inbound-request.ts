@@ -84,8 +84,8 @@ export class InboundRequest extends RequestFlow<CompiledRoute> {
     return target;
   }
 
-  forbidRetry(): void {
-    this.#isSpent = true;
+  forbidRetry(isKept = false): void {
+    if (!isKept) this.#isSpent = true;
   }
 
   tryFailed(why: TryFailure): 'retry' | 'fail' {

@@ -162,9 +162,9 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     return endpoint;
   }
 
-  forbidRetry(): void {
+  forbidRetry(isKept = false): void {
     this.#mayRetry = false;
-    this.#isSpent = true;
+    if (!isKept) this.#isSpent = true;
     this.retryBufferBytes = 0;
   }
 

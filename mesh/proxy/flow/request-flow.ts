@@ -96,7 +96,7 @@ export abstract class RequestFlow<R extends CompiledRoute> implements Flow, Flow
   abstract tryFailed(why: TryFailure): 'retry' | 'fail';
   abstract responded(status: number, grpcStatus: number): 'relay' | 'retry';
   abstract retryDelayMs(): number;
-  abstract forbidRetry(): void;
+  abstract forbidRetry(isKept?: boolean): void;
   abstract explain(): Record<string, unknown>;
   /** Releases the endpoint, with the verdict on the last attempt. */
   protected abstract released(how: End, failed: boolean, nowMs: number): void;

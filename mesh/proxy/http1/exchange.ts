@@ -98,7 +98,7 @@ export class Exchange implements UpstreamUser, Front<Flow> {
     const flow = this.#request.begin();
     // Where a repeat is safe, a connection that broke while it was idle costs no request.
     const leastBytes = isIdempotent(this.#request.method) ? leastKeepBytes : 0;
-    this.body.ready(buffer, from, to, Math.max(flow.retryBufferBytes, leastBytes));
+    this.body.ready(buffer, from, to, flow.retryBufferBytes, leastBytes);
     const { idleTimeoutMs, requestTimeoutMs } = flow;
     this.#isIdleLimited = idleTimeoutMs > 0;
     this.#wholeMs = this.#parts.deadlines.nowMs();

@@ -33,6 +33,8 @@ export class RequestBody {
   /** Whether the bytes sent to the current attempt are kept for another, and up to which size. */
   #keeps = false;
   #keepBytes = 0;
+  /** Larger bodies are sent again only if they were certainly not processed. */
+  #retryBytes = 0;
   #isSpent = false;
 
   begin(head: Head): void {
@@ -87,13 +89,14 @@ export class RequestBody {
   }
 
   /**
-   * Called before the first attempt with the bytes that came with the head; `keepBytes` limits the bytes kept for
-   * retries.
+   * Called before the first attempt with the bytes that came with the head; `retryBytes` limits the bytes kept for
+   * retries, `leastBytes` those kept for a request that was not processed.
    */
-  ready(buffer: Buffer, from: number, to: number, keepBytes: number): void {
+  ready(buffer: Buffer, from: number, to: number, retryBytes: number, leastBytes: number): void {
     this.#isSpent = false;
-    this.#keepBytes = keepBytes;
-    this.#keeps = keepBytes > 0 && !this.isNone;
+    this.#retryBytes = retryBytes;
+    this.#keepBytes = Math.max(retryBytes, leastBytes);
+    this.#keeps = this.#keepBytes > 0 && !this.isNone;
     this.#fresh = buffer;
     this.#freshFrom = from;
     this.#freshTo = to;
@@ -160,6 +163,7 @@ export class RequestBody {
   #spend(flow: Flow): void {
     // A body that waited for a connection may be longer than a retry may keep.
     if (this.keptBytes > this.#keepBytes) this.#keeps = false;
+    if (this.keptBytes > this.#retryBytes) flow.forbidRetry(true);
     if (this.#keeps) return;
     this.drop();
     this.#isSpent = this.total > 0;
@@ -180,6 +184,7 @@ export class RequestBody {
 
   #keepForRetry(buffer: Buffer, from: number, to: number, lane: Lane, flow: Flow): void {
     this.keep(buffer, from, to);
+    if (this.keptBytes > this.#retryBytes) flow.forbidRetry(true);
     if (!lane.isOpen || this.keptBytes <= this.#keepBytes) return;
     this.#keeps = false;
     flow.forbidRetry();

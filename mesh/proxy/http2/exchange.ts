@@ -134,7 +134,6 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     return this.#serving.tls;
   }
 
-  /** Names that only a proxy may set are not passed on, so they do not count. */
   header(name: string): string | undefined {
     return isReserved(name) ? undefined : headerOf(this.#head.fields, name);
   }
@@ -339,6 +338,8 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     this.#bodyBytes += end - start;
     this.#parts.memory.usedBytes += end - start;
     (this.#body ??= []).push(Buffer.from(buffer.subarray(start, end)));
+    const flow = this.#tries.flow as Flow;
+    if (this.#bodyBytes > flow.retryBufferBytes) flow.forbidRetry(true);
   }
 
   /** The octets passed on were not kept, so no retry is possible. */

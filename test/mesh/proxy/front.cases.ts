@@ -587,6 +587,14 @@ const tries: Row[] = [
     sees: { body: 'k'.repeat(100_000) },
   },
   {
+    name: 'a body beyond the bytes that a retry may keep is sent once',
+    routes: [route({ retry: { ...retry, maxBufferedBytes: 1000 } })],
+    sent: { method: 'PUT', body: 'x'.repeat(2000) },
+    app: failsOnce,
+    status: 503,
+    calls: 1,
+  },
+  {
     name: 'a connection that broke while idle costs no PUT',
     sent: { method: 'PUT', body: 'kept' },
     app: (_: Seen, count: number): Answer => (count === 2 ? { instead: 'reset' } : ok()),

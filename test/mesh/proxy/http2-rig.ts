@@ -100,7 +100,8 @@ class ScriptedFlow implements Flow {
     return endpoint;
   }
 
-  forbidRetry(): void {
+  forbidRetry(isKept = false): void {
+    if (isKept) return;
     this.log.push('forbidRetry');
     this.#left = 0;
   }
