@@ -1,5 +1,5 @@
 /** Authorization of one connection or request, compiled from a server's policy. Small, since the proxy imports it. */
-import { BlockList, isIPv6 } from 'node:net';
+import { BlockList, isIP, isIPv6 } from 'node:net';
 import { parseIdentity } from '../identity/names.js';
 import type { Authorization, InboundServer } from '../model.js';
 
@@ -101,6 +101,15 @@ function compileRule(authorization: Authorization): Rule {
       return any || exact.has(identity) || suffixes.some((suffix) => identity.endsWith(suffix));
     },
   };
+}
+
+/** Whether a text is an address, or a network such as 10.0.0.0/8. */
+export function isNetwork(text: string): boolean {
+  const [address = '', bits, rest] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest !== undefined) return false;
+  if (bits === undefined) return true;
+  return /^\d+$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
 }
 
 function compileNetworks(cidrs: readonly string[]): (address: string) => boolean {

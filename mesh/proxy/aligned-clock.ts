@@ -35,7 +35,18 @@ function strike(): void {
   const due = [...periodics].filter((periodic) => periodic.dueMs <= nowMs + earlyMs);
   for (const periodic of due) periodic.dueMs = nextMs(periodic.periodMs, nowMs);
   arm();
-  for (const periodic of due) if (periodics.has(periodic)) periodic.run();
+  for (const periodic of due) if (periodics.has(periodic)) runAlone(periodic);
+}
+
+/** One that throws, each time perhaps, must not cost the others theirs. */
+function runAlone({ run }: Periodic): void {
+  try {
+    run();
+  } catch (error) {
+    setImmediate(() => {
+      throw error;
+    });
+  }
 }
 
 export const alignedClock: Clock = {

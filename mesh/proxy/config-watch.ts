@@ -7,21 +7,22 @@ import { emptyState } from './config.js';
 import type { Proxy } from './proxy.js';
 
 const pollMs = 1000;
+/** A file that has changed is read once it has rested for this long: half of a YAML file may be a valid one. */
+const restMs = 200;
 
 export function watchState(
   file: string,
-  proxy: Proxy,
-  read: (file: string) => ProxyConfig,
+  proxy: Pick<Proxy, 'apply' | 'config' | 'state'>,
+  read: (file: string) => Promise<ProxyConfig>,
   clock: Clock,
   log: (line: string) => void,
 ): Timer {
-  let seen = stamp(file);
-  return clock.every(pollMs, () => {
-    const now = stamp(file);
-    if (now === seen) return;
-    seen = now;
+  let inUse = stamp(file);
+  let latest = inUse;
+  let isReading = false;
+  const take = async (): Promise<void> => {
     try {
-      const { state = emptyState, ...rest } = read(file);
+      const { state = emptyState, ...rest } = await read(file);
       const { state: _, ...before } = proxy.config;
       if (JSON.stringify(rest) !== JSON.stringify(before)) {
         log(`${file}: only 'state' is reloaded while running; other changes need a restart`);
@@ -32,7 +33,21 @@ export function watchState(
     } catch (error) {
       log(`${messageOf(error)}; the proxy keeps the state in use`);
     }
-  });
+  };
+  const look = async (): Promise<void> => {
+    const now = stamp(file);
+    if (now === inUse || isReading) return;
+    if (now !== latest) {
+      latest = now;
+      clock.after(restMs, () => void look());
+      return;
+    }
+    inUse = now;
+    isReading = true;
+    await take();
+    isReading = false;
+  };
+  return clock.every(pollMs, () => void look());
 }
 
 function stamp(file: string): string {

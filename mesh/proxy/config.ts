@@ -1,5 +1,6 @@
 /** Checks a proxy's configuration; README.md documents it. Its state has the form of mesh/model.ts. */
 import { UserError } from '../../base/errors.js';
+import { isNetwork } from '../policy/authorize.js';
 import type { MeshState, ProxyConfig, RequestLabelPolicy } from '../model.js';
 import { backendPolicy } from '../schema/backend.js';
 import { budgetFields, rateLimitFields, routeFields } from '../schema/route.js';
@@ -23,10 +24,20 @@ const port = number({ max: 65_535, whole: true });
 const milliseconds = number();
 const ratio = number({ max: 1 });
 const count = number({ whole: true });
-const address = text({
-  pattern: /^(\[[0-9a-fA-F:.]+\]|[^\s:/]+):\d{1,5}$/,
-  expected: 'host:port',
-});
+const address: Shape = (value, path, found) => {
+  const [, at] = /^(?:\[[0-9a-fA-F:.]+\]|[^\s:/]+):(\d{1,5})$/.exec(String(value)) ?? [];
+  if (typeof value === 'string' && Number(at) <= 65_535) return;
+  found.push({ path, message: JSON.stringify(value), expected: 'host:port' });
+};
+
+const network: Shape = (value, path, found) => {
+  if (typeof value === 'string' && isNetwork(value)) return;
+  found.push({ path, message: JSON.stringify(value), expected: 'a network such as 10.0.0.0/8' });
+};
+const url: Shape = (value, path, found) => {
+  if (typeof value === 'string' && /^https?:\/\//.test(value) && URL.canParse(value)) return;
+  found.push({ path, message: JSON.stringify(value), expected: 'http://… or https://…' });
+};
 
 /** Label names that request metrics use already, and those that Prometheus reserves. */
 const takenLabels =
@@ -87,7 +98,7 @@ const server = object({
       routes: list(name),
       identities: list(name),
       unauthenticated: flag,
-      networks: list(name),
+      networks: list(network),
     }),
   ),
   routes: list(route),
@@ -147,7 +158,7 @@ const config = object({
   cacheFolder: name,
   skipPorts: object({ inbound: required(list(port)), outbound: required(list(port)) }),
   tracing: object({
-    otlpUrl: required(text({ pattern: /^https?:\/\//, expected: 'http://… or https://…' })),
+    otlpUrl: required(url),
     sampleRatio: required(ratio),
     service: text(),
   }),

@@ -22,7 +22,7 @@ const log = (line: string): void => {
 };
 
 /** Reads JSON here; YAML is read by a separate process, whose memory is freed when it exits. */
-function readConfig(file: string): ProxyConfig {
+async function readConfig(file: string): Promise<ProxyConfig> {
   if (!/\.ya?ml$/.test(file)) {
     const text = readInput(file);
     let value: unknown;
@@ -34,14 +34,15 @@ function readConfig(file: string): ProxyConfig {
     return absolutePaths(checkedConfig(value, file), dirname(resolve(file)));
   }
   try {
-    // Loaded here only: it takes some milliseconds of a start.
-    const { execFileSync } = process.getBuiltinModule('node:child_process');
-    const text = execFileSync(process.execPath, [program('mesh/proxy/config-file'), file], {
-      encoding: 'utf8',
-      maxBuffer: 256 * 1024 * 1024,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    return JSON.parse(text) as ProxyConfig;
+    // Loaded here only: it takes some milliseconds of a start. Awaited, since traffic goes on while a change is read.
+    const { execFile } = process.getBuiltinModule('node:child_process');
+    const { promisify } = process.getBuiltinModule('node:util');
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [program('mesh/proxy/config-file'), file],
+      { encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 },
+    );
+    return JSON.parse(stdout) as ProxyConfig;
   } catch (error) {
     const said = (error as { stderr?: string }).stderr?.trim();
     throw new UserError(said || messageOf(error));
@@ -53,7 +54,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const at = argv.indexOf('--config');
   const file = at < 0 ? undefined : argv[at + 1];
   if (file === undefined) throw new UserError('--config FILE is missing');
-  const config = readConfig(file);
+  const config = await readConfig(file);
   const proxy = new Proxy({
     config,
     clock: alignedClock,

@@ -1,6 +1,7 @@
 /** Checks beyond the schemas: whether an object can work at all, with the path of each problem's field. */
 import { isIP } from 'node:net';
 import { isWorkloadName, parseIdentity } from '../../identity/names.js';
+import { isNetwork } from '../../policy/authorize.js';
 import type { AnyObject } from '../client/objects.js';
 import {
   grpcRoutes,
@@ -130,7 +131,7 @@ function clientProblems(
   const isOfNetwork = network !== undefined && from.unauthenticated !== false;
   if (!isOfIdentities && !isOfNetwork && !from.unauthenticated)
     return [{ path, message: "such an entry admits nobody; any identity is identity: '*'" }];
-  if (network !== undefined && !isCidr(network)) {
+  if (network !== undefined && !isNetwork(network)) {
     return [{ path: `${path}.network`, message: `'${network}' is no CIDR such as 10.0.0.0/8` }];
   }
   if (identity === undefined) {
@@ -176,12 +177,4 @@ export function problemsOfObject(object: AnyObject): FieldProblem[] {
       { path: 'spec', message: 'a field that this kind needs is missing or has another form' },
     ];
   }
-}
-
-function isCidr(text: string): boolean {
-  const [address = '', bits, rest] = text.split('/');
-  const family = isIP(address);
-  if (family === 0 || rest !== undefined) return false;
-  if (bits === undefined) return true;
-  return /^\d+$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
 }

@@ -1,5 +1,6 @@
 /** The admin port, on loopback: metrics, health, the state in use, faults and tap for drills, profiles, shutdown. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { UserError } from '../../../base/errors.js';
 import {
   adminServer,
@@ -12,6 +13,11 @@ import {
 import type { Proxy } from '../proxy.js';
 import { redactedConfig } from './redact.js';
 
+/** Connections at once; the oldest makes room for a new one. */
+const maxConnections = 256;
+/** A client that neither sends nor reads for so long is gone; a profile takes a minute. */
+const silentMs = 90_000;
+
 export class AdminServer {
   readonly #proxy: Proxy;
   readonly #server: Server;
@@ -19,6 +25,15 @@ export class AdminServer {
   constructor(proxy: Proxy) {
     this.#proxy = proxy;
     this.#server = adminServer((...asked) => this.#answer(...asked));
+    // Metrics and probes are open to every address, but not without end.
+    this.#server.timeout = silentMs;
+    const open = new Set<Socket>();
+    this.#server.on('connection', (socket) => {
+      const [oldest] = open;
+      if (oldest && open.size >= maxConnections) oldest.destroy();
+      open.add(socket);
+      socket.once('close', () => open.delete(socket));
+    });
   }
 
   /** Resolves to the port that it listens on. */
@@ -120,6 +135,8 @@ export class AdminServer {
     // The answer is written only after the scope has been checked: a bad scope is answered 400.
     response.writeHead(200, { 'content-type': 'application/x-ndjson' });
     response.flushHeaders();
+    // There may be no request in scope for long.
+    response.socket?.setTimeout(0);
     response.on('close', () => session.close());
   }
 

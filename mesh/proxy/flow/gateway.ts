@@ -114,8 +114,7 @@ export function createGateway(parts: {
       shared.tap.close();
       shared.faults.clear();
       shared.memory.close();
-      shared.accessLog.close();
-      await exporter?.close();
+      await Promise.all([shared.accessLog.close(), exporter?.close()]);
       writer?.close();
     },
   };
@@ -168,6 +167,8 @@ function telemetryCollector(
       sink.value('telemetry_sent_total', lines, accessLog.written);
       const full = lines.with('reason', 'queue-full');
       sink.value('telemetry_dropped_total', full, accessLog.dropped);
+      const failed = lines.with('reason', 'export-failed');
+      sink.value('telemetry_dropped_total', failed, accessLog.failed);
       sink.value('telemetry_queue_length', lines, accessLog.pendingBytes);
     }
     sink.value('tap_sessions', labelsOf({}), tap.sessions);

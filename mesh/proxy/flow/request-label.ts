@@ -23,6 +23,11 @@ const maxLength = 64;
 /** A value that has not come for this long makes room for a new one. */
 export const retainValueMs = 600_000;
 
+const utf8 = (latin1: string | undefined): string | undefined =>
+  latin1 !== undefined && /[\x80-\xff]/.test(latin1)
+    ? Buffer.from(latin1, 'latin1').toString()
+    : latin1;
+
 export class RequestLabel {
   readonly name: string;
   readonly #policy: RequestLabelPolicy;
@@ -64,7 +69,8 @@ export class RequestLabel {
 
   #read(request: RequestInfo): string | undefined {
     const { header, identity } = this.#policy;
-    if (header !== undefined) return request.header(header)?.trim();
+    // A front reads each byte as a character; people write the values of a list in UTF-8.
+    if (header !== undefined) return utf8(request.header(header)?.trim());
     const whole = request.peerIdentity;
     if (whole === undefined || identity === 'name') return whole;
     const parsed = parseIdentity(whole);

@@ -1,5 +1,6 @@
 /** One compiled port of the workload: its routes, authorization and concurrency limit. */
 import type { InboundServer, Route } from '../../model.js';
+import { isNetwork } from '../../policy/authorize.js';
 import { ServerAuthorization } from './authorization.js';
 import { EndpointRecord } from './balance/endpoint.js';
 import type { EndpointState, HeaderList, RequestInfo } from './contract.js';
@@ -97,6 +98,9 @@ export class CompiledServer implements ServerState {
     const fail = (what: string): never => {
       throw new Error(`server ${source.name}: ${what}`);
     };
+    for (const network of source.authorizations.flatMap((a) => a.networks ?? [])) {
+      if (!isNetwork(network)) fail(`${JSON.stringify(network)} is not a network`);
+    }
     const port = Number(source.target.slice(source.target.lastIndexOf(':') + 1));
     if (source.port !== 0 && (!source.target.includes(':') || !(port > 0 && port < 65_536))) {
       fail(`target ${source.target} is not ip:port`);

@@ -1,6 +1,7 @@
 /** Access log as JSON lines with trace ids: off by default, limited in memory, written in pieces. */
 import { closeSync, openSync, write } from 'node:fs';
 import type { Clock, Timer } from '../../../base/clock.js';
+import { exitCode, UserError } from '../../../base/errors.js';
 import type { FlowRecord } from './flow-record.js';
 import { redactPath } from './redact.js';
 import { classifications } from './request-metrics.js';
@@ -11,13 +12,19 @@ const maxPendingBytes = 1 << 20;
 const flushMs = 250;
 const flushBytes = 64 * 1024;
 
-export type LineWriter = (text: string, done: () => void) => void;
+/** A proxy that ends waits at most this long for the disk. */
+const closeMs = 3000;
+
+/** Calls `done` with an error when the text, or a part of it, is lost. */
+export type LineWriter = (text: string, done: (error?: Error | null) => void) => void;
 
 export class AccessLog {
   /** Read on the hot path. */
   readonly enabled: boolean;
   written = 0;
   dropped = 0;
+  /** Lines that could not be written. */
+  failed = 0;
   pendingBytes = 0;
   readonly #clock: Clock;
   readonly #write: LineWriter | undefined;
@@ -25,6 +32,7 @@ export class AccessLog {
   #lines: string[] = [];
   #lineBytes = 0;
   #writing = false;
+  #onRest: (() => void) | undefined;
 
   constructor(parts: { clock: Clock; write: LineWriter | undefined }) {
     this.#clock = parts.clock;
@@ -49,19 +57,33 @@ export class AccessLog {
   flush(): void {
     if (this.#writing || this.#lines.length === 0 || !this.#write) return;
     const text = this.#lines.join('');
+    const { length } = this.#lines;
     const bytes = this.#lineBytes;
     this.#lines = [];
     this.#lineBytes = 0;
     this.#writing = true;
-    this.#write(text, () => {
+    this.#write(text, (error) => {
       this.#writing = false;
       this.pendingBytes -= bytes;
+      if (error) this.failed += length;
+      if (!this.#onRest) return;
+      if (this.#lines.length > 0) this.flush();
+      else this.#onRest();
     });
   }
 
-  close(): void {
+  /** Resolves when every line is written, or the disk takes too long. */
+  close(): Promise<void> {
     this.#timer?.cancel();
-    this.flush();
+    return new Promise((resolve) => {
+      const limit = this.#clock.after(closeMs, resolve);
+      this.#onRest = () => {
+        limit.cancel();
+        resolve();
+      };
+      this.flush();
+      if (!this.#writing) this.#onRest();
+    });
   }
 }
 
@@ -105,18 +127,24 @@ const round = (ms: number): number => Math.round(ms * 1000) / 1000;
 export function lineWriter(target: string): { write: LineWriter; close(): void } {
   if (target === 'stdout') {
     return {
-      write: (text, done) => void process.stdout.write(text, () => done()),
+      write: (text, done) => void process.stdout.write(text, done),
       close: () => undefined,
     };
   }
-  const file = openSync(target, 'a', 0o600);
+  let file: number;
+  try {
+    file = openSync(target, 'a', 0o600);
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code;
+    throw new UserError(`accessLog ${target}: ${why}`, exitCode.environment);
+  }
   return {
     write: (text, done) => {
       const bytes = Buffer.from(text);
       const step = (from: number): void => {
         write(file, bytes, from, bytes.length - from, null, (error, count) => {
           // A full disk loses lines, never requests.
-          if (error || from + count >= bytes.length) done();
+          if (error || from + count >= bytes.length) done(error);
           else step(from + count);
         });
       };

@@ -186,7 +186,9 @@ export class ProxyMetrics {
         this.#routes.delete(key);
         metrics.dropLabels(() => false);
         const owner = ownerOf(metrics.source);
-        this.#routesEach.set(owner, (this.#routesEach.get(owner) ?? 1) - 1);
+        const left = (this.#routesEach.get(owner) ?? 1) - 1;
+        if (left > 0) this.#routesEach.set(owner, left);
+        else this.#routesEach.delete(owner);
         continue;
       }
       // An unused route has no series yet: a proxy may know a thousand destinations.

@@ -4,8 +4,10 @@ const sensitiveName =
   /auth|cookie|token|secret|passw|credential|session|api[-_]?key|signature|jwt/i;
 const hidden = '[redacted]';
 
+export const isSensitive = (name: string): boolean => sensitiveName.test(name);
+
 export const redactHeader = (name: string, value: string): string =>
-  sensitiveName.test(name) ? hidden : value;
+  isSensitive(name) ? hidden : value;
 
 /** An encoded name such as `%74oken` is sensitive too. */
 function decoded(name: string): string {

@@ -10,7 +10,6 @@ import type { SpanSink } from './tracer.js';
 const maxQueue = 4096;
 const batchSize = 512;
 const batchMs = 1000;
-const timeoutMs = 10_000;
 const maxTries = 3;
 /** A proxy that is shutting down waits at most this long for a collector. */
 const closeMs = 3000;
@@ -104,7 +103,7 @@ export class SpanExporter implements SpanSink {
 }
 
 /** OTLP/HTTP: 2xx is success; 429, 5xx and a lost connection are retried; any other status is a permanent refusal. */
-export function otlpPost(url: string): Post {
+export function otlpPost(url: string, timeoutMs = 10_000): Post {
   const target = new URL(url);
   if (target.pathname === '/' || target.pathname === '') target.pathname = '/v1/traces';
   // Loaded on demand: it takes some milliseconds of a start.
@@ -120,7 +119,8 @@ export function otlpPost(url: string): Post {
             'content-type': 'application/json',
             'content-length': Buffer.byteLength(body),
           },
-          timeout: timeoutMs,
+          // For the whole exchange: an answer may come a byte at a time.
+          signal: AbortSignal.timeout(timeoutMs),
         },
         (response) => {
           const status = response.statusCode ?? 0;
@@ -129,10 +129,9 @@ export function otlpPost(url: string): Post {
             else if (status === 429 || status >= 500) resolve(false);
             else reject(new Error(`the collector answered ${status}`));
           });
-          response.on('error', () => resolve(false));
+          response.on('error', () => resolve(false)).on('close', () => resolve(false));
         },
       );
-      request.on('timeout', () => request.destroy());
       request.on('error', () => resolve(false));
       request.end(body);
     });

@@ -40,6 +40,15 @@ test('each tenant has its own error rate, and the sums stay what they were', () 
   expect(b.metric('route_actual_request_total')).toBe(30);
 });
 
+test('a name in UTF-8 is itself, whether listed or not', () => {
+  const asBytes = Buffer.from('münchen').toString('latin1');
+  for (const policy of [byHeader, { ...byHeader, values: ['münchen'] }]) {
+    const b = shop({ requestLabel: policy });
+    ask(b, asBytes);
+    expect(b.metric('request_total{tenant="münchen"}')).toBe(1);
+  }
+});
+
 test('tenants beyond the bound are folded, whoever they are, until one has been silent for long', () => {
   const b = shop({ requestLabel: byHeader });
   for (let i = 0; i < 1000; i++) ask(b, `t${i}`);
