@@ -4,8 +4,8 @@ import { matchersOf } from '../routing/matchers.js';
 import { pathBelow } from './routes.js';
 
 export interface RoutingChange {
-  kind: 'route' | 'inhibition' | 'interval' | 'receiver';
-  /** The path of a route, the text of an inhibition, or the name of an interval or a receiver. */
+  kind: 'route' | 'inhibition' | 'interval' | 'receiver' | 'global';
+  /** The path of a route, the text of an inhibition, the name of an interval or a receiver, or `settings`. */
   name: string;
   change: 'added' | 'removed' | 'changed';
   /** Fields that differ, with their values before and after; empty unless `change` is `changed`. */
@@ -32,7 +32,8 @@ export function routingChanges(
     ...differ('route', routesIn(before), routesIn(after)),
     ...differ('inhibition', inhibitionsIn(before), inhibitionsIn(after)),
     ...differ('interval', intervalsIn(before), intervalsIn(after)),
-    ...differ('receiver', receiversIn(before), receiversIn(after)),
+    ...differ('receiver', receiversIn(before), receiversIn(after)).map(hidden),
+    ...(before && after ? differ('global', globalIn(before), globalIn(after)).map(hidden) : []),
   ];
 }
 
@@ -56,6 +57,7 @@ const routeFields = [
   'continue',
   'mute_time_intervals',
   'active_time_intervals',
+  'labels',
 ] as const;
 
 /** The routes by the same paths that notifications use. */
@@ -90,14 +92,39 @@ const intervalsIn = (config: AmConfig | undefined): Map<string, Record<string, u
     ]),
   );
 
-/** The number of integrations of each kind, and nothing else of a receiver: its fields may be secret. */
+/** The settings that receivers inherit, such as the address of Slack. */
+const globalIn = ({ global = {} }: AmConfig): Map<string, Record<string, unknown>> =>
+  new Map([['settings', global]]);
+
+/** The number of integrations of each kind, and the fields of each integration. */
 const receiversIn = (config: AmConfig | undefined): Map<string, Record<string, unknown>> =>
   new Map(
     (config?.receivers ?? []).map(({ name, ...ways }) => [
       name,
-      Object.fromEntries(Object.entries(ways).map(([kind, list]) => [kind, list?.length])),
+      Object.fromEntries(
+        Object.entries(ways).flatMap(([kind, list = []]) => [
+          [kind, list.length],
+          ...list.flatMap((fields, i) =>
+            Object.entries(fields ?? {}).map(([field, value]) => [`${kind}[${i}].${field}`, value]),
+          ),
+        ]),
+      ),
     ]),
   );
+
+/** A receiver's texts may be secret: the report says only that they differ. */
+const hidden = (change: RoutingChange): RoutingChange => ({
+  ...change,
+  fields: change.fields.map(({ field, old, new: now }) => {
+    const hide = (text: string, as: string): string =>
+      /^(true|false|\d|)$/.test(text) ? text : as;
+    return {
+      field,
+      old: hide(old, 'a text'),
+      new: hide(now, old === '' ? 'a text' : 'another text'),
+    };
+  }),
+});
 
 /** The configuration with one change undone; undefined where a change cannot be undone alone. */
 export function without(

@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { ChangeReport } from '../../alerts/change/compare.js';
 import { CompiledRoutes } from '../../alerts/change/routes.js';
+import { routingChanges } from '../../alerts/change/routing-diff.js';
 import { tellings } from '../../alerts/change/told.js';
 import type { RuleFiring } from '../../alerts/proof/backtest/rules.js';
 import type { AmConfig, AmRoute } from '../../alerts/routing/config.js';
@@ -91,6 +92,44 @@ describe('routes that are parsed once', () => {
       { seed: 20261129, numRuns: 600 },
     );
   });
+});
+
+test('a receiver that leads elsewhere is a change, and its texts stay secret', () => {
+  const config = (url: string, channel: string, more: object): AmConfig => ({
+    global: { slack_api_url: url },
+    route: { receiver: 'a', labels: { tier: channel } },
+    receivers: [
+      { name: 'a', slack_configs: [{ channel, ...more }] },
+      { name: 'b', webhook_configs: [{ url: 'https://same.example/' }] },
+    ],
+  });
+  const before = config('https://hooks.example/SECRET-1', '#SECRET-2', {});
+  const changes = routingChanges(
+    before,
+    config('https://hooks.example/SECRET-3', '#SECRET-4', { send_resolved: false, title: 'x' }),
+  );
+  const changed = (field: string, old = 'a text', now = 'another text') => ({
+    field,
+    old,
+    new: now,
+  });
+  expect(changes.map((c) => [c.kind, c.name, c.change, c.fields])).toEqual([
+    ['route', 'root', 'changed', [expect.objectContaining({ field: 'labels' })]],
+    [
+      'receiver',
+      'a',
+      'changed',
+      [
+        changed('slack_configs[0].channel'),
+        changed('slack_configs[0].send_resolved', '', 'false'),
+        changed('slack_configs[0].title', '', 'a text'),
+      ],
+    ],
+    ['global', 'settings', 'changed', [changed('slack_api_url')]],
+  ]);
+  const told = changes.filter((c) => c.kind !== 'route');
+  expect(JSON.stringify(told)).not.toContain('SECRET');
+  expect(routingChanges(before, before)).toEqual([]);
 });
 
 describe('receivers that are notified', () => {

@@ -129,6 +129,30 @@ describe('asked', () => {
     expect(await form.json()).toMatchObject({ data: { resultType: 'scalar', result: [at, '7'] } });
   });
 
+  test('the name of a label in a path may be in the code of UTF-8 names', async () => {
+    const url = await start();
+    const labels = { __name__: 'level', 'service.name': 'shop', a_b: 'c', U__x_d800_: 'd' };
+    await write(url, { labels, samples: [[startMs, 1]] });
+    for (const [name, value] of [
+      ['U__service_2e_name', 'shop'],
+      ['service.name', 'shop'],
+      ['U__a__b', 'c'],
+      ['a_b', 'c'],
+      ['U__x_d800_', 'd'],
+    ]) {
+      expect(await ask(url, `label/${name}/values`)).toMatchObject({ data: [value] });
+    }
+  });
+
+  test('a series without a name is refused, and its neighbours are kept', async () => {
+    const url = await start();
+    const nameless = { labels: { job: 'x' }, samples: [[startMs, 1]] satisfies Written['samples'] };
+    const answer = await write(url, nameless, level('a', [startMs, 1]));
+    expect(answer.status).toBe(400);
+    expect(await answer.text()).toContain('1 series without a name');
+    expect(await ask(url, 'label/job/values')).toMatchObject({ data: ['a'] });
+  });
+
   test('a series that ended is gone at once', async () => {
     const url = await start();
     await write(url, level('a', [startMs - 20_000, 1], [startMs - 10_000, 'stale']));
@@ -217,7 +241,9 @@ describe('bounded', () => {
     );
     expect([answer.status, await answer.text()]).toEqual([
       400,
-      expect.stringMatching(/1 samples too far in the future; 1 series with an empty/),
+      expect.stringMatching(
+        /1 samples too far in the future; 1 series without a name, or with an empty/,
+      ),
     ]);
     expect(await ask(url, 'query?query=count(level)')).toMatchObject({
       data: { result: [{ value: [startMs / 1000, '2'] }] },

@@ -85,6 +85,17 @@ export function queryOf(query: URLSearchParams) {
   }
 }
 
+/** A label's name as a path has it: `U__service_2e_name` is `service.name`. A text that is no such code is the name. */
+export function labelNameOf(text: string): string {
+  const [, code] = /^U__((?:[^_]|__|_[0-9a-fA-F]{1,6}_)*)$/.exec(text) ?? [];
+  if (code === undefined) return text;
+  const name = code.replaceAll(/_(?:_|(\w+?)_)/g, (_, hex?: string) => {
+    const point = Number.parseInt(hex ?? '5f', 16);
+    return point > 0x10ffff ? '\ud800' : String.fromCodePoint(point);
+  });
+  return /\p{Surrogate}/u.test(name) ? text : name;
+}
+
 /** Reads `match[]`: selectors, none of which may match everything. */
 export function matchersOf(query: URLSearchParams): (readonly Matcher[])[] {
   return query.getAll('match[]').map((text) => {

@@ -17,6 +17,7 @@ import {
   badData,
   checkTimeout,
   durationOf,
+  labelNameOf,
   limitOf,
   matchersOf,
   queryOf,
@@ -121,7 +122,8 @@ export class QueryAnswers {
     return limited([...names].sort(), query);
   }
 
-  values(name: string, query: URLSearchParams): Answer {
+  values(part: string, query: URLSearchParams): Answer {
+    const name = labelNameOf(part);
     const values = new Set<string>();
     for (const series of this.#found(query, matchersOf(query))) {
       const value = series.labels.get(name);

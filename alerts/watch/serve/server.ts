@@ -151,7 +151,7 @@ async function write(
   const refusedBefore = store.refused;
   let [old, early, ambiguous, other] = [0, 0, 0, 0];
   for (const { labels, samples, ...one } of written) {
-    if (one.ambiguous) {
+    if (one.ambiguous || (labels.__name__ ?? '') === '') {
       ambiguous++;
       continue;
     }
@@ -168,7 +168,9 @@ async function write(
     ...(refused > 0 ? [`${refused} series beyond the limit of ${store.limits.seriesMax}`] : []),
     ...(old > 0 ? [`${old} samples older than what is kept`] : []),
     ...(early > 0 ? [`${early} samples too far in the future`] : []),
-    ...(ambiguous > 0 ? [`${ambiguous} series with an empty or a repeated label name`] : []),
+    ...(ambiguous > 0
+      ? [`${ambiguous} series without a name, or with an empty or a repeated label`]
+      : []),
     ...(other > 0 ? [`${other} samples of a time that has another value`] : []),
   ];
   // Valid samples are kept; the error must not make the sender repeat them.
