@@ -189,6 +189,7 @@ function check(file: string, documents: YamlDocument[]): AmConfig {
   if (second) {
     throw new UserError({ place: second.placeOf([]), message: 'a second document in the file' });
   }
+  refuseObject(document);
   const config = checkYaml(document.withTexts(truthOf), configSchema) as AmConfig;
   const problems = [
     ...problemsOfConfig(config, document),
@@ -196,4 +197,19 @@ function check(file: string, documents: YamlDocument[]): AmConfig {
   ];
   if (problems.length > 0) throw new UserError(problems);
   return config;
+}
+
+/** An object of Kubernetes contains a configuration, or an operator makes one of it. */
+function refuseObject(document: YamlDocument): void {
+  const { kind, apiVersion } = (document.value ?? {}) as Record<string, unknown>;
+  if (typeof kind !== 'string' || typeof apiVersion !== 'string') return;
+  const where =
+    kind === 'AlertmanagerConfig' || kind === 'Alertmanager'
+      ? 'as the operator writes it into the secret alertmanager-NAME-generated'
+      : 'the text that the object contains, decoded (kubectl get -o jsonpath)';
+  throw new UserError({
+    place: document.placeOf(['kind']),
+    message: `an object of Kubernetes (${kind})`,
+    expected: `an alertmanager.yml, ${where}`,
+  });
 }

@@ -274,6 +274,16 @@ test.each(['"yes"', "'on'", 'oN', 'tRUE', '!!str true', '1'])('%s is no truth', 
   expect(() => readAmConfigText('am.yml', text)).toThrow(/send_resolved.*expected true or false/);
 });
 
+test.each([
+  ['AlertmanagerConfig', 'an alertmanager.yml, as the operator writes it into the secret'],
+  ['Secret', 'an alertmanager.yml, the text that the object contains, decoded'],
+])('an object of Kubernetes is named: %s', (kind, expected) => {
+  const text = `apiVersion: v1\nkind: ${kind}\nspec: { route: { receiver: a } }\n`;
+  expect(() => readAmConfigText('am.yml', text)).toThrow(
+    `am.yml:2:7: an object of Kubernetes (${kind}); expected ${expected}`,
+  );
+});
+
 test('templates of a pattern without files are not judged', () => {
   const text = `templates: ['/nowhere/*.tmpl']
 route: { receiver: a }
