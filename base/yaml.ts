@@ -24,6 +24,7 @@ export type At = (path: Path, message: string, expected?: string) => void;
 interface YamlNodes {
   document: Document;
   lines: LineCounter;
+  text: string;
 }
 
 /** A document read by the plain reader, with the text that its places refer to. */
@@ -58,7 +59,7 @@ export class YamlDocument {
       const nodes = (): YamlNodes => {
         const document = new Document();
         document.contents = this.#document.getIn(isList ? [i] : ['items', i], true) as ParsedNode;
-        return { document, lines: this.#lines };
+        return { ...this.nodes(), document };
       };
       return new YamlDocument(this.file, item, nodes);
     });
@@ -166,7 +167,7 @@ export class YamlDocument {
     return {
       file: this.file,
       line: header.line + before.length,
-      column: this.#indentOf(path) + (before[before.length - 1] ?? '').length + 1,
+      column: this.#indentOf(start, value) + (before[before.length - 1] ?? '').length + 1,
     };
   }
 
@@ -189,9 +190,11 @@ export class YamlDocument {
     return { start: node.range[0], style, value };
   }
 
-  #indentOf(path: Path): number {
-    const key = this.placeOfKey(path);
-    return key.column - 1 + 2;
+  /** The spaces before each line of a literal block: those in the file that the value itself does not have. */
+  #indentOf(start: number, value: string): number {
+    const text = this.#plain?.text ?? this.nodes().text;
+    const spaces = (block: string): number => /^(?:[ \t]*\r?\n)*( *)/.exec(block)?.[1]?.length ?? 0;
+    return spaces(text.slice(text.indexOf('\n', start) + 1)) - spaces(value);
   }
 
   #at(offset: number): Place {
@@ -330,7 +333,9 @@ function parseNodes(file: string, text: string, options: YamlOptions = {}): Yaml
   }
   if (problems.length > 0) throw new UserError(problems);
   // A document of comments alone has no contents, or nothing as its value.
-  return documents.filter((d) => !isNothing(d.contents)).map((document) => ({ document, lines }));
+  return documents
+    .filter((d) => !isNothing(d.contents))
+    .map((document) => ({ document, lines, text }));
 }
 
 /** Every scalar is a text but for null; returns the keys that are none, which Go refuses. */

@@ -50,7 +50,7 @@ export function suppress(file: LintFile, findings: readonly Finding[]): Finding[
 
 function readIgnores(file: LintFile, problems: Finding[]): Ignore[] {
   const ignores: Ignore[] = [];
-  const lines = file.text.split('\n');
+  const lines = file.text.split(/\r?\n/);
   lines.forEach((text, i) => {
     const match = comment.exec(text);
     if (!match) return;

@@ -364,7 +364,10 @@ describe('exceptions', () => {
       '        # lint-ignore promql/short-window scraped every 5 s\n        for: 5m',
     );
     const file = `# lint-ignore-file promql/short-window: scraped every 5 s\n${text}`;
-    for (const t of [above, within, file]) expect(findingsOf(t).map(say)).toEqual([]);
+    for (const t of [above, within, file]) {
+      expect(findingsOf(t).map(say)).toEqual([]);
+      expect(findingsOf(t.replaceAll('\n', '\r\n')).map(say)).toEqual([]);
+    }
   });
 
   test('they hold for one rule only', () => {

@@ -70,7 +70,7 @@ function agree(text: string): void {
     expect(plain.map((d) => d.value)).toEqual(general.map((d) => d.value));
     plain.forEach((document, i) => {
       const nodes = written[i] as (typeof documents)[number];
-      const own = new YamlDocument('f', document.value, () => ({ document: nodes, lines }));
+      const own = new YamlDocument('f', document.value, () => ({ document: nodes, lines, text }));
       const read = new YamlDocument('f', document.value, own.nodes, {
         document,
         text,

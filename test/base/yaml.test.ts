@@ -132,3 +132,22 @@ test('a key that is a map or a list is refused with its place, and nothing is sa
   expect(warnings).not.toHaveBeenCalled();
   warnings.mockRestore();
 });
+
+test.each([
+  ['a: |\n  x y\n', 2, 5],
+  ['a: |\n      x y\n      z', 2, 9],
+  ['a:\n    b: |  # why\n\n            x y\n', 4, 15],
+  ['a: |2\n\n    x y\n', 3, 7],
+  ['a: |\r\n    x y\r\n', 2, 7],
+])('the place of a character in a block of any indentation: %j', (text, line, column) => {
+  const padding = `${'# a comment\n'.repeat(3000)}`;
+  for (const before of ['', padding]) {
+    const [document] = parseYaml('f', before + text);
+    const path = text.includes('b:') ? ['a', 'b'] : ['a'];
+    let value = document!.value as Record<string, unknown>;
+    for (const step of path.slice(0, -1)) value = value[step] as Record<string, unknown>;
+    const at = String(value[path.at(-1) as string]).indexOf('y');
+    const above = before.split('\n').length - 1;
+    expect(document!.placeWithin(path, at)).toEqual({ file: 'f', line: line + above, column });
+  }
+});
