@@ -1,5 +1,5 @@
 /** The budgets of a week, a month or a quarter as a page in Markdown and in HTML. */
-import { budgetMinutes, type BudgetState, differenceText } from './state.js';
+import { achievedText, budgetMinutes, type BudgetState, differenceText } from './state.js';
 import { type GatePolicy, gateOf } from './gate.js';
 
 export type Routine = 'weekly' | 'monthly' | 'quarterly';
@@ -106,7 +106,7 @@ export function reportMarkdown(
       const cells = [
         slo.id,
         `${slo.objective}% in ${slo.period.calendar ?? `${slo.period.days} d`}`,
-        percent(1 - rolling.errorRatio, 4),
+        achievedText(rolling),
         remainingText(rolling.remaining),
         leftText(rolling.remainingEvents, eventsText),
         leftText(rolling.remainingMinutes, minutesText),

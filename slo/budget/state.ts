@@ -192,6 +192,10 @@ async function correctorOf(
   };
 }
 
+/** The share of good events as text. */
+export const achievedText = ({ total, errorRatio }: Spending): string =>
+  total > 0 ? `${((1 - errorRatio) * 100).toFixed(4)}%` : 'no events';
+
 export function spending(
   budget: number,
   startMs: number,

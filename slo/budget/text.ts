@@ -8,15 +8,13 @@ import {
   remainingText,
   spentText,
 } from './report.js';
-import { type BudgetState, differenceText, type Spending } from './state.js';
-
-const percent = (share: number, digits = 1): string => `${(share * 100).toFixed(digits)}%`;
+import { achievedText, type BudgetState, differenceText, type Spending } from './state.js';
 
 export function budgetText(state: BudgetState): string {
   const { slo, rolling, month, burnRate, incidents } = state;
   const row = (name: string, s: Spending): string[] => [
     name,
-    percent(1 - s.errorRatio, 4),
+    achievedText(s),
     remainingText(s.remaining),
     `${leftText(s.remainingEvents, (n) => String(Math.round(n)))} of ${Math.round(s.remainingEvents + s.bad)}`,
     leftText(s.remainingMinutes, minutesText),

@@ -1,4 +1,5 @@
 /** Prometheus's answers to each panel's queries as plain JSON, to be drawn at once or later. */
+import * as z from 'zod';
 import { formatDurationMs } from '../../base/duration.js';
 import type { PrometheusClient, SampleSeries } from '../budget/prometheus.js';
 import { type Dashboard, fillVariables } from './model.js';
@@ -13,6 +14,26 @@ export interface Answers {
   endMs: number;
   /** Answers by dashboard and panel title. */
   panels: Record<string, PanelAnswer>;
+}
+
+const point = z.tuple([
+  z.number(),
+  z
+    .number()
+    .nullable()
+    .transform((value) => value ?? NaN),
+]);
+const series = z.object({ labels: z.record(z.string(), z.string()), points: z.array(point) });
+const schema: z.ZodType<Answers> = z.object({
+  startMs: z.number(),
+  endMs: z.number(),
+  panels: z.record(z.string(), z.object({ queries: z.array(z.array(series)) })),
+});
+
+/** The answers in JSON, or undefined if it holds something else. Throws a SyntaxError if it is no JSON. */
+export function readAnswers(text: string): Answers | undefined {
+  const found = schema.safeParse(JSON.parse(text));
+  return found.success ? found.data : undefined;
 }
 
 export const panelKey = (dashboard: Dashboard, title: string): string =>

@@ -92,11 +92,18 @@ async function answersFor(
     });
   }
   if (flags.recorded !== undefined) {
+    const { readAnswers } = await import('./answers.js');
+    let answers: Answers | undefined;
     try {
-      return JSON.parse(readFileSync(flags.recorded, 'utf8')) as Answers;
+      answers = readAnswers(readFileSync(flags.recorded, 'utf8'));
     } catch (error) {
       throw new UserError(`${flags.recorded}: ${messageOf(error)}`);
     }
+    if (answers) return answers;
+    throw new UserError({
+      message: `${flags.recorded} holds no answers`,
+      expected: 'a file of --save',
+    });
   }
   const { PrometheusClient } = await import('../budget/prometheus.js');
   const { askPanels } = await import('./answers.js');

@@ -1,7 +1,7 @@
 /** Explains an SLO: the allowed errors, the detection time of each burn rate, and the cost of its rules. */
 import { formatDurationMs } from '../../base/duration.js';
 import { budgetRatio, type Sli, type Slo } from '../spec/model.js';
-import { isBareSelector, linearCounterCalls, selectorOf } from '../spec/query.js';
+import { selectorOf } from '../spec/query.js';
 import { compileSlo } from './compile.js';
 import {
   coarseStepMs,
@@ -13,6 +13,7 @@ import {
   scaled,
 } from './plan.js';
 import { falsePagesAt, outagePagedAfterMs } from './false-pages.js';
+import { isExactQuery } from './increments.js';
 import { reachNote, reachOf } from './reach.js';
 import { theoryOf } from './theory.js';
 
@@ -163,9 +164,7 @@ const pagesText = (pages: number): string =>
 function isExact(sli: Sli): boolean {
   switch (sli.kind) {
     case 'events':
-      return [sli.total, sli.bad ?? sli.good ?? ''].every(
-        (q) => isBareSelector(q) || linearCounterCalls(q) !== undefined,
-      );
+      return [sli.total, sli.bad ?? sli.good ?? ''].every(isExactQuery);
     case 'latency':
       return true;
     case 'slices':

@@ -161,45 +161,53 @@ export function seenExpr(counters: readonly Counter[]): string {
     .join('\nor\n');
 }
 
-export interface Step {
-  /** Expression for the events of one step. */
-  expr: string;
-  /** False if the query had to be sampled. */
-  exact: boolean;
-}
-
 /** The sum over all series, by the group's labels. */
 export const sumBy = (by: readonly string[], vector: string): string =>
   (by.length > 0 ? `sum by (${by.join(', ')}) ` : 'sum') +
   (/^\([^()]*(\([^()]*\)[^()]*)*\)$/.test(vector) ? vector : `(${vector})`);
 
+/** Whether the query is a sum of counters, so that its steps add up. */
+export const isExactQuery = (query: string): boolean =>
+  isBareSelector(query) || linearCounterCalls(query) !== undefined;
+
+/**
+ * Queries whose ratio counts, in one unit: if one of them can only be sampled, all are, and a bare counter has the
+ * function of the others; `increase` beside `rate` is a rate, too.
+ */
+export function inOneUnit(queries: readonly string[]): { queries: string[]; exact: boolean } {
+  if (queries.every(isExactQuery)) return { queries: [...queries], exact: true };
+  const increases = /\bincrease(?=\s*\()/g;
+  const by = queries.some((query) => /\brate\s*\(/.test(query)) ? 'rate' : 'increase';
+  const sampled = (query: string): string =>
+    isBareSelector(query) ? `${by}(${query.trim()}[{{.window}}])` : query.replaceAll(increases, by);
+  return { queries: queries.map(sampled), exact: false };
+}
+
 /**
  * The events of one step from a spec's query: a bare counter, or a template with `{{.window}}`. Its counters are added
- * to `counters` under `role`; the first of all counters is the evidence that a target was scraped.
+ * to `counters` under `role`; the first of all counters is the evidence that a target was scraped. `exact`: false for
+ * a query beside one that can only be sampled.
  */
 export function stepOf(
   template: string,
   role: string,
   counters: Counters,
   options: StepOptions,
-): Step {
+  exact = true,
+): string {
   template = bothSpellings(template);
   const increments = (selector: string): string => {
     const counter = counters.select(selector, role);
     return seriesIncrements(counter, counters.all[0] ?? counter, options);
   };
-  if (isBareSelector(template)) {
-    return { expr: sumBy(options.by, increments(template)), exact: true };
-  }
-  const calls = linearCounterCalls(template);
-  if (calls) {
-    const expr = replaceCalls(template, calls, (c) => increments(c.selector));
-    return { expr: isSummedBy(template, options.by) ? expr : sumBy(options.by, expr), exact: true };
-  }
+  const summed = (expr: string): string =>
+    isSummedBy(template, options.by) ? expr : sumBy(options.by, expr);
+  if (isBareSelector(template)) return sumBy(options.by, increments(template));
+  const calls = exact ? linearCounterCalls(template) : undefined;
+  if (calls) return summed(replaceCalls(template, calls, (c) => increments(c.selector)));
   // The result is a rate per second, which needs no scaling: only the ratio of bad to total is used.
   const range = formatDurationMs(Math.max(1, Math.round(sampleRangeMs * options.timeScale)));
-  const expr = fillWindow(template, range);
-  return { expr: isSummedBy(template, options.by) ? expr : sumBy(options.by, expr), exact: false };
+  return summed(fillWindow(template, range));
 }
 
 /** Selectors of a classic histogram: all observations, and those up to the bound. */

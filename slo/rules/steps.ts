@@ -9,6 +9,7 @@ import {
   countedLast,
   Counters,
   heldNow,
+  inOneUnit,
   seenExpr,
   seriesIncrements,
   type StepOptions,
@@ -89,7 +90,7 @@ function exprsOf(plan: Plan, sli: Sli, options: StepOptions): StepRules {
       if (sli.weight === undefined) {
         return { counters, bad: ratio, total: `0 * ${badStep(plan)} + 1`, first: 'bad' };
       }
-      const weight = stepOf(sli.weight, 'weight', counters, options).expr;
+      const weight = stepOf(sli.weight, 'weight', counters, options);
       return { counters, total: weight, bad: `${totalStep(plan)} * (${ratio})`, first: 'total' };
     }
     case 'probe':
@@ -115,16 +116,19 @@ function eventSteps(
   options: StepOptions,
 ): StepRules {
   const counters = new Counters();
-  const total = bounded(plan, stepOf(sli.total, 'total', counters, options).expr);
+  const both = inOneUnit([sli.total, sli.bad ?? sli.good ?? sli.total]);
+  const [all = '', some = ''] = both.queries;
+  const stepsOf = (query: string, role: string, by: StepOptions): string =>
+    stepOf(query, role, counters, by, both.exact);
+  const total = bounded(plan, stepsOf(all, 'total', options));
   const own = ofBad(plan, options);
   if (sli.bad !== undefined) {
-    const bad = stepOf(sli.bad, 'bad', counters, own).expr;
+    const bad = stepsOf(some, 'bad', own);
     return { counters, total, bad: ofGroups(plan, orZero(plan, bad)), first: 'total' };
   }
-  const good = stepOf(sli.good ?? sli.total, 'good', counters, own).expr;
-  const again = stepOf(sli.total, 'total', counters, own);
-  const all = allSteps(plan, own, again.exact ? again.expr : undefined);
-  const difference = `${all} - (${orZero(plan, good)})`;
+  const good = stepsOf(some, 'good', own);
+  const again = both.exact ? stepsOf(all, 'total', own) : undefined;
+  const difference = `${allSteps(plan, own, again)} - (${orZero(plan, good)})`;
   if (options.from === 'history' || ofOneExposition(sli.total, sli.good ?? sli.total)) {
     const bad = ofGroups(plan, `clamp_min(${difference}, 0)`);
     return { counters, total, bad, first: 'total' };

@@ -211,7 +211,7 @@ async function init(flags: InitFlags): Promise<void> {
 async function trafficOf(slos: readonly Slo[], flags: ExplainFlags): Promise<Map<string, number>> {
   if (flags.eventsPerHour !== undefined) {
     const rate = Number(flags.eventsPerHour);
-    if (!(rate > 0)) {
+    if (!(rate > 0 && rate < Infinity)) {
       throw new UserError({
         message: `--events-per-hour ${flags.eventsPerHour}`,
         expected: 'a number above 0',

@@ -19,7 +19,7 @@ export interface InitAnswers {
 /** The text of the file, which `validate` accepts unchanged. */
 export function initText(answers: InitAnswers): string {
   const { service, owner, objective, bad, total } = answers;
-  const match = `dst="${service}"`;
+  const match = `dst=${JSON.stringify(service)}`;
   const availability =
     bad !== undefined && total !== undefined
       ? { events: { bad, total } }

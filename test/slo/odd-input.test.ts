@@ -89,8 +89,13 @@ testWith('promtool')('Prometheus takes the rules of every odd form', () => {
   expect(stdout.match(/SUCCESS/g)).toHaveLength(odd.length);
 });
 
+/** A query that can only be sampled. */
+const sampled = (by: string, matchers: string): string =>
+  `sum(clamp_min(${by}(x${matchers}[{{.window}}]), 0))`;
+
 /** Name, SLI, series, and the error ratio over five minutes. */
-const counted: [string, string, Record<string, string>, number][] = [
+type Counted = [string, string, Record<string, string>, number];
+const counted: Counted[] = [
   [
     "a bound of a million in Go's spelling",
     '{ latency: { histogram: h_ms, threshold: 1000s } }',
@@ -103,6 +108,26 @@ const counted: [string, string, Record<string, string>, number][] = [
     { 'x{code="2"}': '0+90x100', 'x{code="5"}': '0+10x100' },
     0.1,
   ],
+  ...[
+    ['total', `{ bad: 'x{code="5"}', total: '${windowed('x')} + ${sampled('rate', '')}' }`, 0.05],
+    ['total of a counter', `{ bad: 'x{code="5"}', total: '${sampled('increase', '')}' }`, 0.1],
+    ['bad', `{ bad: '${sampled('increase', '{code="5"}')}', total: x }`, 0.1],
+    [
+      'increase',
+      `{ bad: '${sampled('increase', '{code="5"}')}', total: '${sampled('rate', '')}' }`,
+      0.1,
+    ],
+    [
+      'good',
+      `{ good: '${sampled('rate', '{code="2"}')}', total: 'sum(rate(x[{{.window}}]))' }`,
+      0.1,
+    ],
+  ].map(([of, events, value]): Counted => [
+    `${of} sampled beside a sum of counters`,
+    `{ events: ${events} }`,
+    { 'x{code="2",job="a"}': '0+90x100', 'x{code="5",job="a"}': '0+10x100' },
+    Number(value),
+  ]),
 ];
 
 testWith('promtool')('odd forms count right', () => {
