@@ -203,7 +203,7 @@ class GameDay {
     const kind: WatchKind =
       options.prometheus === 'auto' ? (real ? 'prometheus' : 'embedded') : options.prometheus;
     // A real Prometheus takes seconds to find its targets, so the system starts meanwhile.
-    if (kind === 'embedded') await this.#running.ready;
+    if (kind === 'embedded') await this.#unlessOver(this.#running.ready);
     this.#client = await startClientMetrics();
     const planned = JSON.stringify(this.#targets());
     const { existing } = options;
@@ -220,7 +220,7 @@ class GameDay {
     const watching = starting.then((watch) => (this.#watch = watch));
     this.#starting.push(watching);
     watching.catch(() => undefined);
-    await this.#running.ready;
+    await this.#unlessOver(this.#running.ready);
     const loading = startPlan(drill.load, {
       driver: options.load,
       url: this.#system.description.url,
@@ -413,6 +413,23 @@ class GameDay {
       this.#running?.gone() !== undefined ||
       readSwitch(options.stateFolder) !== undefined
     );
+  }
+
+  /** A system may take minutes to come up: Ctrl-C and the kill switch do not wait for it. */
+  async #unlessOver(ready: Promise<void>): Promise<void> {
+    const { signal, options } = this.#parts;
+    const stop = () => readSwitch(options.stateFolder);
+    let isDone = false;
+    const up = ready.finally(() => (isDone = true));
+    const over = async (): Promise<void> => {
+      while (!isDone && !signal.aborted && !stop()) await sleep(100, signal);
+      if (isDone) return;
+      up.catch(() => undefined);
+      const why = stop();
+      if (!why) throw new Error('nothing was broken yet, and every process was stopped');
+      throw new UserError(`stopped by the kill switch: ${why.reason}`, exitCode.aborted);
+    };
+    await Promise.all([up, over()]);
   }
 
   async outcome(startedMs: number): Promise<GameDayOutcome> {

@@ -108,6 +108,30 @@ test.each(['SIGTERM', 'SIGHUP'] as const)(
   limitMs,
 );
 
+test.each(['SIGINT', 'the kill switch'] as const)(
+  '%s while the system starts: nobody waits for a command that prepares it for minutes',
+  async (how) => {
+    const folder = twoServices();
+    const file = join(folder, 'firedrill.yaml');
+    const slow = "  kind: processes\n  prepare: [[sh, -c, 'touch begun; sleep 300']]\n";
+    writeFileSync(file, readFileSync(file, 'utf8').replace('  kind: processes\n', slow));
+    const home = join(folder, 'xdg');
+    const drill = firedrillOf(home, folder, ...drilling);
+    await until(() => existsSync(join(folder, 'begun')), 60_000, drill.output());
+    const pids = [drill.child.pid!, ...descendants(drill.child.pid!)];
+    if (how === 'SIGINT') drill.child.kill(how);
+    else await firedrillOf(home, folder, 'gameday', 'stop', '--reason', 'an incident').ended;
+    const { code, output } = await drill.ended;
+    expect([code, output]).toEqual(
+      how === 'SIGINT'
+        ? [130, expect.stringContaining('interrupted: nothing was broken yet')]
+        : [4, expect.stringContaining('stopped by the kill switch: an incident')],
+    );
+    expect([pids.some(isRunning), journals(folder)]).toEqual([false, []]);
+  },
+  limitMs,
+);
+
 /** Number of write(2) calls, including failed ones. */
 const writesOf = (pid: number): number =>
   Number(/^syscw: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1]);
