@@ -12,10 +12,12 @@ export function unmetArms({
   scenario,
   arms,
   abort,
-}: Arms & { abort: string | undefined }): string[] {
+  notInjected,
+}: Arms & { abort: string | undefined; notInjected?: string | undefined }): string[] {
   return (scenario.arms?.runs ?? []).flatMap((wanted) => {
     const arm = arms.find((a) => a.name === wanted.name);
-    if (!arm) return abort === undefined ? [`arm '${wanted.name}' did not run`] : [];
+    if (!arm)
+      return (abort ?? notInjected) === undefined ? [`arm '${wanted.name}' did not run`] : [];
     const reasons: string[] = [];
     if (wanted.expect !== 'either' && arm.verdict !== wanted.expect) {
       reasons.push(`arm '${arm.name}' is ${arm.verdict}, expected ${wanted.expect}`);
@@ -39,11 +41,19 @@ export function unmetArms({
 /** Fewer failures than this are too few for the ratio of failures that clients see. */
 const struckLeast = 5;
 
-/** Arms whose trigger struck too seldom for a claim about it. */
+/** Arms whose trigger struck too seldom, or met too few requests, for a claim about it. */
 export function tooFewStruck({ scenario, arms }: Arms): string[] {
-  return (scenario.arms?.runs ?? []).flatMap(({ name, seenAtLeast, seenAtMost }) => {
+  return (scenario.arms?.runs ?? []).flatMap((wanted) => {
+    const { name, seenAtLeast, seenAtMost, amplificationAtLeast, amplificationAtMost } = wanted;
     const arm = arms.find((a) => a.name === name);
-    if (!arm || (seenAtLeast ?? seenAtMost) === undefined) return [];
+    if (!arm) return [];
+    if (
+      (amplificationAtLeast ?? amplificationAtMost) !== undefined &&
+      arm.amplificationDuring === 0
+    ) {
+      return [`arm '${name}': no try was counted while the trigger was on`];
+    }
+    if ((seenAtLeast ?? seenAtMost) === undefined) return [];
     const { struck = 0 } = arm;
     if (struck >= struckLeast) return [];
     return [

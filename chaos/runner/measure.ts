@@ -8,6 +8,9 @@ export interface Question {
   client?: ClientMeasure | undefined;
   route?: string | undefined;
   promql?: string | undefined;
+  /** With a bound below, the lowest of several series is the worst; otherwise the highest. */
+  atLeast?: number | undefined;
+  below?: number | undefined;
 }
 
 export interface Bound {
@@ -27,7 +30,7 @@ export interface Sources {
   fill(template: string): string;
 }
 
-/** The client's measure over the stretch, or the query's value at the stretch's end. */
+/** The client's measure over the stretch, or the query's worst value at the stretch's end. */
 export async function valueOf(
   question: Question,
   stretch: Stretch,
@@ -39,7 +42,9 @@ export async function valueOf(
   }
   const samples = await sources.watch.query(sources.fill(question.promql ?? ''), stretch.endMs);
   const values = samples.map((s) => s.value).filter((v) => !Number.isNaN(v));
-  return values.length === 0 ? undefined : Math.max(...values);
+  if (values.length === 0) return undefined;
+  const isFloor = question.atLeast !== undefined || question.below !== undefined;
+  return values.reduce((worst, value) => (isFloor === value < worst ? value : worst));
 }
 
 export function clientValue(

@@ -267,6 +267,10 @@ describe('arms', () => {
     ]);
     expect(shown({ amplificationAtMost: 2 }, { amplificationAfter: 3 })[0]).toContain('3.00 tries');
     expect(shown({}, { amplificationDuring: 99 })).toEqual([]);
+    // Without a request there is no storm, and no proof that there is none.
+    const uncounted = ["arm 'a': no try was counted while the trigger was on"];
+    expect(shown({ amplificationAtMost: 2 }, { amplificationDuring: 0 })).toEqual(uncounted);
+    expect(shown({}, { amplificationDuring: 0 })).toEqual([]);
   });
 
   test('W1: of the failures that were made, clients see a share within its bounds', () => {
@@ -286,6 +290,8 @@ describe('arms', () => {
   test('one that did not run is told, unless the run was stopped', () => {
     expect(shown({}, undefined)).toEqual(["arm 'a' did not run"]);
     expect(shown({}, undefined, { abort: 'down' })).toEqual(['down']);
+    const refused = 'slow could not be injected: no';
+    expect(shown({}, undefined, { notInjected: refused })).toEqual([refused]);
     expect(shown({ expect: 'metastable' }, {})).toEqual([
       "arm 'a' is recovered, expected metastable",
     ]);

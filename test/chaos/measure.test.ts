@@ -50,7 +50,10 @@ test.each([
     true,
     'client requestsPerSecond of c <= 1',
   ],
-  [{ promql: 'up', atLeast: 2 }, 2, true, 'promql up >= 2'],
+  // Of several series the worst counts: one proxy of two that is down is not up.
+  [{ promql: 'up', atLeast: 2 }, 1, false, 'promql up >= 2'],
+  [{ promql: 'up', atLeast: 1 }, 1, true, 'promql up >= 1'],
+  [{ promql: 'up', atMost: 1 }, 2, false, 'promql up <= 1'],
   [{ promql: 'none', atLeast: 0 }, undefined, false, 'promql none >= 0'],
   [{ promql: 'bad', atLeast: 0 }, undefined, false, 'promql bad >= 0'],
 ] as const)('%j', async (item, value, held, text) => {
