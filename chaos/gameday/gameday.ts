@@ -419,11 +419,12 @@ class GameDay {
   async #unlessOver(ready: Promise<void>): Promise<void> {
     const { signal, options } = this.#parts;
     const stop = () => readSwitch(options.stateFolder);
-    let isDone = false;
-    const up = ready.finally(() => (isDone = true));
+    const done = new AbortController();
+    const up = ready.finally(() => done.abort());
+    const either = AbortSignal.any([done.signal, signal]);
     const over = async (): Promise<void> => {
-      while (!isDone && !signal.aborted && !stop()) await sleep(100, signal);
-      if (isDone) return;
+      while (!either.aborted && !stop()) await sleep(100, either);
+      if (done.signal.aborted) return;
       up.catch(() => undefined);
       const why = stop();
       if (!why) throw new Error('nothing was broken yet, and every process was stopped');

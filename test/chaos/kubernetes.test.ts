@@ -275,6 +275,7 @@ needs(
     const parts = { api, namespace: 'shop', drill: 'shop', name: 'keeper-1', clock };
     const keeper = new Keeper({ ...parts, say: (line) => void said.push(line) });
     const leases = [];
+    const faults: Awaited<ReturnType<typeof clusterFault>>[] = [];
     for (const [kind, target] of [
       ['scale', 'cart'],
       ['partition', 'web'],
@@ -285,6 +286,7 @@ needs(
       await writeLease(admin, 'shop', { ...lease, steps: fault.steps });
       leases.push(lease);
       await fault.put();
+      faults.push(fault);
     }
     const replicas = async (): Promise<unknown> =>
       (await admin.get<{ spec: { replicas: number } }>(resources.Deployment, 'shop', 'cart')).spec
@@ -300,6 +302,13 @@ needs(
       true,
       'DNS:web.example, DNS:www.web.example',
     ]);
+    const ofSecret = faults.at(-1)!;
+    expect(await ofSecret.effect()).toBe(1);
+    // An issuer in the cluster may replace the certificate at once.
+    const own = await secret();
+    await admin.patch(resources.Secret, 'shop', 'web-tls', { data: { 'tls.crt': 'eA==' } });
+    expect(await ofSecret.effect()).toBe(0);
+    await admin.patch(resources.Secret, 'shop', 'web-tls', { data: own });
     expect(await keeper.look()).toBe(3);
     expect((await findLease(admin, leases[0]!))?.heldBy).toBe('keeper-1');
     clock.advance(5000);
@@ -405,6 +414,20 @@ needs(
         body: put,
       });
       expect([lease.effect, await replicas()]).toEqual([3, 0]);
+      // As if somebody had scaled it back, and its controller had followed.
+      const status = (count: number) =>
+        cluster.admin.patch(
+          resources.Deployment,
+          'shop',
+          'cart',
+          { status: { replicas: count } },
+          'status',
+        );
+      await status(3);
+      expect(await askJson(`${url}/faults`)).toMatchObject([
+        { id: 'Run-1', effect: 3, trouble: 'it was undone in the cluster by somebody else' },
+      ]);
+      await status(0);
       await askJson(`${url}/faults/Run-1`, { method: 'DELETE' });
       expect(await replicas()).toBe(3);
       await askJson(`${url}/faults`, { method: 'POST', body: { ...put, id: 'Run-2' } });

@@ -182,7 +182,10 @@ async function secretFault(
       });
       await api.patch(resources.Secret, namespace, target, { data });
     },
-    effect: () => Promise.resolve(1),
+    effect: async () => {
+      const now = await api.get<Secret>(resources.Secret, namespace, target);
+      return now.data?.['tls.crt'] === data['tls.crt'] ? 1 : 0;
+    },
   };
 }
 

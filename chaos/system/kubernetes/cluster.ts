@@ -345,8 +345,11 @@ export class Cluster {
     const held = this.#held.get(id);
     if (!held) return;
     const known = this.leases.list().find((l) => l.id === id)?.effect ?? 0;
-    const more = (await held.fault.effect().catch(() => known)) - known;
-    if (more > 0) this.leases.strike(id, more);
+    const now = await held.fault.effect().catch(() => known);
+    if (now > known) this.leases.strike(id, now - known);
+    // A controller of the cluster, or somebody, put back what the fault had changed.
+    if (known > 0 && now === 0)
+      this.leases.report(id, 'it was undone in the cluster by somebody else');
   }
 
   #key({ name }: Pick<Held, 'name'>): { namespace: string; name: string } {
