@@ -125,6 +125,28 @@ test.each([
   expect(stdout + stderr).toMatch(expected);
 });
 
+// Node 20.18 and older cannot require a module at all.
+test.runIf('require_module' in process.features)(
+  'a CommonJS project may require each module',
+  () => {
+    const { exports } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+      exports: Record<string, string | object>;
+    };
+    const modules = Object.keys(exports).filter((name) => typeof exports[name] === 'object');
+    expect(modules.length).toBeGreaterThan(4);
+    const script = modules.map((name) => `require('firedrill${name.slice(1)}');`).join('');
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      ['--input-type=commonjs', '-e', script],
+      {
+        cwd: project,
+        encoding: 'utf8',
+      },
+    );
+    expect([status, stderr]).toEqual([0, expect.not.stringContaining('ERR_')]);
+  },
+);
+
 test('a command loads few files: to find and link a module costs more than to run it', () => {
   const hook = join(project, 'hook.mjs');
   const list = join(project, 'loaded.txt');

@@ -45,6 +45,6 @@ const [, script, journalFile] = process.argv;
 if (script === program('chaos/runner/warden') && journalFile !== undefined) {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => undefined);
-  await watch(journalFile);
-  process.exit(0);
+  // No top-level await: `require` refuses a module that has one, and the library contains this one.
+  void watch(journalFile).finally(() => process.exit(0));
 }

@@ -114,19 +114,26 @@ test('the Action: its steps, one after the other, its outputs and its summary', 
     runs: [{ results: [] }],
   });
   expect(existsSync(join(folder, 'broken'))).toBe(false);
-  // A day that cannot begin has no summary, and the step fails with the reason.
+  // A day that cannot begin has no summary, not even an earlier step's, and the step fails with the reason.
+  const before = [files.GITHUB_OUTPUT, files.GITHUB_STEP_SUMMARY].map((f) =>
+    readFileSync(f, 'utf8'),
+  );
   const day = action.runs.steps.find((s) => s.name === 'Game day') as Step;
   const env = {
     ACTION: root,
     FOLDER: '.',
     SCENARIOS: 'no-such',
     ARGUMENTS: '',
-    OUT: 'none',
+    OUT: 'gameday-report',
     ...files,
   };
   const { status, output } = shell(folder, day.run as string, env);
   expect([status, output]).toEqual([2, expect.stringContaining("no scenario 'no-such'")]);
   expect(output).toContain('::error::the game day ended with 2');
+  const after = [files.GITHUB_OUTPUT, files.GITHUB_STEP_SUMMARY].map((f) =>
+    readFileSync(f, 'utf8'),
+  );
+  expect(after).toEqual(before);
 }, 180_000);
 
 test('the workflow to copy gives the Action what it takes, and needs no file of this checkout', () => {
