@@ -4,6 +4,7 @@
  */
 import type { Command } from 'commander';
 import { exitCode, messageOf, UserError } from './base/errors.js';
+import { machineFault } from './base/machine-fault.js';
 import { oldRuntimeWarning } from './base/old-runtime.js';
 import { inNewWords } from './base/old-spellings.js';
 import { commandLine } from './command-line.js';
@@ -49,6 +50,11 @@ function report(error: unknown): number {
   if (error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')) {
     const code = (error as { exitCode?: number }).exitCode ?? 1;
     return code === 0 ? exitCode.ok : exitCode.usage;
+  }
+  const fault = machineFault(error);
+  if (fault !== undefined) {
+    process.stderr.write(`${fault}\n`);
+    return exitCode.environment;
   }
   // An internal error: CI must not read it as a failed alert (exit code 1).
   const trace = process.env.FIREDRILL_DEBUG !== undefined && error instanceof Error;
