@@ -67,6 +67,20 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+const listenTexts: Record<string, string> = {
+  EADDRINUSE: 'another program uses this port',
+  EACCES: 'this user may not open this port',
+  EADDRNOTAVAIL: 'this machine has no such address',
+};
+
+/** An address at which no server can listen, with the reason and its code. */
+export function notListening(host: string, port: number, error: NodeJS.ErrnoException): UserError {
+  const { code = '' } = error;
+  const known = listenTexts[code];
+  const why = known === undefined ? messageOf(error) : `${known} (${code})`;
+  return new UserError(`${host}:${port}: ${why}`, exitCode.environment);
+}
+
 /** Why `fetch` got no answer; its own message is only "fetch failed". */
 export function whyUnanswered(error: unknown): string {
   const cause = error instanceof Error && error.cause ? error.cause : error;

@@ -11,12 +11,13 @@ import {
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
+import { exitCode, messageOf, UserError } from './errors.js';
 
 let count = 0;
 
 /**
  * `mode` applies whatever the umask: 0o600 for keys and tokens. A link stays one, and the file behind it is replaced;
- * keys replace the link instead, which may be another user's.
+ * keys replace the link instead, which may be another user's. Throws a UserError (exit code 5) if it cannot.
  */
 export function writeFileWhole(path: string, content: string | Uint8Array, mode = 0o644): void {
   if (isDevice(path)) return writeFileSync(path, content);
@@ -27,8 +28,7 @@ export function writeFileWhole(path: string, content: string | Uint8Array, mode 
     chmodSync(beside, mode);
     renameSync(beside, target);
   } catch (error) {
-    rmSync(beside, { force: true });
-    throw error;
+    throw withoutRest(error, beside, target);
   }
 }
 
@@ -38,14 +38,23 @@ export async function writePiecesWhole(path: string, pieces: AsyncIterable<strin
   const target = behindLink(path);
   const beside = besideOf(target);
   // Opened first: a stream opens its file later, perhaps after a piece has failed and the file was removed.
-  const file = await open(beside, 'wx');
+  const file = await open(beside, 'wx').catch((error: unknown) => {
+    throw withoutRest(error, beside, target);
+  });
   try {
     await pipeline(pieces, file.createWriteStream());
     renameSync(beside, target);
   } catch (error) {
-    rmSync(beside, { force: true });
-    throw error;
+    throw withoutRest(error, beside, target);
   }
+}
+
+/** Removes the begun file. The system's error becomes a UserError that names the file that was asked for. */
+function withoutRest(error: unknown, beside: string, target: string): unknown {
+  rmSync(beside, { force: true });
+  const [, code, why] = /^(E[A-Z]+): ([^,]+), /.exec(messageOf(error)) ?? [];
+  if (code === undefined) return error;
+  return new UserError(`cannot write ${target}: ${why} (${code})`, exitCode.environment);
 }
 
 /** Whether `path` is a device, a pipe or an open file (`/dev/null`, `/dev/stdout`): renaming would destroy it. */

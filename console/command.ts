@@ -1,6 +1,6 @@
 /** `firedrill console`: shows a drill in the browser, live or recorded, and the mesh and its SLOs. */
 import { existsSync } from 'node:fs';
-import { isIP } from 'node:net';
+import { isIP, SocketAddress } from 'node:net';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { withAccess } from '../base/access-options.js';
@@ -142,7 +142,13 @@ function behindOf({ listen, userHeader, trustedProxy, publicUrl }: Options): Beh
   }
   return {
     userHeader: userHeader.toLowerCase(),
-    peers: new Set(trustedProxy),
+    peers: new Set(trustedProxy.map(asPeer)),
     origin: new URL(publicUrl).origin,
   };
+}
+
+/** As the kernel writes a peer's address: in lower case, shortened. */
+function asPeer(address: string): string {
+  const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+  return new SocketAddress({ address, family }).address.replace(/^::ffff:/, '');
 }

@@ -7,7 +7,8 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
-const cookieName = 'firedrill-console';
+/** A browser sends one host's cookies to all of its ports: two consoles need two names. */
+const cookieName = (port: number): string => `firedrill-console-${port}`;
 /** Enough for a room full of people; a further session ends the oldest. */
 const maxSessions = 64;
 
@@ -34,19 +35,19 @@ export class Door {
   }
 
   /** The cookie of a new session, if the token is the current one. */
-  exchange(token: string): string | undefined {
+  exchange(token: string, port: number): string | undefined {
     if (this.#behind || !same(token, this.#token)) return undefined;
     this.#token = secret();
     const session = secret();
     this.#sessions.push(session);
     if (this.#sessions.length > maxSessions) this.#sessions.shift();
-    return `${cookieName}=${session}; HttpOnly; SameSite=Strict; Path=/`;
+    return `${cookieName(port)}=${session}; HttpOnly; SameSite=Strict; Path=/`;
   }
 
-  admits(request: IncomingMessage): boolean {
+  admits(request: IncomingMessage, port: number): boolean {
     if (this.#behind) return userOf(request, this.#behind) !== undefined;
     const cookies = (request.headers.cookie ?? '').split(';').map((c) => c.trim().split('='));
-    const own = cookies.find(([name]) => name === cookieName)?.[1];
+    const own = cookies.find(([name]) => name === cookieName(port))?.[1];
     return own !== undefined && this.#sessions.some((session) => same(own, session));
   }
 
@@ -58,7 +59,9 @@ export class Door {
       const known = origin === undefined || origin === this.#behind.origin;
       return known ? undefined : 'not from another page';
     }
-    const names = [`127.0.0.1:${port}`, `localhost:${port}`];
+    // Browsers leave out the port of plain HTTP.
+    const end = port === 80 ? '' : `:${port}`;
+    const names = [`127.0.0.1${end}`, `localhost${end}`];
     if (!names.includes(host)) return 'not by another name';
     const known = origin === undefined || names.includes(origin.replace(/^http:\/\//, ''));
     return known ? undefined : 'not from another page';

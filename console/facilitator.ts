@@ -1,14 +1,12 @@
 /** The facilitator's views: a game day's plan, its comparison with the last one, its postmortem, and the coverage. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { UserError } from '../base/errors.js';
 import { type CoverageRun, readCoverage, standNow } from '../alerts/coverage/index.js';
 import type { Planned } from '../chaos/gameday/command.js';
 import { type Comparison, compareDays } from '../chaos/gameday/compare.js';
-import { readRecord } from '../runbooks/record-schema.js';
 import { resultOf } from '../runbooks/report/result.js';
 import type { Reader } from './answers.js';
 import { readPostmortem } from './postmortem.js';
+import { recordIn } from './report-file.js';
 
 export interface FacilitatorSources {
   /** The report that is shown, and an earlier one. */
@@ -73,11 +71,13 @@ async function plan({ drill, stateFolder }: FacilitatorSources): Promise<PlanVie
 }
 
 function report({ folder, before }: FacilitatorSources): ReportView {
-  if (!existsSync(join(folder, 'record.json'))) {
-    throw new UserError(`${folder} holds no finished drill yet: its report comes at the end`);
-  }
   const folders = before === undefined ? [folder] : [before, folder];
-  const compared = compareDays(folders.map((path) => resultOf(readRecord(path))));
+  const results = folders.map((path) => {
+    const record = recordIn(path);
+    if (record) return resultOf(record);
+    throw new UserError(`${path} holds no finished drill yet: its report comes at the end`);
+  });
+  const compared = compareDays(results);
   return { ...compared, hasBefore: before !== undefined };
 }
 

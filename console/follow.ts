@@ -6,13 +6,14 @@ import { closeSync, existsSync, fstatSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../base/errors.js';
 import { eventFileName } from '../chaos/gameday/event-file.js';
-import { type DrillEvent, drillEvents, parseEvents } from '../runbooks/events.js';
-import { readRecord } from '../runbooks/record-schema.js';
-import { openPlain, readOwn } from './report-file.js';
+import { type DrillEvent, drillEvents, parseEvent } from '../runbooks/events.js';
+import { openPlain, recordIn } from './report-file.js';
 
 const chunkBytes = 256 * 1024;
-/** A day of many scenarios has some thousand events; a longer file is not a drill's. */
+/** A day of many scenarios has some ten thousand events; a longer file is not a drill's. */
 const maxEvents = 200_000;
+/** Of the shown events' lines. */
+const maxShownBytes = 64 * 1024 * 1024;
 /** The limit for one poll, so that an endless file does not block the console. */
 const pollBytes = 16 * 1024 * 1024;
 /** One line may hold a whole scenario's record. */
@@ -31,6 +32,9 @@ export class Follow {
   #rest: Buffer[] = [];
   #restBytes = 0;
   #line = 0;
+  #shownBytes = 0;
+  /** The state of the record.json that was read last. */
+  #record = '';
   #events: DrillEvent[] = [];
   /** Grows by one when a new drill begins in the same folder: events read before belong to another day. */
   generation = 0;
@@ -49,12 +53,7 @@ export class Follow {
   /** Reads the lines that were added. Throws when the folder cannot be read. */
   poll(): void {
     const file = join(this.#folder, eventFileName);
-    if (!existsSync(file)) {
-      if (this.#events.length === 0 && readOwn(this.#folder, 'record.json')) {
-        this.#events = drillEvents(readRecord(this.#folder));
-      }
-      return;
-    }
+    if (!existsSync(file)) return this.#readRecord();
     const { ino, size } = statSync(file);
     if (ino !== this.#inode || size < this.#position) this.#begin(ino);
     if (this.#fd === undefined) return;
@@ -68,6 +67,21 @@ export class Follow {
     }
   }
 
+  /** Once for each state of the file: an invalid one is not read again at each poll. */
+  #readRecord(): void {
+    const found = statSync(join(this.#folder, 'record.json'), { throwIfNoEntry: false });
+    const state = found ? `${found.ino} ${found.size} ${found.mtimeMs}` : '';
+    if (this.#events.length > 0 || state === this.#record) return;
+    this.#record = state;
+    this.trouble = undefined;
+    try {
+      const record = recordIn(this.#folder);
+      if (record) this.#events = drillEvents(record);
+    } catch (error) {
+      this.trouble = messageOf(error);
+    }
+  }
+
   #begin(inode: number): void {
     this.close();
     this.#fd = openPlain(this.#folder, eventFileName);
@@ -75,6 +89,7 @@ export class Follow {
     this.#position = 0;
     this.#keep([]);
     this.#line = 0;
+    this.#shownBytes = 0;
     if (this.#events.length > 0) this.generation++;
     this.#events = [];
     this.trouble = undefined;
@@ -91,11 +106,16 @@ export class Follow {
     const lines = Buffer.concat(whole).toString('utf8').split('\n').slice(0, -1);
     for (const line of lines) {
       this.#line++;
-      if (this.#events.length >= maxEvents) return;
+      if (line.trim() === '') continue;
+      if (this.#events.length >= maxEvents || this.#shownBytes > maxShownBytes) {
+        this.trouble = `${file} is longer than a drill's: only its first ${this.#events.length} events are shown`;
+        return;
+      }
       try {
-        // The empty lines before it give the event its place in the file.
-        const read = parseEvents(file, `${'\n'.repeat(this.#line - 1)}${line}\n`);
-        this.#events.push(...read.filter(isShown));
+        const event = parseEvent({ file, line: this.#line, column: 1 }, line);
+        if (!isShown(event)) continue;
+        this.#events.push(event);
+        this.#shownBytes += line.length;
       } catch (error) {
         this.trouble = messageOf(error);
       }

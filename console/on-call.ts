@@ -1,4 +1,5 @@
 /** The views for on call: firing alerts, budgets, one SLO in full, and its runbook with live answers. */
+import * as z from 'zod';
 import type { Fetch } from '../base/access.js';
 import { UserError } from '../base/errors.js';
 import { readCoverage } from '../alerts/coverage/index.js';
@@ -53,6 +54,11 @@ export interface Now {
   groups: AlertGroup[];
   /** False: there is no Alertmanager, and alerts are listed by name. */
   grouped: boolean;
+  /** Alerts that fire in Prometheus and that Alertmanager does not have; undefined: not known. */
+  lost?: string[];
+  /** The number of SLOs, and of those without a burn rate. */
+  slos: number;
+  withoutBurn: number;
   burning: SloRow[];
   changed: { atMs: number; text: string }[];
 }
@@ -72,6 +78,7 @@ const dayMs = 86_400_000;
 const points = 240;
 const maxBurning = 8;
 const maxChanged = 30;
+const sentWithinMs = 60_000;
 /** Changes of one kind that lie closer together than this are one change. */
 const togetherMs = 10_000;
 const windowsMs = [300_000, 3_600_000, 21_600_000, 259_200_000];
@@ -88,7 +95,11 @@ export function onCallReaders(sources: OnCallSources): [string, Reader][] {
 async function now(sources: OnCallSources): Promise<Now> {
   const { prometheus, fetcher, alertmanager, stateFolder } = sources;
   const atMs = Date.now();
-  const [groups, silences, rows, mesh] = await Promise.all([
+  const [active, groups, silences, rows, mesh] = await Promise.all([
+    // Not every store with Prometheus's API lists alerts.
+    activeAlerts(prometheus.url, fetcher).catch((error: unknown) => {
+      if (!alertmanager) throw error;
+    }),
     alertmanager ? alertmanager.groups() : undefined,
     alertmanager ? alertmanager.silences() : [],
     sloRows(prometheus),
@@ -101,13 +112,27 @@ async function now(sources: OnCallSources): Promise<Now> {
       ? groups.map(({ labels, receiver, alerts }) => {
           return { labels, receiver: receiver.name, alerts: alerts.map(firing) };
         })
-      : byName(await activeAlerts(prometheus.url, fetcher)),
+      : byName(active ?? []),
     grouped: groups !== undefined,
+    ...(active && { lost: groups ? lostOf(active, groups, atMs) : [] }),
+    slos: rows.length,
+    withoutBurn: rows.filter((r) => r.burn === undefined).length,
     burning: burning.slice(0, maxBurning),
     changed: [...silenceChanges(silences, atMs), ...drillChanges(stateFolder, atMs), ...mesh]
       .sort((a, b) => b.atMs - a.atMs)
       .slice(0, maxChanged),
   };
+}
+
+/** By name, since Prometheus may change labels on the way; an alert of the last minute may still be under way. */
+function lostOf(
+  active: Awaited<ReturnType<typeof activeAlerts>>,
+  groups: Awaited<ReturnType<AlertmanagerApi['groups']>>,
+  atMs: number,
+): string[] {
+  const known = new Set(groups.flatMap((g) => g.alerts.map((a) => a.labels.alertname)));
+  const fired = active.filter((a) => a.state === 'firing' && a.activeAtMs < atMs - sentWithinMs);
+  return [...new Set(fired.map((a) => a.labels.alertname ?? ''))].filter((n) => !known.has(n));
 }
 
 function firing({ labels, annotations = {}, startsAt, status }: AmAlert): FiringAlert {
@@ -304,7 +329,7 @@ async function runbook(
   query: URLSearchParams,
 ): Promise<{ title: string; html: string; fires: boolean }> {
   const name = query.get('alert') ?? '';
-  const given = JSON.parse(query.get('labels') ?? '{}') as Record<string, string>;
+  const given = labelsIn(query.get('labels') ?? '{}');
   const all = alertmanager
     ? (await alertmanager.alerts()).map(firing)
     : byName(await activeAlerts(prometheus.url, fetcher)).flatMap((g) => g.alerts);
@@ -326,4 +351,12 @@ async function runbook(
   };
   const markdown = await answeredPage(page, facts, prometheus, atMs);
   return { title: page.title, html: markdownToHtml(markdown), fires: own !== undefined };
+}
+
+function labelsIn(json: string): Record<string, string> {
+  try {
+    return z.record(z.string(), z.string()).parse(JSON.parse(json));
+  } catch {
+    throw new UserError("the address of this page has no alert's labels: follow its link in Now");
+  }
 }

@@ -5,6 +5,8 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../base/errors.js';
+import type { GameDayRecord } from '../runbooks/record.js';
+import { parseRecord } from '../runbooks/record-schema.js';
 
 /** A report of a long day has some megabytes. */
 const maxBytes = 64 * 1024 * 1024;
@@ -42,4 +44,11 @@ export function readOwn(folder: string, name: string): Buffer | undefined {
   } finally {
     closeSync(fd);
   }
+}
+
+/** The record of a finished drill. Undefined when there is none; throws a UserError when it is not valid. */
+export function recordIn(folder: string): GameDayRecord | undefined {
+  const name = 'record.json';
+  const bytes = readOwn(folder, name);
+  return bytes && parseRecord(join(folder, name), bytes.toString('utf8'));
 }

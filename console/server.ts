@@ -96,13 +96,14 @@ export async function startConsole(options: ConsoleOptions): Promise<Console> {
     if (foreign !== undefined) return refuse(response, 403, foreign);
     const token = searchParams.get('token');
     if (token !== null && request.method === 'GET' && pathname === '/') {
-      const cookie = door.exchange(token);
+      const cookie = door.exchange(token, port);
       if (cookie === undefined) return refuse(response, 403, 'this address was used already');
       options.onAddress(address());
       response.writeHead(303, { ...headers, 'set-cookie': cookie, location: '/' }).end();
       return;
     }
-    if (!door.admits(request)) return refuse(response, 401, 'open the address that was printed');
+    if (!door.admits(request, port))
+      return refuse(response, 401, 'open the address that was printed');
     if (request.method === 'POST') return answerPost(request, response, pathname, options);
     if (request.method !== 'GET') return refuse(response, 405, 'GET or POST');
     if (pathname === '/events') return watch(response, searchParams);

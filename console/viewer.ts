@@ -9,12 +9,15 @@ const batch = 2000;
 /** The page's first state, so that it draws before its stream has begun. */
 export interface FirstState<Hello> {
   hello: Hello;
+  /** The server's time: a browser's clock may differ from it. */
+  atMs: number;
   generation: number;
   events: readonly DrillEvent[];
 }
 
 export const firstState = <Hello>(hello: Hello, follow: Follow): FirstState<Hello> => ({
   hello,
+  atMs: Date.now(),
   generation: follow.generation,
   events: follow.events.slice(0, batch),
 });
@@ -36,7 +39,7 @@ export class Viewer {
     const isSame = had.get('generation') === String(follow.generation);
     const holds = isSame && Number.isInteger(count) && count >= 0;
     this.#told = holds ? Math.min(count, follow.events.length) : 0;
-    const data = JSON.stringify({ ...hello, holds: this.#told });
+    const data = JSON.stringify({ ...hello, holds: this.#told, generation: this.#generation });
     response.write(`event: hello\ndata: ${data}\n\n`);
     response.on('drain', () => (this.#waits = false));
   }
@@ -47,7 +50,7 @@ export class Viewer {
     if (follow.generation !== this.#generation) {
       this.#generation = follow.generation;
       this.#told = 0;
-      this.#write('reset', '{}');
+      this.#write('reset', String(this.#generation));
     }
     if (trouble !== this.#trouble) this.#write('trouble', JSON.stringify(trouble ?? ''));
     this.#trouble = trouble;

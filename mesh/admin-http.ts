@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIP } from 'node:net';
-import { exitCode, messageOf, UserError } from '../base/errors.js';
+import { messageOf, notListening, UserError } from '../base/errors.js';
 
 const maxBodyBytes = 64 * 1024;
 
@@ -42,12 +42,7 @@ export function listenForAdmin(
 ): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(
-        new UserError(
-          `admin ${host}:${port}: ${error.code ?? error.message}`,
-          exitCode.environment,
-        ),
-      ),
+      reject(notListening(host, port, error)),
     );
     server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
   });

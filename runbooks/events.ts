@@ -3,7 +3,7 @@
  * drill (live or replayed) is made from them; the events of an old report are derived from its record.
  */
 import * as z from 'zod';
-import { messageOf, UserError } from '../base/errors.js';
+import { messageOf, type Place, UserError } from '../base/errors.js';
 import type {
   ExpectationRecord,
   FaultRecord,
@@ -365,19 +365,31 @@ export function withheldEvent(
 /** Parses lines as written; skips a last line that a crash cut short, and throws on any other mistake. */
 export function parseEvents(file: string, jsonl: string): DrillEvent[] {
   const lines = jsonl.split('\n');
-  return lines.flatMap((line, i) => {
-    if (line.trim() === '') return [];
-    const place = { file, line: i + 1, column: 1 };
-    let value: unknown;
-    try {
-      value = JSON.parse(line);
-    } catch (error) {
-      if (i === lines.length - 1) return [];
-      throw new UserError({ place, message: `no JSON: ${messageOf(error)}` });
-    }
-    const parsed = drillEventSchema.safeParse(value);
-    if (parsed.success) return [parsed.data];
-    const [issue] = parsed.error.issues;
-    throw new UserError({ place, message: `${issue?.path.join('.')}: ${issue?.message}` });
+  return lines.flatMap((text, i) => {
+    const isCut = i === lines.length - 1 && !isJson(text);
+    return text.trim() === '' || isCut ? [] : [parseEvent({ file, line: i + 1, column: 1 }, text)];
   });
+}
+
+/** Parses one whole line. Throws a UserError with its place. */
+export function parseEvent(place: Place, line: string): DrillEvent {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (error) {
+    throw new UserError({ place, message: `no JSON: ${messageOf(error)}` });
+  }
+  const parsed = drillEventSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new UserError({ place, message: `${issue?.path.join('.')}: ${issue?.message}` });
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

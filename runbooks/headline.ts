@@ -52,7 +52,7 @@ export function tallyOf(scenarios: readonly ScenarioRecord[]): Tally {
 }
 
 /** The alert fired and did not resolve; an alert that never fired has nothing to resolve. */
-const stayed = (e: ExpectationRecord): boolean =>
+export const stayed = (e: ExpectationRecord): boolean =>
   e.resolve !== undefined && !e.resolve.inTime && e.receivedAfterMs !== undefined;
 
 /** The verdict on one line. */

@@ -5,22 +5,26 @@ import { withoutUnseen } from '../base/unseen.js';
 /** Allows only links to a page or a place in this one; `javascript:` and the like become plain text. */
 const safeLink = /^(https?:\/\/|#|\.{0,2}\/|[\w./-]+\.(md|html|json|xml)(#|$))/i;
 
+/** From left to right, so that an escaped backtick begins no code. */
+const escapeOrCode = /\\([|*_[\]<>#`\\])|`([^`]+)`/g;
+/** Bounded: the time for a text without links grows with its length, and not with the square of it. */
+const link = /\[([^[\]]{0,1000})\]\(([^)\s]{1,2000})\)/g;
+
 /** Bold, code and links of one line. */
 function inlineHtml(text: string): string {
-  return text
-    .split(/(`[^`]+`)/)
-    .map((piece, i) => {
-      if (i % 2 === 1)
-        return `<code>${escapeHtml(piece.slice(1, -1).replaceAll('\\|', '|'))}</code>`;
-      const unescaped = piece.replaceAll(/\\([|*_[\]<>#`\\])/g, (_, c: string) => entity(c));
-      return escapeHtml(unescaped)
-        .replaceAll(/\*\*(.+?)\*\*/g, '<strong>$1</strong>')
-        .replaceAll(/\[([^\]]*)\]\(([^)\s]+)\)/g, (whole, label: string, target: string) =>
-          safeLink.test(target) ? `<a href="${target}">${label}</a>` : whole,
-        )
-        .replaceAll(/\uE000(\d+);/g, '&#$1;');
-    })
-    .join('');
+  const codes: string[] = [];
+  const held = text.replaceAll(escapeOrCode, (_, escaped?: string, code = '') => {
+    if (escaped !== undefined) return entity(escaped);
+    codes.push(`<code>${escapeHtml(code.replaceAll('\\|', '|'))}</code>`);
+    return `\uE001${codes.length - 1};`;
+  });
+  return escapeHtml(held)
+    .replaceAll(/\*\*(.+?)\*\*/g, '<strong>$1</strong>')
+    .replaceAll(link, (whole, label: string, target: string) =>
+      safeLink.test(target) ? `<a href="${target}">${label}</a>` : whole,
+    )
+    .replaceAll(/\uE000(\d+);/g, '&#$1;')
+    .replaceAll(/\uE001(\d+);/g, (_, i: string) => codes[Number(i)] ?? '');
 }
 
 /** An escaped character of the source, hidden from the markup until the end. */
@@ -49,8 +53,8 @@ export function markdownToHtml(markdown: string, options: HtmlOptions = {}): str
       const end = endOfFence(lines, i + 1);
       const language =
         opened[1] === '' ? '' : ` data-language="${escapeHtml(opened[1] as string)}"`;
-      const code = escapeHtml(lines.slice(i + 1, end).join('\n'));
-      out.push(`<pre${language}><code>${code}</code></pre>`);
+      const text = escapeHtml(lines.slice(i + 1, end).join('\n'));
+      out.push(`<pre${language}><code>${text}</code></pre>`);
       i = end + 1;
     } else if (titled) {
       const level = Math.min(6, (titled[1] as string).length + (options.deeper ?? 0));
@@ -66,15 +70,16 @@ export function markdownToHtml(markdown: string, options: HtmlOptions = {}): str
 }
 
 function endOfFence(lines: readonly string[], from: number): number {
-  const end = lines.findIndex((l, i) => i >= from && l.startsWith('```'));
-  return end < 0 ? lines.length : end;
+  let end = from;
+  while (end < lines.length && !lines[end]?.startsWith('```')) end++;
+  return end;
 }
 
 function endOfBlock(lines: readonly string[], from: number): number {
-  const end = lines.findIndex(
-    (l, i) => i > from && (l.trim() === '' || fence.test(l) || heading.test(l)),
-  );
-  return end < 0 ? lines.length : end;
+  const ends = (l: string): boolean => l.trim() === '' || fence.test(l) || heading.test(l);
+  let end = from + 1;
+  while (end < lines.length && !ends(lines[end] as string)) end++;
+  return end;
 }
 
 function block(lines: readonly string[]): string {
@@ -139,7 +144,7 @@ export const markdownCode = (text: string): string =>
 /** Control characters are none of a reader's business. */
 const oneLine = (text: string): string =>
   withoutUnseen(text)
-    .replaceAll(/[\t\n\r\u2028\u2029\uE000]+/g, ' ')
+    .replaceAll(/[\t\n\r\u2028\u2029\uE000\uE001]+/g, ' ')
     .trim();
 
 /** Links between pages, each to where `target` says that the page stands; where it is nowhere, its name remains. */

@@ -25,8 +25,8 @@ const answeredShare = ({ requests, errors }: Load): number => 1 - errors / reque
 export function Callers({ day, scenario, nowMs, frame, height }: Props) {
   const load = day.load.filter((l) => l.atMs >= frame.fromMs && l.atMs <= frame.toMs + 1000);
   const answered = load.filter((l) => l.requests > 0);
-  const slowest = Math.max(10, ...answered.map((l) => l.p95Ms));
-  const worst = Math.min(1, ...answered.map(answeredShare));
+  const slowest = answered.reduce((most, l) => Math.max(most, l.p95Ms), 10);
+  const worst = answered.reduce((least, l) => Math.min(least, answeredShare(l)), 1);
   // The scale also shows a few errors among many requests.
   const low = worst >= 0.95 ? 0.95 : Math.max(0, Math.floor(worst * 10 - 1e-9) / 10);
   const share = linearScale([low, 1], [height - 9, 9]);

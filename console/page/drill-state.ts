@@ -16,7 +16,11 @@ export interface Hello {
 const first = JSON.parse(document.getElementById('first')?.textContent ?? '') as FirstState<Hello>;
 
 export const events = signal<readonly DrillEvent[]>(first.events);
-export const nowMs = signal(Date.now());
+const skewMs = first.atMs - Date.now();
+/** By the server's clock, whose times the events and the views have. */
+export const serverNow = (): number => Date.now() + skewMs;
+
+export const nowMs = signal(serverNow());
 /** Undefined: follow the drill. */
 export const chosenMs = signal<number | undefined>(undefined);
 export const chosenScenario = signal<string | undefined>(undefined);
@@ -53,15 +57,31 @@ function show(): void {
   if (fresh.length === 0) return;
   events.value = [...events.value, ...fresh];
   fresh = [];
-  nowMs.value = Date.now();
+  nowMs.value = serverNow();
 }
 
 /** A hidden page has no animation frames, so it uses a timer. */
 const soon = (): void =>
   document.hidden ? void setTimeout(show, hiddenMs) : void requestAnimationFrame(show);
 
+/** With the stream's first message: how many of the page's events are still valid, and of which day. */
+interface Told {
+  holds: number;
+  generation: number;
+}
+
+/** Another drill begins: its viewer has neither stopped it nor selected a moment of it. */
+function forget(): void {
+  stopped.value = undefined;
+  chosenMs.value = undefined;
+  chosenScenario.value = undefined;
+  playing.value = false;
+  answered.value = '';
+}
+
 export function listen(): void {
-  const { generation, events: had } = first;
+  const { events: had } = first;
+  let { generation } = first;
   const source = new EventSource(`/events?generation=${generation}&had=${had.length}`);
   const begin = (own: readonly DrillEvent[]): void => {
     fresh = [];
@@ -69,11 +89,17 @@ export function listen(): void {
   };
   source.addEventListener('hello', (e) => {
     connected.value = true;
-    const { holds, ...own } = JSON.parse(e.data as string) as Hello & { holds: number };
+    const { holds, generation: now, ...own } = JSON.parse(e.data as string) as Hello & Told;
     hello.value = own;
+    if (now !== generation) forget();
+    generation = now;
     if (holds !== events.value.length || fresh.length > 0) begin(had.slice(0, holds));
   });
-  source.addEventListener('reset', () => begin([]));
+  source.addEventListener('reset', (e) => {
+    generation = Number(e.data);
+    forget();
+    begin([]);
+  });
   source.addEventListener('trouble', (e) => (trouble.value = JSON.parse(e.data as string)));
   source.addEventListener('events', (e) => {
     if (fresh.length === 0) soon();
@@ -86,7 +112,7 @@ export function listen(): void {
 export async function stop(): Promise<void> {
   if (!confirm('Stop the drill? Every fault is rolled back at once.')) return;
   const { ok, text: refused } = await call('/stop', {});
-  stopped.value = { atMs: Date.now(), ...(!ok && { refused }) };
+  stopped.value = { atMs: serverNow(), ...(!ok && { refused }) };
 }
 
 /** The answer to this page's last call, if the drill's own events do not tell it. */
@@ -118,9 +144,7 @@ export async function hint(): Promise<void> {
 export async function start(scenarios: string[], confirm?: string): Promise<string | undefined> {
   const { ok, text } = await call('/run', { scenarios, ...(confirm && { confirm }) });
   if (!ok) return text;
-  stopped.value = undefined;
-  chosenMs.value = undefined;
-  chosenScenario.value = undefined;
+  forget();
   return undefined;
 }
 
@@ -131,7 +155,7 @@ const playSpeed = 4;
 export function tick(): void {
   effect(() => {
     if (ended.value) return undefined;
-    const timer = setInterval(() => (nowMs.value = Date.now()), tickMs);
+    const timer = setInterval(() => (nowMs.value = serverNow()), tickMs);
     return () => clearInterval(timer);
   });
   effect(() => {

@@ -328,15 +328,16 @@ function Stop() {
     leaseMs === 0
       ? ''
       : leftMs > 0
-        ? `, and would lapse by itself in ${span(leftMs)}`
-        : ', and has lapsed by itself unless it was renewed';
+        ? `; the lease ends in ${span(leftMs)} unless it is renewed`
+        : '; the lease has ended unless it was renewed';
+  const on = open.length === 1 ? 'one fault is on' : `${open.length} faults are on`;
   let said = '';
   if (ended.value) said = '';
   else if (asked?.refused !== undefined) said = `Not stopped: ${asked.refused}`;
-  else if (asked && open.length > 0) said = `Stopping: ${open.length} fault is on${lapse}`;
+  else if (asked && open.length > 0) said = `Stopping: ${on}${lapse}`;
   else if (asked) said = 'Stopped: no fault is on.';
   else if (nowMs.value - lastMs.value > silentMs && open.length > 0) {
-    said = `No event from the runner for ${span(nowMs.value - lastMs.value)}: its fault is on${lapse}`;
+    said = `No event from the runner for ${span(nowMs.value - lastMs.value)}: ${on}${lapse}`;
   }
   return (
     <>
@@ -350,7 +351,11 @@ function Stop() {
         <button onClick={() => void acknowledge()}>Acknowledge</button>
       )}
       {hello.value.mayDrill && !ended.value && (
-        <button class="stop" disabled={asked !== undefined} onClick={() => void stop()}>
+        <button
+          class="stop"
+          disabled={asked !== undefined && asked.refused === undefined}
+          onClick={() => void stop()}
+        >
           Stop
         </button>
       )}

@@ -2,10 +2,11 @@
 import { wakes } from '../../runbooks/pager.js';
 import { labelsText, percentText, timesText } from '../../runbooks/words.js';
 import type { AlertGroup, FiringAlert, Now, SloRow } from '../on-call.js';
-import { day, ended, lastMs, nowMs } from './drill-state.js';
+import { day, ended, lastMs, nowMs, serverNow } from './drill-state.js';
 import { From } from './source.js';
 import { Table } from './table.js';
-import { dayAndClock, span } from './words.js';
+import { Trouble } from './trouble.js';
+import { dayAndClock, noSlo, span } from './words.js';
 
 export function NowView() {
   return (
@@ -23,15 +24,22 @@ function What({ now }: { now: Now }) {
   const loud = now.groups.filter((g) => g.alerts.some((a) => a.withheld === undefined));
   const quiet = now.groups.filter((g) => !loud.includes(g));
   loud.sort((a, b) => Number(pages(b)) - Number(pages(a)));
+  const lost = now.lost ?? [];
   const awake = alerts.filter((a) => wakes(a.severity) && a.withheld === undefined).length;
   return (
     <>
       <p class="lead">
-        {alerts.length === 0
-          ? 'Nothing fires.'
-          : `${alerts.length} firing, ${awake} of them wake somebody.`}
+        {alerts.length > 0
+          ? `${alerts.length} firing, ${awake} of them wake somebody.`
+          : now.lost === undefined
+            ? 'Alertmanager has no alert; whether Prometheus has one is not known.'
+            : now.lost.length === 0 && 'Nothing fires.'}
         {!now.grouped && ' Alerts are listed by name: their groups need --alertmanager.'}
       </p>
+      <Trouble>
+        {lost.length > 0 &&
+          `Fires in Prometheus and is not in Alertmanager, so nobody is notified: ${lost.join(', ')}.`}
+      </Trouble>
       <div class="two">
         <div class="stack">
           {loud.map((group, i) => (
@@ -52,7 +60,9 @@ function What({ now }: { now: Now }) {
           )}
           {now.groups.length === 0 && (
             <section>
-              <p class="empty">No alert is firing.</p>
+              <p class="empty">
+                {now.grouped ? 'Alertmanager has no alert.' : 'No alert is firing.'}
+              </p>
             </section>
           )}
         </div>
@@ -61,8 +71,19 @@ function What({ now }: { now: Now }) {
             <h2>Budgets that burn, or are nearly spent</h2>
             <SloTable
               rows={now.burning}
-              empty="No budget burns faster than its objective allows."
+              empty={
+                now.slos === 0
+                  ? noSlo
+                  : now.slos === now.withoutBurn
+                    ? 'No SLO has data: whether a budget burns is not known.'
+                    : 'No budget burns faster than its objective allows.'
+              }
             />
+            {now.withoutBurn > 0 && now.slos > now.withoutBurn && (
+              <p class="soft">
+                No data of {now.withoutBurn} of {now.slos} SLOs.
+              </p>
+            )}
           </section>
           <section>
             <h2>Is it us? What changed in the last day</h2>
@@ -134,7 +155,7 @@ function Alert({ alert }: { alert: FiringAlert }) {
           {wakes(severity) ? '▲' : '△'} {name}
         </strong>{' '}
         <span class="soft">
-          {severity}, for {span(Date.now() - sinceMs)}
+          {severity}, for {span(serverNow() - sinceMs)}
           {labels.owner !== undefined && `, owner ${labels.owner}`}
           {withheld !== undefined && `, ${withheld}: no notification`}
         </span>

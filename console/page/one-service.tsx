@@ -1,5 +1,6 @@
 /** One service: its requests, callers and dependencies, its endpoints, its denials, its certificate. */
 import type { Services } from '../mesh.js';
+import { serverNow } from './drill-state.js';
 import { Figures } from './figures.js';
 import { Edges, Endpoints, ms, rate, Routes, share } from './service-tables.js';
 import { From } from './source.js';
@@ -40,7 +41,7 @@ function What({ name, services }: { name: string; services: Services }) {
     (e) => isNamed(name, e.src, e.srcNamespace) || isNamed(name, e.dst, e.dstNamespace),
   );
   const { certificateUntilMs: until, denied } = own;
-  const isOver = until !== null && until < Date.now();
+  const isOver = until !== null && until < serverNow();
   const rows: [string, string, string?][] = [
     ['answered', share(own.successRatio)],
     ['requests', rate(own.requestsPerSecond)],

@@ -1,5 +1,6 @@
 /** The control plane: proxies that lag behind it, and a time line of each identity's certificates. */
 import type { Platform } from '../mesh.js';
+import { serverNow } from './drill-state.js';
 import { Sized, TimeAxis, timeFrame } from './frame.js';
 import { From } from './source.js';
 import { Table } from './table.js';
@@ -84,7 +85,7 @@ function Lives({ platform: { lives } }: { platform: Platform }) {
       </section>
     );
   }
-  const nowMs = Date.now();
+  const nowMs = serverNow();
   const fromMs = Math.min(...all.map((c) => c.fromMs));
   const toMs = Math.max(nowMs, ...all.map((c) => c.untilMs));
   const shown = lives.slice(0, maxRows);

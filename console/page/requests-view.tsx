@@ -1,5 +1,6 @@
 /** Live requests: tapped with filters, paused, redacted by the proxies; and the decisions about recent requests. */
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { serverNow } from './drill-state.js';
 import { From } from './source.js';
 import { Table } from './table.js';
 import { type Found, type Request, requestsOf } from './requests.js';
@@ -186,7 +187,7 @@ function take(kept: Map<string, Line>, event: Record<string, unknown>): void {
   const isEnd = event.event === 'end';
   kept.set(key, {
     key,
-    atMs: before?.atMs ?? Date.now(),
+    atMs: before?.atMs ?? serverNow(),
     proxy: text('proxy'),
     service: text('service'),
     route: text('route'),

@@ -1,6 +1,7 @@
 /** Tables of routes, endpoints and edges: of all services, or of one. */
 import { percentText } from '../../runbooks/words.js';
 import type { RouteRow, Services } from '../mesh.js';
+import { serverNow } from './drill-state.js';
 import { Table } from './table.js';
 import { span } from './words.js';
 
@@ -100,6 +101,6 @@ export function Edges({ rows, empty }: { rows: Services['edges']; empty: string 
 
 export function until(ms: number | null) {
   if (ms === null) return 'none';
-  const left = ms - Date.now();
+  const left = ms - serverNow();
   return left > 0 ? span(left) : <span class="late">ended {span(left)} ago</span>;
 }

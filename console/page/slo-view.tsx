@@ -4,7 +4,7 @@ import type { SloRow, SloView } from '../on-call.js';
 import { leftText, SloTable } from './on-call-now.js';
 import { Plot } from './plot.js';
 import { From } from './source.js';
-import { minutesText } from './words.js';
+import { minutesText, noSlo } from './words.js';
 import { Figures } from './figures.js';
 
 export function Slos() {
@@ -14,10 +14,7 @@ export function Slos() {
       <From<SloRow[]> from="slos" everyMs={5000}>
         {(rows) => (
           <section>
-            <SloTable
-              rows={rows}
-              empty="This Prometheus has no rules of an SLO: firedrill slo generate."
-            />
+            <SloTable rows={rows} empty={noSlo} />
           </section>
         )}
       </From>

@@ -24,3 +24,5 @@ export function minutesText(minutes: number): string {
   if (minutes >= 120) return `${(minutes / 60).toFixed(1)} h`;
   return `${Number(minutes.toFixed(minutes >= 10 ? 0 : 1))} min`;
 }
+
+export const noSlo = 'This Prometheus has no rules of an SLO: firedrill slo generate.';

@@ -1,7 +1,7 @@
 /** `firedrill runbook serve`: serves the pages of runbook_urls on this machine: the user's own pages, then ours. */
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
-import { exitCode, UserError } from '../../base/errors.js';
+import { messageOf, notListening } from '../../base/errors.js';
 import { markdownToHtml } from '../markdown.js';
 import { readPages } from '../pages.js';
 import { pageDocument, siteFiles } from '../publish.js';
@@ -28,7 +28,14 @@ export async function serveRunbooks(
   const server = createServer((request, response) => {
     const { method = '', url = '/' } = request;
     if (method !== 'GET' && method !== 'HEAD') return response.writeHead(405).end();
-    const page = answerOf(url, paths, ours);
+    let page: string | undefined;
+    try {
+      page = answerOf(url, paths, ours);
+    } catch (error) {
+      // Pages may be moved, or be mistaken, while they are served.
+      const plain = { ...headers, 'content-type': 'text/plain; charset=utf-8' };
+      return response.writeHead(500, plain).end(`${messageOf(error)}\n`);
+    }
     if (page === undefined) {
       const none = markup`<h1>No such page</h1><p><a href="/">All runbooks</a></p>`.text;
       return response.writeHead(404, headers).end(pageDocument('No such page', none));
@@ -37,7 +44,7 @@ export async function serveRunbooks(
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(new UserError(`${at.host}:${at.port}: ${error.code}`, exitCode.environment)),
+      reject(notListening(at.host, at.port, error)),
     );
     server.listen(at.port, at.host, resolve);
   });

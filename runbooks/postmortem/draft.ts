@@ -3,7 +3,7 @@
  * people know become prompts. Nothing is guessed.
  */
 import { markdownCode, markdownText as t } from '../markdown.js';
-import { headlineOf, summaryLines } from '../headline.js';
+import { headlineOf, stayed, summaryLines } from '../headline.js';
 import type { GameDayRecord, ScenarioRecord, TimelineEvent } from '../record.js';
 import { howRows } from '../report/measured.js';
 import {
@@ -168,10 +168,12 @@ function impact(record: GameDayRecord, scenarios: readonly ScenarioRecord[]): st
       .filter((p) => p.kind === 'fault' && p.client.requests > 0)
       .reduce((most, p) => Math.max(most, p.client.p95Ms), 0);
     const failed =
-      client.errors === 0
-        ? `none of ${countText(client.requests)} requests failed`
-        : `${countText(client.errors)} of ${countText(client.requests)} requests failed ` +
-          `(${percentText(errorShare(client))}${routes.length > 0 ? `: ${routes.join(', ')}` : ''})`;
+      client.requests === 0
+        ? 'no request was measured'
+        : client.errors === 0
+          ? `none of ${countText(client.requests)} requests failed`
+          : `${countText(client.errors)} of ${countText(client.requests)} requests failed ` +
+            `(${percentText(errorShare(client))}${routes.length > 0 ? `: ${routes.join(', ')}` : ''})`;
     const slow = worst > 0 ? `; p95 ${timeText(worst)} while the fault was on` : '';
     return `- **${t(s.title)}**: ${failed}${slow}. Blast radius: ${t(sentence(s.blastRadius))}`;
   });
@@ -359,9 +361,7 @@ function actions(scenarios: readonly ScenarioRecord[]): string {
     ...s.expectations
       .filter((e) => !e.inTime && wasJudged(s))
       .map((e) => [`${t(e.name)} ${t(outcomeText(e))}`, 'detect']),
-    ...s.expectations
-      .filter((e) => e.resolve && !e.resolve.inTime)
-      .map((e) => [`${t(e.name)} went on after the fault was gone`, 'detect']),
+    ...s.expectations.filter(stayed).map((e) => [`${t(e.name)} did not stop in time`, 'detect']),
     ...s.unexpected.map((u) => [`${t(u.name)} fired without being expected`, 'detect']),
     ...(s.silences ?? []).map((x) => [t(silenceText(x)), 'detect']),
     ...s.rollback.residue.map((r) => [`left behind: ${t(r)}`, 'mitigate']),

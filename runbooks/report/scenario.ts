@@ -342,7 +342,10 @@ ${[
 }
 
 function spentLine(s: ScenarioRecord): Html {
-  const spent = s.budgetSpent.filter((b) => b.ratio > 0);
+  // Without events there is no success. Older records have no counts.
+  const counted = s.budgetSpent.filter((b) => b.total !== 0);
+  if (counted.length === 0) return markup`<p>No event of an SLO was counted.</p>`;
+  const spent = counted.filter((b) => b.ratio > 0);
   if (spent.length === 0) return markup`<p>It spent no error budget.</p>`;
   const text = spent.map((b) => `${percentText(b.ratio)} of ${b.slo}`).join(', ');
   return markup`<p>Error budget spent: ${text}.</p>`;

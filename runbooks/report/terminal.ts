@@ -17,7 +17,7 @@ import {
 } from '../words.js';
 
 export interface SummaryPaths {
-  /** `gameday-report/index.markup`. */
+  /** `gameday-report/index.html`. */
   report?: string;
   postmortem?: string;
 }

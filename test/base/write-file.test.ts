@@ -1,6 +1,14 @@
 /** Outputs replace files whole, and never what is no file: a device, a pipe, a link. */
 import { spawnSync } from 'node:child_process';
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -85,4 +93,20 @@ test('a text whose first piece cannot be made leaves no file, however soon that 
     await expect(writePiecesWhole(join(empty, 'text'), pieces())).rejects.toThrow('no data');
   }
   expect(readdirSync(empty)).toEqual([]);
+});
+
+test('an error names the file that was asked for, and not the one beside it', async () => {
+  const full = join(folder, 'a-folder');
+  mkdirSync(full);
+  const pieces = async function* (): AsyncGenerator<string> {
+    yield '';
+  };
+  for (const [path, why] of [
+    [full, 'illegal operation on a directory (EISDIR)'],
+    [join(folder, 'none/x'), 'no such file or directory (ENOENT)'],
+  ] as const) {
+    const message = `cannot write ${path}: ${why}`;
+    expect(() => writeFileWhole(path, 'x')).toThrow(message);
+    await expect(writePiecesWhole(path, pieces())).rejects.toThrow(message);
+  }
 });

@@ -244,6 +244,8 @@ describe('served', () => {
       expect(text).not.toContain('<script>');
       const post = await fetch(`http://127.0.0.1:${port}/front`, { method: 'POST' });
       expect(post.status).toBe(405);
+      rmSync(pages, { recursive: true });
+      expect((await get(port, '/front'))[0]).toBe(500);
     } finally {
       server.close();
     }

@@ -170,3 +170,16 @@ test('a missing section, an empty one, a timeline that goes back, and no action 
     "the section 'Trigger' is missing",
   ]);
 });
+
+test('nothing is said of requests that nobody measured, or of an alert that never fired', () => {
+  const record = goodGameDay();
+  const [first] = record.scenarios as [ScenarioRecord];
+  first.client = { ...first.client, requests: 0, errors: 0, routes: {} };
+  const [wanted] = first.expectations;
+  const { receivedAfterMs: _, ...never } = wanted!;
+  first.expectations = [{ ...never, inTime: false, resolve: { withinMs: 1, inTime: false } }];
+  const text = draftPostmortem(record, { scenario: first.id });
+  expect(text).toMatch(/: no request was measured[.;]/);
+  expect(text).not.toContain('none of 0 requests');
+  expect(text).not.toMatch(new RegExp(`${never.name} did not stop in time`));
+});

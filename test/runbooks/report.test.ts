@@ -294,3 +294,10 @@ test('of clients that nobody measured nothing is said', () => {
   expect(text).not.toContain('Latency at the client');
   expect(text).toMatch(/baseline \d[^–]* 0 – – – – –/);
 });
+
+test('a scenario without a counted event has not spent nothing: nothing was measured', () => {
+  const record = goodGameDay();
+  for (const s of record.scenarios) s.budgetSpent = [{ slo: 'cart', ratio: 0, bad: 0, total: 0 }];
+  expect(seen(gameDayReport(record))).toContain('No event of an SLO was counted.');
+  expect(seen(gameDayReport(record))).not.toContain('It spent no error budget.');
+});

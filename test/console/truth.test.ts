@@ -1,0 +1,166 @@
+/** The page does not claim more than it knows: another clock, a Stop that was refused, alerts on no way to anybody. */
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
+import { findTool } from '../../base/tools.js';
+import { startConsole } from '../../console/server.js';
+import { drillsOf, sourcesOf } from '../../console/sources.js';
+import type { DrillEvent } from '../../runbooks/events.js';
+import { testWith } from '../tools.js';
+
+let browser: Browser | undefined;
+let folder: string;
+const closing: (() => unknown)[] = [];
+beforeAll(async () => {
+  const executablePath = findTool('chromium');
+  if (executablePath === undefined) return;
+  browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
+});
+afterAll(() => browser?.close());
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'firedrill-truth-'));
+  closing.push(() => rmSync(folder, { recursive: true, force: true }));
+});
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close();
+});
+
+const own = () => ({ report: folder, state: join(folder, 'state') });
+const lines = (events: readonly DrillEvent[]): string =>
+  events.map((e) => `${JSON.stringify(e)}\n`).join('');
+
+async function opened(sources: Parameters<typeof sourcesOf>[0], skewMs = 0): Promise<Page> {
+  let address = '';
+  const running = await startConsole({
+    folder,
+    port: 0,
+    ...sourcesOf(sources),
+    drills: drillsOf(sources),
+    onAddress: (at) => (address = at),
+  });
+  closing.push(() => running.close());
+  const page = await (browser as Browser).newPage();
+  closing.push(() => page.close());
+  page.on('dialog', (dialog) => void dialog.accept());
+  await page.addInitScript(`const now = Date.now.bind(Date); Date.now = () => now() + ${skewMs}`);
+  await page.goto(address);
+  return page;
+}
+
+/** A drill whose fault began a moment ago, and whose alert is awaited for a minute. */
+function begun(): DrillEvent[] {
+  const atMs = Date.now();
+  const own1 = { atMs, scenario: 's' } as const;
+  return [
+    { kind: 'day', atMs, state: 'started', title: 'Carts', scenarios: ['s'] },
+    { kind: 'scenario', ...own1, state: 'started', title: 'Dead cart' },
+    { kind: 'fault', ...own1, id: 'f', fault: 'kill', target: 'cart', state: 'put' },
+    { kind: 'fault', ...own1, id: 'f', fault: 'kill', target: 'cart', state: 'confirmed' },
+    {
+      kind: 'expectation',
+      ...own1,
+      alert: 'CartErrors',
+      severity: 'page',
+      labels: {},
+      state: 'armed',
+      deadlineAtMs: atMs + 60_000,
+    },
+  ] as DrillEvent[];
+}
+
+testWith('chromium')(
+  'a browser whose clock is wrong shows the times of the drill',
+  async () => {
+    for (const skewMs of [600_000, -600_000]) {
+      writeFileSync(join(folder, 'events.jsonl'), lines(begun()));
+      const page = await opened(own(), skewMs);
+      const lane = page.locator('.axis-of-all svg[aria-label*="CartErrors"]');
+      await expect.poll(() => lane.getAttribute('aria-label')).toMatch(/awaited, \d\d\.\d s left/);
+      expect(await page.locator('.scrub').textContent()).not.toContain('No event from the runner');
+    }
+  },
+  60_000,
+);
+
+testWith('chromium')(
+  'Stop stays there after a refusal, and for the next drill',
+  async () => {
+    const file = join(folder, 'events.jsonl');
+    writeFileSync(file, lines(begun()));
+    const page = await opened(own());
+    const stop = page.getByRole('button', { name: 'Stop' });
+    await page.route('**/stop', (route) => route.abort());
+    await stop.click();
+    await page.getByText('Not stopped: the console does not answer').waitFor();
+    expect(await stop.isEnabled()).toBe(true);
+    await page.unroute('**/stop');
+    await stop.click();
+    await page.getByText('Stopping: one fault is on').waitFor();
+    await expect.poll(() => stop.isEnabled()).toBe(false);
+    await page.locator('input[type=range]').fill(String(Date.now() - 50));
+    rmSync(file);
+    writeFileSync(file, lines(begun()));
+    await expect.poll(() => stop.isEnabled()).toBe(true);
+    await page.getByText('CartErrors (page) is awaited').first().waitFor();
+  },
+  60_000,
+);
+
+testWith('chromium')(
+  'a day of two hundred thousand events is drawn',
+  async () => {
+    const [day, scenario, ...rest] = begun() as [DrillEvent, DrillEvent];
+    const { atMs } = day;
+    const load: DrillEvent[] = Array.from({ length: 180_000 }, (_, i) => ({
+      kind: 'load',
+      atMs: atMs + i / 10,
+      requests: 10,
+      errors: 0,
+      p95Ms: 5,
+    }));
+    writeFileSync(join(folder, 'events.jsonl'), lines([day, scenario]));
+    appendFileSync(join(folder, 'events.jsonl'), lines([...load, ...rest]));
+    const page = await opened(own());
+    const errors: string[] = [];
+    page.on('pageerror', (e) => errors.push(e.message));
+    await page.locator('.axis-of-all').getByText('CartErrors').first().waitFor({ timeout: 60_000 });
+    expect(errors).toEqual([]);
+  },
+  90_000,
+);
+
+async function source(answer: (path: string) => unknown): Promise<string> {
+  const server: Server = createServer((request, response) =>
+    response.end(JSON.stringify(answer(request.url ?? ''))),
+  );
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closing.push(() => server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+testWith('chromium')(
+  'an alert that Alertmanager does not have is named, and no SLO is no good budget',
+  async () => {
+    const activeAt = new Date(Date.now() - 300_000).toISOString();
+    const alert = { labels: { alertname: 'CartDown' }, annotations: {}, state: 'firing', activeAt };
+    const none = { resultType: 'vector', result: [] };
+    const prometheus = await source((path) => ({
+      status: 'success',
+      data: path.includes('/alerts') ? { alerts: [alert] } : none,
+    }));
+    const alertmanager = await source(() => []);
+    const page = await opened({ ...own(), prometheus, alertmanager });
+    await page.evaluate(`location.hash = '#/now'`);
+    const main = page.locator('main');
+    await main.getByText('nobody is notified: CartDown.').waitFor();
+    await main.getByText('This Prometheus has no rules of an SLO').waitFor();
+    const text = await main.textContent();
+    expect(text).not.toContain('Nothing fires');
+    expect(text).not.toContain('No budget burns');
+  },
+  60_000,
+);
