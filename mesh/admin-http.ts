@@ -41,9 +41,7 @@ export function listenForAdmin(
   { host, port }: { host: string; port: number },
 ): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(notListening(host, port, error)),
-    );
+    server.once('error', (error: NodeJS.ErrnoException) => reject(notListening(host, port, error)));
     server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
   });
 }
