@@ -218,13 +218,16 @@ async function whyOf(targets: readonly Target[], id: string | undefined): Promis
   return found.map((one) => ({ ...one, text: explain(one) }));
 }
 
-/** Lines of JSON, redacted by the proxies, until `signal` ends the tap; at most ten minutes. */
+/**
+ * Lines of JSON, redacted by the proxies, until `signal` ends the tap; at most ten minutes. Resolves to the reason if no
+ * proxy answers.
+ */
 export async function tapInto(
   targetsNow: () => Promise<Target[]>,
   filters: URLSearchParams,
   take: (lines: string) => void,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string | undefined> {
   const filter = (name: string): Record<string, string> => {
     const value = filters.get(name);
     return value === null || value === '' ? {} : { [name]: value };
@@ -243,9 +246,9 @@ export async function tapInto(
     format: 'json',
   });
   const targets = await targetsNow();
-  await Promise.all(
-    targets.map((t) => follow(t.address, scope, take, signal).catch(() => undefined)),
-  );
+  const ends = await Promise.allSettled(targets.map((t) => follow(t.address, scope, take, signal)));
+  if (ends.some((e) => e.status === 'fulfilled')) return undefined;
+  return `no proxy answers: ${targets.map((t) => t.name).join(', ')}`;
 }
 
 async function platform(controller: string): Promise<Platform> {

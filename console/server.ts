@@ -29,8 +29,12 @@ export interface ConsoleOptions {
   behind?: Behind;
   /** By view: `now`, `services`, `plan`. */
   readers?: readonly [string, Reader][];
-  /** Streams live requests until `signal` ends it. */
-  tap?(filters: URLSearchParams, take: (lines: string) => void, signal: AbortSignal): Promise<void>;
+  /** Streams live requests until `signal` ends it. Resolves to the reason if no source answers. */
+  tap?(
+    filters: URLSearchParams,
+    take: (lines: string) => void,
+    signal: AbortSignal,
+  ): Promise<string | undefined>;
   /** Called with a new one-time address each time one was used. */
   onAddress(address: string): void;
 }
@@ -109,14 +113,8 @@ export async function startConsole(options: ConsoleOptions): Promise<Console> {
     if (pathname === '/events') return watch(response, searchParams);
     if (pathname === '/tap') return tapTo(response, searchParams, options, taps);
     if (pathname === '/report') return report(response, options.folder);
-    const part = /^\/data\/([a-z]+)$/.exec(pathname)?.[1];
-    if (part !== undefined && answers.has(part)) {
-      return sendAs(
-        response,
-        'application/json',
-        JSON.stringify(await answers.of(part, searchParams)),
-      );
-    }
+    const part = /^\/data\/([a-z]+)$/.exec(pathname)?.[1] ?? '';
+    if (answers.has(part)) return sendJson(response, await answers.of(part, searchParams));
     if (pathname !== '/') return refuse(response, 404, 'no such page');
     sendAs(response, 'text/html', page.with(firstState(hello, follow)), page.policy);
   });
@@ -166,7 +164,7 @@ function tapTo(
     if (data.length > 0) response.write(data.map((line) => `data: ${line}\n\n`).join(''));
   };
   tap(filters, take, abort.signal).then(
-    () => response.end('event: over\ndata: {}\n\n'),
+    (why = '') => response.end(`event: over\ndata: ${JSON.stringify(why)}\n\n`),
     (error: unknown) =>
       response.end(`event: refused\ndata: ${JSON.stringify(messageOf(error))}\n\n`),
   );
@@ -192,6 +190,9 @@ async function answerPost(
   response.writeHead(status, body === undefined ? headers : type);
   response.end(body === undefined ? undefined : JSON.stringify(body));
 }
+
+const sendJson = (response: ServerResponse, value: unknown): void =>
+  sendAs(response, 'application/json', JSON.stringify(value));
 
 function sendAs(response: ServerResponse, type: string, body: string, policy?: string): void {
   response.writeHead(200, {

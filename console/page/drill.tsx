@@ -258,7 +258,7 @@ function Log() {
   const last = shown.toSorted((a, b) => b.atMs - a.atMs).slice(0, shownEvents);
   return (
     <section class="log-of-events">
-      <h2>Events, the last first</h2>
+      <h2>Events, the last first (UTC)</h2>
       <div class="log" tabIndex={0} role="log" aria-label="events">
         {last.map((event, i) => (
           <p key={shown.length - i}>

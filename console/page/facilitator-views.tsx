@@ -179,7 +179,7 @@ export function Report() {
 
 /** JSON has no undefined: an alert that did not fire comes as null. */
 const secondsText = (seconds: number | null | undefined): string =>
-  typeof seconds === 'number' ? `${seconds.toFixed(1)} s` : 'did not fire';
+  typeof seconds === 'number' ? `${seconds.toFixed(1)}\u00a0s` : 'did not fire';
 
 function Compared({ report }: { report: ReportView }) {
   const { days, scenarios, regressions, hasBefore } = report;
@@ -208,7 +208,7 @@ function Compared({ report }: { report: ReportView }) {
               <th>scenario</th>
               <th>failure mode</th>
               {days.map((d) => (
-                <th key={d.id}>{d.startedAt.slice(0, 16).replace('T', ' ')}</th>
+                <th key={d.id}>{dayAndClock(Date.parse(d.startedAt))} UTC</th>
               ))}
             </tr>
           </thead>
@@ -258,7 +258,7 @@ export function Coverage() {
               are proven to reach somebody.
             </p>
             <section class="scrolls" tabIndex={0} aria-label="scenarios over the runs">
-              <h2>Drills and failure modes, over the runs</h2>
+              <h2>Drills and failure modes, over the runs (UTC)</h2>
               <Drills runs={runs} drills={drills} />
             </section>
             <section class="scrolls" tabIndex={0} aria-label="alerts over the runs">

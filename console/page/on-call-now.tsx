@@ -60,33 +60,14 @@ function What({ now }: { now: Now }) {
           )}
           {now.groups.length === 0 && (
             <section>
-              <p class="empty">
-                {now.grouped ? 'Alertmanager has no alert.' : 'No alert is firing.'}
-              </p>
+              <p class="empty">{now.grouped ? 'Alertmanager has no alert.' : 'No alert fires.'}</p>
             </section>
           )}
         </div>
         <div class="stack">
+          <Burning now={now} />
           <section>
-            <h2>Budgets that burn, or are nearly spent</h2>
-            <SloTable
-              rows={now.burning}
-              empty={
-                now.slos === 0
-                  ? noSlo
-                  : now.slos === now.withoutBurn
-                    ? 'No SLO has data: whether a budget burns is not known.'
-                    : 'No budget burns faster than its objective allows.'
-              }
-            />
-            {now.withoutBurn > 0 && now.slos > now.withoutBurn && (
-              <p class="soft">
-                No data of {now.withoutBurn} of {now.slos} SLOs.
-              </p>
-            )}
-          </section>
-          <section>
-            <h2>Is it us? What changed in the last day</h2>
+            <h2>Is it us? What changed in the last day (UTC)</h2>
             <Drilling />
             {now.changed.length === 0 && (
               <p class="empty">
@@ -105,6 +86,29 @@ function What({ now }: { now: Now }) {
         </div>
       </div>
     </>
+  );
+}
+
+function Burning({ now }: { now: Now }) {
+  return (
+    <section>
+      <h2>Budgets that burn, or are nearly spent</h2>
+      <SloTable
+        rows={now.burning}
+        empty={
+          now.slos === 0
+            ? noSlo
+            : now.slos === now.withoutBurn
+              ? 'No SLO has data: whether a budget burns is not known.'
+              : 'No budget burns faster than its objective allows.'
+        }
+      />
+      {now.withoutBurn > 0 && now.slos > now.withoutBurn && (
+        <p class="soft">
+          No data of {now.withoutBurn} of {now.slos} SLOs.
+        </p>
+      )}
+    </section>
   );
 }
 

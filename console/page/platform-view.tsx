@@ -27,7 +27,10 @@ function What({ platform }: { platform: Platform }) {
   const rows: [string, string][] = [
     ['trust domain', state.trustDomain],
     ['version', `${state.version}${state.leading ? ', leads' : ', stands by'}`],
-    ['issuer until', state.issuer ? state.issuer.notAfter.slice(0, 16).replace('T', ' ') : 'none'],
+    [
+      'issuer until',
+      state.issuer ? `${dayAndClock(Date.parse(state.issuer.notAfter))} UTC` : 'none',
+    ],
     ['proxies', `${proxies.length} connected`],
     ['that lag', String(lag)],
   ];
@@ -39,7 +42,7 @@ function What({ platform }: { platform: Platform }) {
         <h2>Proxies of this control plane</h2>
         <Table
           label="proxies"
-          rows={proxies}
+          rows={proxies.toSorted((a, b) => (a.workload < b.workload ? -1 : 1))}
           keyOf={(p) => p.identity + p.workload}
           textOf={(p) => `${p.workload} ${p.identity}`}
           empty="No proxy is connected."
@@ -56,12 +59,16 @@ function What({ platform }: { platform: Platform }) {
                 </span>
               ),
             },
-            { title: 'clock', number: true, cell: (p) => `${p.clockSkewSeconds.toFixed(2)} s` },
+            {
+              title: 'clock',
+              number: true,
+              cell: (p) => `${p.clockSkewSeconds.toFixed(2).replace('-0.00', '0.00')} s`,
+            },
           ]}
         />
       </section>
       <section>
-        <h2>What happened to certificates, beside issuing and renewing</h2>
+        <h2>What happened to certificates (UTC), beside issuing and renewing</h2>
         {problems.length === 0 && <p class="empty">Nothing else.</p>}
         <ul class="plain">
           {problems.map(({ atMs, text }) => (

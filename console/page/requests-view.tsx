@@ -164,8 +164,12 @@ function useTap(filters: Filters, paused: boolean): { lines: readonly Line[]; sa
       source.close();
     });
     source.addEventListener('open', () => setSaid('Listening; headers and secrets are redacted.'));
+    let why = '';
+    source.addEventListener('over', (e) => (why = JSON.parse(e.data as string) as string));
     source.addEventListener('error', () =>
-      setSaid('The tap has ended: it begins again by itself.'),
+      setSaid(
+        `${why === '' ? 'The tap has ended' : `No data: ${why}`}. It begins again by itself.`,
+      ),
     );
     const timer = setInterval(() => {
       if (!still.current) setLines([...kept.current.values()].toReversed());

@@ -164,3 +164,13 @@ testWith('chromium')(
   },
   60_000,
 );
+
+testWith('chromium')(
+  'Requests says that no proxy answers, and does not blame the filters alone',
+  async () => {
+    const page = await opened({ ...own(), proxies: '127.0.0.1:1' });
+    await page.evaluate(`location.hash = '#/requests'`);
+    await page.getByText('No data: no proxy answers: 127.0.0.1:1.').waitFor();
+  },
+  60_000,
+);
