@@ -219,8 +219,8 @@ async function whyOf(targets: readonly Target[], id: string | undefined): Promis
 }
 
 /**
- * Lines of JSON, redacted by the proxies, until `signal` ends the tap; at most ten minutes. Resolves to the reason if no
- * proxy answers.
+ * Lines of JSON, redacted by the proxies, until `signal` ends the tap; at most ten minutes. Resolves to the reason if
+ * no proxy answers.
  */
 export async function tapInto(
   targetsNow: () => Promise<Target[]>,

@@ -14,6 +14,8 @@ export const laneHeight = 42;
 export const otherHeight = 30;
 /** Below this width a lane's state is shown under its name. */
 const narrow = 640;
+/** On average, in pixels. */
+const letterWidth = 6.3;
 const more = ({ width }: TimeFrame): number => (width < narrow ? 18 : 0);
 
 interface LanesProps {
@@ -67,6 +69,7 @@ function LaneRow({ lane, top, nowMs, frame }: RowProps & { lane: Lane; nowMs: nu
   const cameAtMs = lane.hidden?.atMs ?? lane.notifiedAtMs;
   const at = cameAtMs ?? Math.max(armedAtMs, nowMs);
   const said = laneState(lane, nowMs);
+  const words = laneText(lane, nowMs);
   const isLate = said === 'late';
   const state = { late: 'late', awaited: 'dot', came: 'rang' }[said];
   const mark = { late: '✗', awaited: '…', came: '✓' }[said];
@@ -81,7 +84,8 @@ function LaneRow({ lane, top, nowMs, frame }: RowProps & { lane: Lane; nowMs: nu
           {wakes(lane.severity) ? 'page' : lane.severity}
         </tspan>
         <tspan class={isLate ? 'late' : ''} {...below(width)}>
-          {laneText(lane, nowMs)}
+          {shortened(words, width < narrow ? width / letterWidth : Infinity)}
+          <title>{words}</title>
         </tspan>
       </text>
       <line class="track" x1={x(armedAtMs)} x2={x(deadlineAtMs)} y1={y} y2={y} />
