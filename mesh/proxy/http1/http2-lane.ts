@@ -61,6 +61,7 @@ export class Http2Lane implements Lane, TryHandler {
         path: changes.target ?? head.target,
         headers: headersOf(head, changes),
         hasBody: head.chunked || head.contentLength > 0,
+        acceptsTrailers: head.teAt >= 0 && /\btrailers\b/i.test(head.value(head.teAt)),
         isCarried: this.#isCarried,
       },
       this,
@@ -212,10 +213,6 @@ function headersOf(head: Head, changes: RequestChanges): string[] {
   const headers: string[] = [];
   for (let i = 0; i < head.count; i++) {
     const kind = head.kinds[i];
-    if (kind === headerKind.te) {
-      if (/\btrailers\b/i.test(head.value(i))) headers.push('te', 'trailers');
-      continue;
-    }
     const passes =
       kind === headerKind.other ||
       kind === headerKind.contentLength ||

@@ -174,6 +174,15 @@ test.each(unhedged)('%s has no copy', async (_, sent, more, of, counted) => {
   expect(await copies(proxy)).toEqual(counted);
 });
 
+test.each(['http1', 'http2'] as const)('TE: trailers to %s', async (to) => {
+  const app = await startApp(to, () => ({ body: 'ok' }));
+  open.push(app);
+  const proxy = await proxied([app.port], to);
+  await ask('http1', proxy.outbound, { headers: [['te', 'trailers']] });
+  const { te, connection } = app.seen[0]?.headers ?? {};
+  expect([te, connection]).toEqual(['trailers', to === 'http1' ? 'te' : undefined]);
+});
+
 test('without another endpoint there is no copy', async () => {
   const { ports, count } = await endpoints(later, ok);
   const proxy = await proxied(ports.slice(1), 'http1');
