@@ -19,7 +19,7 @@ import {
   selectorOf,
   splitSelector,
 } from '../spec/query.js';
-import { counterLabel, counterSeen } from './names.js';
+import { counterLabel, counterSeen, metricLabel } from './names.js';
 
 /** How long ago a counter's value may have been recorded, to bridge failed scrapes and restarts of Prometheus. */
 export const lookbackMs = 15 * 60_000;
@@ -154,10 +154,16 @@ function begunSince(evidence: Counter, options: StepOptions): string | undefined
 /** The series that is recorded together with the counters, and shows when that was. */
 const timeKey = 'time';
 
+/** A selector of several metrics, each kept apart by a label: recorded, all have the rule's name. */
+const named = (selector: string): string =>
+  /[{,]\s*__name__\s*[=!]~/.test(selector)
+    ? `label_replace(${selector}, "${metricLabel}", "$1", "__name__", "(.+)")`
+    : selector;
+
 /** The rule that records all counters of an SLO, so that bad and total events are of the same instant. */
 export function seenExpr(counters: readonly Counter[]): string {
   return [...counters, { key: timeKey, at: () => 'vector(time())' }]
-    .map((c) => `label_replace(${c.at('')}, "${counterLabel}", "${c.key}", "", "")`)
+    .map((c) => `label_replace(${named(c.at(''))}, "${counterLabel}", "${c.key}", "", "")`)
     .join('\nor\n');
 }
 

@@ -21,6 +21,8 @@ export const totalIncrease = (ms: number): string => `slo:events_total:increase$
 /** The value of each counter of an SLO at the last evaluation, by series; a label names the counter. */
 export const counterSeen = 'slo:counter:last';
 export const counterLabel = 'slo_counter';
+/** The metric of each series, if a counter's selector chooses several by a regular expression. */
+export const metricLabel = 'slo_metric';
 /** Bad events as total minus good, for counters that are scraped apart; below 0 if the good ones were seen first. */
 export const badDifference = 'slo:events_bad:difference';
 /** Events of a whole window, for the guard against pages by chance. */

@@ -103,6 +103,12 @@ const counted: Counted[] = [
     0.2,
   ],
   [
+    'metrics by a regular expression',
+    `{ events: { bad: '{__name__=~"a_bad|b_bad"}', total: '{__name__=~"a|b"}' } }`,
+    { 'a{job="a"}': '0+90x100', 'b{job="a"}': '0+10x100', 'b_bad{job="a"}': '0+10x100' },
+    0.1,
+  ],
+  [
     'sampled queries of several series',
     `{ events: { bad: 'rate(x{code="5"}[{{.window}}] offset 1m)', total: 'rate(x[{{.window}}] offset 1m)' } }`,
     { 'x{code="2"}': '0+90x100', 'x{code="5"}': '0+10x100' },
