@@ -9,7 +9,6 @@ import { request as requestHttps } from 'node:https';
 import type { Clock } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
 
-const timeoutMs = 10_000;
 const maxAnswerBytes = 1024 * 1024;
 
 export interface VaultConnection {
@@ -52,9 +51,12 @@ const renewedAfter = 2 / 3;
 export class VaultApi {
   readonly #connection: VaultConnection;
   readonly #clock: Clock;
+  readonly #limitMs: number;
   #given: Promise<Given> | undefined;
 
-  constructor(connection: VaultConnection, clock: Clock) {
+  /** `limitMs` holds for each exchange. */
+  constructor(connection: VaultConnection, clock: Clock, limitMs = 10_000) {
+    this.#limitMs = limitMs;
     this.#clock = clock;
     const { protocol, hostname } = new URL(connection.address);
     const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
@@ -136,10 +138,14 @@ export class VaultApi {
             'x-vault-request': 'true',
             ...(body !== '' && { 'content-type': 'application/json' }),
           },
-          timeout: timeoutMs,
           ...(caFile !== undefined && !isAbsent && { ca: readFileSync(caFile) }),
         });
-        outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer in ${timeoutMs} ms`)));
+        // For the whole exchange: an answer may come a byte at a time, and the issuer is not read again meanwhile.
+        const timer = setTimeout(() => {
+          fail(new Error(`no answer in ${this.#limitMs} ms`));
+          outgoing.destroy();
+        }, this.#limitMs);
+        outgoing.on('close', () => clearTimeout(timer));
         outgoing.on('error', fail);
         outgoing.on('response', (response) => {
           let text = '';

@@ -1,14 +1,16 @@
 /** C2: issuers whose keys stay in Vault, against a stand-in with Vault's paths and real keys. */
 import { writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { SimulatedClock } from '../../../base/clock.js';
+import { realClock, SimulatedClock } from '../../../base/clock.js';
 import { controllerConfig } from '../../../mesh/controller/config.js';
 import { startController } from '../../../mesh/controller/controller.js';
 import { createCsr, generateWorkloadKey } from '../../../mesh/identity/csr.js';
 import { isSignedBy, type Issuing } from '../../../mesh/identity/issuing.js';
 import { identityName } from '../../../mesh/identity/names.js';
 import { createVaultStore } from '../../../mesh/identity/vault.js';
+import { VaultApi } from '../../../mesh/identity/vault-api.js';
 import { PublishedIssuerStore } from '../../../mesh/kubernetes/published-issuer.js';
 import { dnsNames } from '../../../mesh/identity/x509.js';
 import {
@@ -143,6 +145,22 @@ const startStore = (config: ReturnType<typeof login>, clock: SimulatedClock): Pr
     () => undefined,
     () => undefined,
   );
+
+test('a Vault that answers a byte at a time, without end, is given up', async () => {
+  let bytes = 0;
+  const slow = createServer((socket) => {
+    socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
+    const timer = setInterval(() => bytes++ >= 0 && socket.write('1\r\nx\r\n'), 5);
+    socket.on('error', () => undefined).on('close', () => clearInterval(timer));
+  });
+  await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
+  const address = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`;
+  const tokenFile = join(path, 'vault.token');
+  const asked = new VaultApi({ address, tokenFile }, realClock, 300).text('pki/ca_chain');
+  await expect(asked).rejects.toThrow('no answer in 300 ms');
+  expect(bytes).toBeGreaterThan(3);
+  await new Promise((resolve) => slow.close(resolve));
+});
 
 test('C2: a pod logs in with its service account, again at 2/3 of the life and when revoked', async () => {
   const clock = new SimulatedClock(Date.now());
