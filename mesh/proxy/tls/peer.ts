@@ -29,7 +29,9 @@ export function verifiedPeer(
   if (!socket.authorized) {
     const error = socket.authorizationError as unknown;
     const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : String(error);
-    return handshakeFailure(code ?? 'protocol');
+    const failure = handshakeFailure(code ?? 'protocol');
+    // OpenSSL refuses most authorities itself, by its rules of purposes and path lengths.
+    return failure === 'protocol' && certificate.ca ? 'authority' : failure;
   }
   // A resumed session was verified when it began, maybe long ago.
   const notAfterMs = Date.parse(certificate.validTo);

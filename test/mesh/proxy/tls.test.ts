@@ -294,41 +294,45 @@ async function signed(
 }
 
 const cartName = 'cart.retail.serviceaccount.identity.test.local';
-test.each<[string, string, { dnsNames?: string[]; uris?: string[] }]>([
+test.each<[string, string, { dnsNames?: string[]; uris?: string[]; ca?: object }, string?]>([
+  ["an authority's certificate", 'refused', { dnsNames: [cartName], ca: {} }, 'authority'],
   ["a web server's name", 'refused', { dnsNames: ['www.test.local'] }],
   ['a wildcard', 'refused', { dnsNames: [`*.${cartName}`] }],
   ['an account without a namespace', 'refused', { dnsNames: [cartName.replace('.retail', '')] }],
   ['no name at all', 'refused', {}],
   ['a name inside a URI', 'refused', { uris: [`a:, DNS:${cartName}, b`] }],
   ['a second name', '200', { dnsNames: ['www.test.local', cartName] }],
-])('only a workload has an identity: %s is %s', async (_, expected, names) => {
-  const { inside } = await pair(await keys.issue('checkout'), await keys.issue('cart'), {
-    policy: {
-      defaultPolicy: 'all-authenticated',
-      authorizations: [{ name: 'any', identities: ['*'], unauthenticated: false }],
-    },
-  });
-  const identity = await signed('odd', names);
-  const answer = await new Promise<string>((resolve) => {
-    const socket = connectTls({
-      port: inside.inbound,
-      host: '127.0.0.1',
-      rejectUnauthorized: false,
-      cert: readFileSync(identity.certificateFile ?? ''),
-      key: readFileSync(identity.keyFile ?? ''),
-      ALPNProtocols: ['http/1.1'],
+])(
+  'only a workload has an identity: %s is %s',
+  async (_, expected, names, why = 'name-mismatch') => {
+    const { inside } = await pair(await keys.issue('checkout'), await keys.issue('cart'), {
+      policy: {
+        defaultPolicy: 'all-authenticated',
+        authorizations: [{ name: 'any', identities: ['*'], unauthenticated: false }],
+      },
     });
-    socket.on('secureConnect', () => socket.write('GET / HTTP/1.1\r\nHost: cart\r\n\r\n'));
-    socket.on('data', (bytes: Buffer) => {
-      resolve(bytes.toString().slice(9, 12));
-      socket.destroy();
+    const identity = await signed('odd', names);
+    const answer = await new Promise<string>((resolve) => {
+      const socket = connectTls({
+        port: inside.inbound,
+        host: '127.0.0.1',
+        rejectUnauthorized: false,
+        cert: readFileSync(identity.certificateFile ?? ''),
+        key: readFileSync(identity.keyFile ?? ''),
+        ALPNProtocols: ['http/1.1'],
+      });
+      socket.on('secureConnect', () => socket.write('GET / HTTP/1.1\r\nHost: cart\r\n\r\n'));
+      socket.on('data', (bytes: Buffer) => {
+        resolve(bytes.toString().slice(9, 12));
+        socket.destroy();
+      });
+      socket.on('error', () => resolve('refused'));
+      socket.on('close', () => resolve('refused'));
     });
-    socket.on('error', () => resolve('refused'));
-    socket.on('close', () => resolve('refused'));
-  });
-  expect(answer).toBe(expected);
-  expect(await failures(inside)).toEqual(expected === 'refused' ? ['name-mismatch'] : []);
-});
+    expect(answer).toBe(expected);
+    expect(await failures(inside)).toEqual(expected === 'refused' ? [why] : []);
+  },
+);
 
 test.each<[string, (identity: Identity) => Promise<void>, string]>([
   [
@@ -344,6 +348,15 @@ test.each<[string, (identity: Identity) => Promise<void>, string]>([
       copyFileSync(other.keyFile ?? '', identity.keyFile ?? '');
     },
     `the certificate is for ${cartName.replace('cart', 'other')}, and not for ${cartName}`,
+  ],
+  [
+    "an authority's certificate",
+    async (identity) => {
+      const authority = await signed('authority', { dnsNames: [cartName], ca: {} });
+      copyFileSync(authority.certificateFile ?? '', identity.certificateFile ?? '');
+      copyFileSync(authority.keyFile ?? '', identity.keyFile ?? '');
+    },
+    "the certificate is an authority's, and no workload's",
   ],
 ])(
   'files that no peer would accept are refused, at a start and while running: %s',
