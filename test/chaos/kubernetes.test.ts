@@ -14,6 +14,7 @@ import {
   findLease,
   leaseName,
   listLeases,
+  removeLease,
   renewLease,
   takeBack,
   writeLease,
@@ -253,8 +254,26 @@ async function certificate(): Promise<Record<string, string>> {
   return { 'tls.crt': base64(made.toString()), 'tls.key': base64(key) };
 }
 
+/** Collects the calls of an account as `verb resource`, with the name where rights name objects. */
+const recorded = (used: Set<string>) => (method: string, path: string) => {
+  const [bare = '', query = ''] = path.split('?');
+  const [plural = '', name, below] = bare.split('/namespaces/shop/')[1]?.split('/') ?? [];
+  const verbs: Record<string, string> = { POST: 'create', PATCH: 'patch', DELETE: 'delete' };
+  const reading = name !== undefined ? 'get' : query.includes('watch=true') ? 'watch' : 'list';
+  const resource = below === undefined ? plural : `${plural}/${below}`;
+  used.add(`${verbs[method] ?? reading} ${resource}${name?.endsWith('tls') ? ` ${name}` : ''}`);
+};
+const rightsIn = (rules: ReturnType<typeof runnerNeeds>['own']): string[] =>
+  rules.flatMap(({ resources: kinds, verbs, resourceNames = [''] }) =>
+    kinds.flatMap((kind) =>
+      verbs.flatMap((verb) =>
+        resourceNames.map((n) => `${verb} ${kind}${n.endsWith('tls') ? ` ${n}` : ''}`),
+      ),
+    ),
+  );
+
 needs(
-  'what nobody renews is rolled back by the keeper, with the rights that rbac prints',
+  'what nobody renews is rolled back by the keeper, with the rights that rbac prints, each of them used',
   async () => {
     const { admin } = cluster;
     await admin.create(deployment('cart'));
@@ -268,10 +287,12 @@ needs(
     });
     const pods = new Pods(admin, 'shop', undefined);
     pods.take([pod('cart-abc-1', '1', 'cart'), pod('web-abc-2', '2', 'web')]);
-    const context = { api: admin, drill: 'shop', spec, pods };
+    const used = { runner: new Set<string>(), keeper: new Set<string>() };
+    const runner = await cluster.as('shop', 'firedrill-runner', recorded(used.runner));
+    const context = { api: runner, drill: 'shop', spec, pods };
     const clock = new SimulatedClock(0);
     const said: string[] = [];
-    const api = await cluster.as('shop', 'firedrill-keeper');
+    const api = await cluster.as('shop', 'firedrill-keeper', recorded(used.keeper));
     const parts = { api, namespace: 'shop', drill: 'shop', name: 'keeper-1', clock };
     const keeper = new Keeper({ ...parts, say: (line) => void said.push(line) });
     const leases = [];
@@ -283,7 +304,7 @@ needs(
     ] as const) {
       const fault = await clusterFault(kind, target, {}, context);
       const lease = { name: leaseName(`Run_1-${kind}`), namespace: 'shop', ttlMs: 6000 };
-      await writeLease(admin, 'shop', { ...lease, steps: fault.steps });
+      await writeLease(runner, 'shop', { ...lease, steps: fault.steps });
       leases.push(lease);
       await fault.put();
       faults.push(fault);
@@ -310,9 +331,9 @@ needs(
     expect(await ofSecret.effect()).toBe(0);
     await admin.patch(resources.Secret, 'shop', 'web-tls', { data: own });
     expect(await keeper.look()).toBe(3);
-    expect((await findLease(admin, leases[0]!))?.heldBy).toBe('keeper-1');
+    expect((await findLease(runner, leases[0]!))?.heldBy).toBe('keeper-1');
     clock.advance(5000);
-    await renewLease(admin, leases[0]!, 1);
+    await renewLease(runner, leases[0]!, 1);
     expect(await keeper.look()).toBe(3);
     clock.advance(2000);
     // Renewed after five seconds: the lease lasts five seconds more.
@@ -322,6 +343,28 @@ needs(
     expect(await keeper.look()).toBe(0);
     expect([await replicas(), said.length]).toEqual([3, 3]);
     expect(await renewLease(admin, leases[0]!, 2)).toBe(false);
+    const all = [...faults, { kind: 'expired-secret' as const, target: 'web-tls' }];
+    // A StatefulSet of the name may be meant; each target is one of both.
+    const isOf = (right: string): boolean => !right.includes('statefulsets');
+    expect([...used.keeper].sort()).toEqual(rightsIn(keeperNeeds(all).own).filter(isOf).sort());
+    // A runner undoes its faults itself while it lives.
+    const last = { name: leases[1]!.name, namespace: 'shop', ttlMs: 6000 };
+    for (const [kind, target] of [
+      ['partition', 'web'],
+      ['expired-secret', 'web-tls'],
+    ] as const) {
+      const fault = await clusterFault(kind, target, {}, context);
+      await fault.put();
+      await takeBack(runner, fault.steps);
+    }
+    await removeLease(runner, last);
+    const ofPods = /pods|jobs/;
+    expect([...used.runner].sort()).toEqual(
+      rightsIn(runnerNeeds(spec, all).own)
+        .filter((right) => isOf(right) && !ofPods.test(right))
+        .sort(),
+    );
+    runner.close();
     api.close();
   },
 );
