@@ -95,9 +95,11 @@ export class Bars {
     }
   }
 
+  /** Those that are not ending. */
   async pods(app: string, inNamespace = namespace): Promise<Pod[]> {
     const options = { namespace: inNamespace, labelSelector: `app=${app}` };
-    return (await this.node.api.list<Pod>(resources.Pod, options)).items;
+    const { items } = await this.node.api.list<Pod>(resources.Pod, options);
+    return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
   }
 
   /** Resolves when all replicas have the current template and are ready. */
