@@ -247,6 +247,7 @@ export class Session {
     if (!selector) return true;
     if (selector.namespace !== this.hello.namespace) return false;
     if (selector.workload !== undefined && selector.workload !== this.hello.workload) return false;
+    if (selector.without?.some((label) => this.hello.labels[label] !== undefined)) return false;
     return Object.entries(selector.labels ?? {}).every(([k, v]) => this.hello.labels[k] === v);
   }
 }

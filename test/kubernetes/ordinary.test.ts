@@ -3,7 +3,11 @@ import { expect, test } from 'vitest';
 import type { Destination, InboundServer } from '../../mesh/model.js';
 import { convertBarePods } from '../../mesh/kubernetes/discovery/bare-pods.js';
 import { servedPods } from '../../mesh/kubernetes/discovery/destinations.js';
-import { convertInbound } from '../../mesh/kubernetes/discovery/inbound.js';
+import {
+  convertInbound,
+  convertWorkload,
+  type InboundLookup,
+} from '../../mesh/kubernetes/discovery/inbound.js';
 import type { EndpointSlice, Pod, Service } from '../../mesh/kubernetes/discovery/types.js';
 import { bench, state } from '../mesh/proxy/flow-bench.js';
 import { convert as convertOf } from './look.js';
@@ -109,16 +113,16 @@ test('an address that a pod has no more is forgotten as such: whoever has it now
   expect(identityOf()).toBeUndefined();
 });
 
-const inbound = (of: Pod): InboundServer[] =>
-  convertInbound('db', [of], {
-    trustDomain: 'cluster.local',
-    defaultPolicy: 'all-unauthenticated',
-    namespace: () => undefined,
-    servers: () => [],
-    authorizations: () => [],
-    rateLimits: () => [],
-    serverRoutes: () => [],
-  }).servers;
+const look: InboundLookup = {
+  trustDomain: 'cluster.local',
+  defaultPolicy: 'all-unauthenticated',
+  namespace: () => undefined,
+  servers: () => [],
+  authorizations: () => [],
+  rateLimits: () => [],
+  serverRoutes: () => [],
+};
+const inbound = (of: Pod): InboundServer[] => convertInbound('db', [of], look).servers;
 
 test('every port is served: of containers and native sidecars by name, any other by one server', () => {
   const of = pod('db-0', { 'mesh.firedrill.dev/default-inbound-policy': 'all-authenticated' });
@@ -134,6 +138,37 @@ test('every port is served: of containers and native sidecars by name, any other
 test('a policy that cannot be read closes: it was meant to', () => {
   const of = pod('db-0', { 'mesh.firedrill.dev/default-inbound-policy': 'deni' });
   expect(inbound(of).map((s) => s.defaultPolicy)).toEqual(['deny']);
+});
+
+test('half of a roll-out: each template has its own policy, an offline proxy that of the first pod', () => {
+  const key = 'mesh.firedrill.dev/default-inbound-policy';
+  const of = (name: string, labels: Record<string, string>, policy?: string): Pod => {
+    const made = pod(name, policy === undefined ? {} : { [key]: policy });
+    made.metadata.labels = labels;
+    return made;
+  };
+  const servers = (...pods: Pod[]) =>
+    convertWorkload('db', pods, look).map(({ key: at, labels, without, servers: [one] }) => [
+      at,
+      labels?.['pod-template-hash'],
+      without !== undefined,
+      one?.defaultPolicy,
+    ]);
+  const [old, young] = [{ 'pod-template-hash': 'a' }, { 'pod-template-hash': 'b' }];
+  const alike = ['shop/db', undefined, false, 'all-unauthenticated'];
+  expect(servers()).toEqual([]);
+  expect(servers(of('db-1', {}), of('db-2', {}))).toEqual([alike]);
+  expect(servers(of('db-1', old), of('db-2', young))).toEqual([alike]);
+  expect(servers(of('db-1', old), of('db-2', young, 'deny'), of('db-3', young))).toEqual([
+    ['shop/db@a', 'a', false, 'all-unauthenticated'],
+    ['shop/db@b', 'b', false, 'deny'],
+    ['shop/db', undefined, true, 'all-unauthenticated'],
+  ]);
+  // Pods of no template stand for themselves alone.
+  expect(servers(of('db-1', {}), of('db-2', young, 'deny'))).toEqual([
+    ['shop/db@b', 'b', false, 'deny'],
+    ['shop/db', undefined, true, 'all-unauthenticated'],
+  ]);
 });
 
 test('in a state, a port that no server names is served at the address that was dialled, each by itself', () => {

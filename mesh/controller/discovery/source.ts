@@ -12,6 +12,8 @@ export interface WorkloadServers {
   workload?: string;
   /** All of these must be among the workload's labels; absent or empty: any. */
   labels?: Record<string, string>;
+  /** Not for workloads with any of these labels. */
+  without?: readonly string[];
   servers: InboundServer[];
 }
 

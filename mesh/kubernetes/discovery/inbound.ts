@@ -1,4 +1,5 @@
 /** The inbound traffic of one workload's proxies: a server per port, from Server, AuthorizationPolicy and RateLimit. */
+import { isDeepStrictEqual } from 'node:util';
 import type { WorkloadServers } from '../../controller/discovery/source.js';
 import { identityName } from '../../identity/names.js';
 import type { Authorization, InboundServer, RateLimit } from '../../model.js';
@@ -27,7 +28,45 @@ export interface InboundLookup {
   serverRoutes(namespace: string): SpecObject<HttpRouteSpec>[];
 }
 
-/** `pods` are those of one workload, at least one; the first represents all. */
+/** The labels that tell the pods of one template of a workload from those of another. */
+const generationLabels = [
+  'pod-template-hash',
+  'controller-revision-hash',
+  'rollouts-pod-template-hash',
+] as const;
+
+/**
+ * The servers of a workload. While a roll-out is half done, its templates may differ in labels, ports and annotations:
+ * each then has servers of its own, and none is governed by another's policy. A proxy that was injected offline does
+ * not know the template that it is of, and gets those of the first pod.
+ */
+export function convertWorkload(
+  workload: string,
+  pods: readonly Pod[],
+  look: InboundLookup,
+): WorkloadServers[] {
+  const made = new Map<string, WorkloadServers>();
+  for (const pod of pods) {
+    const label = generationLabels.find((name) => pod.metadata.labels?.[name] !== undefined);
+    const value = label && pod.metadata.labels?.[label];
+    const generation = value ?? '';
+    if (made.has(generation)) continue;
+    const { key, ...rest } = convertInbound(workload, [pod], look);
+    made.set(
+      generation,
+      label && value !== undefined
+        ? { ...rest, key: `${key}@${value}`, labels: { [label]: value } }
+        : { ...rest, key },
+    );
+  }
+  const [first, ...others] = [...made.values()];
+  if (!first) return [];
+  const { labels: _labels, ...whole } = { ...first, key: first.key.split('@')[0] as string };
+  if (others.every((o) => isDeepStrictEqual(o.servers, first.servers))) return [whole];
+  return [...[...made.values()].filter((o) => o.labels), { ...whole, without: generationLabels }];
+}
+
+/** `pods` are those of one workload's template, at least one; the first represents all. */
 export function convertInbound(
   workload: string,
   pods: readonly Pod[],

@@ -11,8 +11,8 @@ import { Informer } from '../client/informer.js';
 import { type KubeObject, resources } from '../client/objects.js';
 import { convertBarePods } from './bare-pods.js';
 import { convertService, type Lookup, servedPods } from './destinations.js';
-import { convertInbound, type InboundLookup } from './inbound.js';
-import { type Link, LinkMirror, Links } from './links.js';
+import { convertWorkload, type InboundLookup } from './inbound.js';
+import { type Link, LinkMirror, Links, Mirrors } from './links.js';
 import {
   Index,
   parentServices,
@@ -77,6 +77,8 @@ export class KubernetesSource implements DiscoverySource {
   readonly #given = new Map<string, string[]>();
   /** The same names for workloads with pods that no Service selects. */
   readonly #givenBare = new Map<string, string>();
+  /** The keys of the servers that each workload has. */
+  readonly #givenServers = new Map<string, string[]>();
   /** The services that send to each service. */
   readonly #usedBy = new Map<string, Set<string>>();
   readonly #uses = new Map<string, string[]>();
@@ -96,8 +98,7 @@ export class KubernetesSource implements DiscoverySource {
   };
 
   readonly #links: Links;
-  /** The mirrored destinations by name, each by its link. */
-  readonly #mirrors = new Map<string, Map<string, Destination>>();
+  readonly #mirrors = new Mirrors((name) => this.#isOwn(name));
   readonly #places: Places;
 
   constructor(api: KubeApi, options: SourceOptions) {
@@ -107,7 +108,8 @@ export class KubernetesSource implements DiscoverySource {
         new LinkMirror(api, link, options.clusterDomain ?? 'cluster.local', {
           clock: options.clock,
           sink: {
-            changed: (destinations, removed) => this.#mirrored(keyOf(link), destinations, removed),
+            changed: (made, removed) =>
+              this.#sink?.update(this.#mirrors.change(keyOf(link), made, removed)),
             problem: (message) => this.#problem(linkKey(link), message),
           },
         }),
@@ -133,7 +135,7 @@ export class KubernetesSource implements DiscoverySource {
       ...[...this.caches.Service.objects.keys()].flatMap((key) => this.#convert(key)),
       ...[...workloads].flatMap((key) => this.#bare(key) ?? []),
     ];
-    const inbound = [...workloads].flatMap((key) => this.#inbound(key) ?? []);
+    const inbound = [...workloads].flatMap((key) => this.#inbound(key));
     this.#dirtyServices.clear();
     this.#dirtyWorkloads.clear();
     this.#dirtyBare.clear();
@@ -276,7 +278,7 @@ export class KubernetesSource implements DiscoverySource {
       const made = this.#convert(key);
       destinations.push(...made);
       for (const name of before.filter((n) => !made.some((d) => d.name === n))) {
-        const mirror = this.#isOwn(name) ? undefined : this.#mirror(name);
+        const mirror = this.#mirrors.get(name);
         if (mirror) destinations.push(mirror);
         else removed.push(name);
       }
@@ -286,9 +288,10 @@ export class KubernetesSource implements DiscoverySource {
     const servers: WorkloadServers[] = [];
     const removedServers: string[] = [];
     for (const key of this.#dirtyWorkloads) {
+      const before = this.#givenServers.get(key) ?? [];
       const made = this.#inbound(key);
-      if (made) servers.push(made);
-      else removedServers.push(key);
+      servers.push(...made);
+      removedServers.push(...before.filter((old) => !made.some((s) => s.key === old)));
     }
     for (const key of new Set([...this.#dirtyBare, ...this.#dirtyWorkloads])) {
       const before = this.#givenBare.get(key);
@@ -340,34 +343,16 @@ export class KubernetesSource implements DiscoverySource {
     return made;
   }
 
-  #inbound(key: string): WorkloadServers | undefined {
+  #inbound(key: string): WorkloadServers[] {
     const pods = this.#podsOf.get(key);
-    if (pods.length === 0) return undefined;
-    return convertInbound(key.slice(key.indexOf('/') + 1), pods, this.#inboundLookup);
-  }
-
-  /** A Service of this cluster keeps its name; of two links with one name, the first by key has it. */
-  #mirrored(link: string, made: Destination[], removed: string[]): void {
-    for (const name of removed) this.#mirrors.get(name)?.delete(link);
-    for (const d of made) {
-      const byLink = this.#mirrors.get(d.name) ?? new Map<string, Destination>();
-      this.#mirrors.set(d.name, byLink.set(link, d));
-    }
-    const change = { destinations: [] as Destination[], removedDestinations: [] as string[] };
-    for (const name of new Set([...removed, ...made.map((d) => d.name)])) {
-      const mirror = this.#mirror(name);
-      if (this.#isOwn(name)) continue;
-      if (mirror) change.destinations.push(mirror);
-      else change.removedDestinations.push(name);
-    }
-    this.#sink?.update(change);
-  }
-
-  #mirror(name: string): Destination | undefined {
-    const byLink = this.#mirrors.get(name);
-    const [first] = [...(byLink?.keys() ?? [])].sort();
-    if (first === undefined) this.#mirrors.delete(name);
-    return first === undefined ? undefined : byLink?.get(first);
+    const made = convertWorkload(key.slice(key.indexOf('/') + 1), pods, this.#inboundLookup);
+    if (made.length === 0) this.#givenServers.delete(key);
+    else
+      this.#givenServers.set(
+        key,
+        made.map((s) => s.key),
+      );
+    return made;
   }
 
   #isOwn(name: string): boolean {
@@ -377,10 +362,7 @@ export class KubernetesSource implements DiscoverySource {
 
   /** The names of a link's destinations that are something else's. */
   takenFrom(link: KubeObject): string[] {
-    const key = keyOf(link);
-    return [...this.#mirrors].flatMap(([name, byLink]) =>
-      byLink.has(key) && (this.#isOwn(name) || [...byLink.keys()].sort()[0] !== key) ? [name] : [],
-    );
+    return this.#mirrors.takenFrom(keyOf(link));
   }
 
   #problem(kind: string, message: string | undefined): void {

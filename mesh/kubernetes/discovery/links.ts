@@ -230,3 +230,50 @@ export class Links {
     this.#mirrors.clear();
   }
 }
+
+/** The destinations of all links. A Service of this cluster keeps its name; of two links, the first by key has it. */
+export class Mirrors {
+  readonly #byName = new Map<string, Map<string, Destination>>();
+  readonly #isOwn: (name: string) => boolean;
+
+  /** `isOwn`: whether a Service of this cluster has the name. */
+  constructor(isOwn: (name: string) => boolean) {
+    this.#isOwn = isOwn;
+  }
+
+  /** Takes a change of one link, and returns the change that is seen. */
+  change(
+    link: string,
+    made: readonly Destination[],
+    removed: readonly string[],
+  ): { destinations: Destination[]; removedDestinations: string[] } {
+    for (const name of removed) this.#byName.get(name)?.delete(link);
+    for (const d of made) {
+      const byLink = this.#byName.get(d.name) ?? new Map<string, Destination>();
+      this.#byName.set(d.name, byLink.set(link, d));
+    }
+    const names = [...new Set([...removed, ...made.map((d) => d.name)])].filter(
+      (name) => !this.#isOwn(name),
+    );
+    const destinations = names.flatMap((name) => this.get(name) ?? []);
+    const removedDestinations = names.filter((name) => !this.get(name));
+    for (const name of removed) if (this.#byName.get(name)?.size === 0) this.#byName.delete(name);
+    return { destinations, removedDestinations };
+  }
+
+  /** Undefined: no link has the name, or a Service of this cluster. */
+  get(name: string): Destination | undefined {
+    return this.#isOwn(name) ? undefined : this.#byName.get(name)?.get(this.#first(name));
+  }
+
+  /** The names of a link's destinations that are something else's. */
+  takenFrom(link: string): string[] {
+    return [...this.#byName].flatMap(([name, byLink]) =>
+      byLink.has(link) && (this.#isOwn(name) || this.#first(name) !== link) ? [name] : [],
+    );
+  }
+
+  #first(name: string): string {
+    return [...(this.#byName.get(name)?.keys() ?? [])].sort()[0] ?? '';
+  }
+}

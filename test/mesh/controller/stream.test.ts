@@ -3,7 +3,19 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { writeFileWhole } from '../../../base/write-file.js';
+import type { DiscoverySink } from '../../../mesh/controller/discovery/source.js';
+import type { InboundServer } from '../../../mesh/model.js';
 import { clientIn, controllerIn, eventually, folder, registryOf, tokenFor } from './bench-mesh.js';
+
+const inboundServer: InboundServer = {
+  name: 'http',
+  port: 8080,
+  target: '127.0.0.1:8080',
+  protocol: 'detect',
+  defaultPolicy: 'deny',
+  authorizations: [],
+  routes: [],
+};
 
 const metrics = async (port: number): Promise<string> =>
   (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
@@ -168,4 +180,40 @@ test('inbound servers go to the workload that they are for', async () => {
     JSON.stringify({ servers: [server('pay'), server('ship')] }),
   );
   await eventually(() => states.at(-1)?.servers.length === 0);
+});
+
+test('servers of one template alone go to its proxies, the rest to those that do not say which they are of', async () => {
+  const path = folder();
+  const of = (key: string, more: object) => ({
+    key,
+    namespace: 'retail',
+    workload: 'cart',
+    servers: [{ ...inboundServer, name: key }],
+    ...more,
+  });
+  const source = {
+    name: 'templates',
+    start: (sink: DiscoverySink) => {
+      const servers = [
+        of('a', { labels: { hash: 'a' } }),
+        of('b', { labels: { hash: 'b' } }),
+        of('rest', { without: ['hash'] }),
+      ];
+      sink.replace({ destinations: [], servers });
+      return Promise.resolve();
+    },
+    stop: () => Promise.resolve(),
+  };
+  const registry = JSON.stringify({ services: [] });
+  const { address } = await controllerIn(path, { registry, sources: [source] });
+  tokenFor(path, 'cart', 2);
+  for (const [labels, expected] of [
+    [{ hash: 'b' }, 'b'],
+    [{ other: 'b' }, 'rest'],
+  ] as const) {
+    const workload = { name: 'cart', namespace: 'retail', labels };
+    const { client, states } = clientIn(path, 'cart', [address], { workload });
+    await client.start(10_000);
+    expect(states.at(-1)?.servers.map((s) => s.name)).toEqual([expected]);
+  }
 });
