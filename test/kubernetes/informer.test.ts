@@ -244,6 +244,25 @@ describe('against a scripted server', () => {
     server.close();
   });
 
+  test.each([
+    ['text/html', '<html>welcome</html>'],
+    ['application/json', '{"items":null,"metadata":{"resourceVersion":"1"}}'],
+    ['application/json', '{}'],
+  ])('a 200 of something else is no empty list: %s %s', async (type, body) => {
+    const server = createServer((_, response) => {
+      response.setHeader('content-type', type);
+      response.end(body);
+    }).listen(0, '127.0.0.1');
+    await until(() => server.listening);
+    const { port } = server.address() as AddressInfo;
+    const api = new KubeApi(tokenCredentials(`http://127.0.0.1:${port}`, '', 't'));
+    await expect(api.list(resources.Service)).rejects.toThrow(
+      'GET /api/v1/services: the answer is no list',
+    );
+    api.close();
+    server.close();
+  });
+
   test("a kind of somebody else's definition is read in the version that it has", async () => {
     const group = 'split.smi-spec.io';
     const answers: Record<string, unknown> = {

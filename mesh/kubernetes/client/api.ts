@@ -105,10 +105,16 @@ export class KubeApi {
     if (options.fieldSelector) query.set('fieldSelector', options.fieldSelector);
     if (options.limit) query.set('limit', String(options.limit));
     if (options.next) query.set('continue', options.next);
-    const answer = (await this.call('GET', `${pathOf(resource, options.namespace)}?${query}`)) as {
-      items: Record<string, unknown>[] | null;
+    const path = pathOf(resource, options.namespace);
+    const answer = (await this.call('GET', `${path}?${query}`)) as {
+      kind?: string;
+      items?: Record<string, unknown>[] | null;
       metadata: { resourceVersion: string; continue?: string };
     };
+    // Whatever stands before the API server must not empty a cache.
+    if (!answer.kind && !answer.items) {
+      throw new UserError(`GET ${path}: the answer is no list`, exitCode.environment);
+    }
     const kind = { apiVersion: apiVersionOf(resource), kind: resource.kind };
     const page: ListAnswer<T> = {
       items: (answer.items ?? []).map((item) => ({ ...kind, ...item }) as T),
