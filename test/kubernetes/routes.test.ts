@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Destination } from '../../mesh/model.js';
 import type { AnyObject, KubeObject } from '../../mesh/kubernetes/client/objects.js';
+import { conditionOf } from '../../mesh/kubernetes/discovery/status.js';
 import { controllerName, parentStatuses } from '../../mesh/kubernetes/discovery/route-status.js';
 import { splitShares } from '../../mesh/kubernetes/discovery/specs.js';
 import { targetFinding } from '../../mesh/kubernetes/discovery/targets.js';
@@ -334,6 +335,24 @@ test('a misspelt annotation of a route is refused, and told where it is there al
   ]);
   made.kind = 'GRPCRoute';
   expect(said({ [key('hedge-after')]: '100ms' })[0]).toMatch(/hedge-after: no such annotation$/);
+});
+
+test('a split without a spec, as another definition may allow, harms nobody', () => {
+  const odd = {
+    apiVersion: 'split.smi-spec.io/v1alpha2',
+    kind: 'TrafficSplit',
+    metadata: { name: 'a', namespace: 'shop' },
+  };
+  const good = object('TrafficSplit', 'shop', 'b', {
+    service: 'echo',
+    backends: [{ service: 'echo', weight: 1 }],
+  });
+  const store = {
+    Service: new Map([['shop/echo', { spec: {} }]]),
+    TrafficSplit: new Map([odd, good].map((o) => [`shop/${o.metadata.name}`, o])),
+  } as unknown as Store;
+  expect(conditionOf(odd, store)).toMatchObject({ status: 'False', reason: 'TargetNotFound' });
+  expect(conditionOf(good, store)).toMatchObject({ status: 'True', reason: 'Accepted' });
 });
 
 test('policy that targets nothing says so', () => {

@@ -60,6 +60,16 @@ class StatusWriter {
   async #run(): Promise<void> {
     if (!this.#options.leading()) return;
     this.#running = true;
+    try {
+      await this.#writeAll();
+    } catch (error) {
+      this.#options.log(`statuses: ${messageOf(error)}`);
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  async #writeAll(): Promise<void> {
     const { caches, lookup } = this.#source;
     const now = new Date(this.#options.clock.nowMs()).toISOString();
     for (const kind of customKinds) {
@@ -83,7 +93,6 @@ class StatusWriter {
         if (parents) await this.#write(kind, any, { parents });
       }
     }
-    this.#running = false;
   }
 
   async #write(kind: Kind, { metadata }: AnyObject, status: unknown): Promise<void> {

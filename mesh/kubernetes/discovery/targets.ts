@@ -91,16 +91,20 @@ const conflict = (kind: string, first: string, over: string): Finding => ({
   message: `${kind} ${first} is in force for ${over}: of several, the first by name is`,
 });
 
+/** The definition may be somebody else's, and ask for no spec at all. */
+const splitOf = (split: KubeObject): Partial<TrafficSplitSpec> =>
+  (split as Partial<SpecObject<TrafficSplitSpec>>).spec ?? {};
+
 function ofSplit(object: AnyObject, namespace: string, store: Store): Finding {
-  const { service = '', matches, backends = [] } = object.spec as Partial<TrafficSplitSpec>;
+  const { service = '', matches, backends = [] } = splitOf(object);
   if (matches?.length) {
     const message = 'matches: a split of some requests alone is not done; write an HTTPRoute';
     return { status: 'False', reason: 'UnsupportedValue', message };
   }
   const key = profileService(service, namespace);
   const first = firstOf(object, store.TrafficSplit.values(), (o) => {
-    const spec = (o as SpecObject<TrafficSplitSpec>).spec;
-    return !spec.matches?.length && profileService(spec.service, namespace) === key;
+    const spec = splitOf(o);
+    return !spec.matches?.length && profileService(spec.service ?? '', namespace) === key;
   });
   if (first !== undefined) return conflict('TrafficSplit', first, `Service ${key}`);
   const sentTo = backends.map((b) => ({ service: b.service, namespace }));
