@@ -1,4 +1,4 @@
-/** The DaemonSet that `collector --manifests` prints, on a real node: it takes spans, and reads the proxies' logs there. */
+/** The DaemonSet that `collector --manifests` prints, on a node: it takes spans, and reads the proxies' logs. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';

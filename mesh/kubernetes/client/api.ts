@@ -111,7 +111,7 @@ export class KubeApi {
       items?: Record<string, unknown>[] | null;
       metadata: { resourceVersion: string; continue?: string };
     };
-    // Whatever stands before the API server must not empty a cache.
+    // An answer of something else, such as a load balancer, must not empty a cache.
     if (!answer.kind && !answer.items) {
       throw new UserError(`GET ${path}: the answer is no list`, exitCode.environment);
     }

@@ -182,7 +182,7 @@ test('inbound servers go to the workload that they are for', async () => {
   await eventually(() => states.at(-1)?.servers.length === 0);
 });
 
-test('servers of one template alone go to its proxies, the rest to those that do not say which they are of', async () => {
+test('servers of one template go to its proxies, the rest to those that name none', async () => {
   const path = folder();
   const of = (key: string, more: object) => ({
     key,
