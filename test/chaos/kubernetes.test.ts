@@ -174,6 +174,7 @@ const faults = [
   { kind: 'scale' as const, target: 'firedrill-injector' },
   { kind: 'partition' as const, target: 'web' },
 ];
+const everyFault = [...faults, { kind: 'expired-secret' as const, target: 'web-tls' }];
 
 test('rights are those of the faults, by name, and nothing cluster-wide', () => {
   const kinds = rbacObjectsOf(spec, faults, undefined).map(
@@ -218,8 +219,8 @@ beforeAll(async () => {
   for (const name of ['shop', 'firedrill']) {
     await cluster.admin.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   }
-  const all = [...faults, { kind: 'expired-secret' as const, target: 'web-tls' }];
-  for (const object of rbacObjectsOf(spec, all, undefined)) await cluster.admin.create(object);
+  for (const object of rbacObjectsOf(spec, everyFault, undefined))
+    await cluster.admin.create(object);
 }, 60_000);
 afterAll(() => cluster?.stop());
 
@@ -343,10 +344,11 @@ needs(
     expect(await keeper.look()).toBe(0);
     expect([await replicas(), said.length]).toEqual([3, 3]);
     expect(await renewLease(admin, leases[0]!, 2)).toBe(false);
-    const all = [...faults, { kind: 'expired-secret' as const, target: 'web-tls' }];
     // A StatefulSet of the name may be meant; each target is one of both.
     const isOf = (right: string): boolean => !right.includes('statefulsets');
-    expect([...used.keeper].sort()).toEqual(rightsIn(keeperNeeds(all).own).filter(isOf).sort());
+    expect([...used.keeper].sort()).toEqual(
+      rightsIn(keeperNeeds(everyFault).own).filter(isOf).sort(),
+    );
     // A runner undoes its faults itself while it lives.
     const last = { name: leases[1]!.name, namespace: 'shop', ttlMs: 6000 };
     for (const [kind, target] of [
@@ -360,7 +362,7 @@ needs(
     await removeLease(runner, last);
     const ofPods = /pods|jobs/;
     expect([...used.runner].sort()).toEqual(
-      rightsIn(runnerNeeds(spec, all).own)
+      rightsIn(runnerNeeds(spec, everyFault).own)
         .filter((right) => isOf(right) && !ofPods.test(right))
         .sort(),
     );
