@@ -10,7 +10,7 @@ import type { Node } from './node.js';
 export const image = 'firedrill/firedrill:test';
 
 /** Resolves when new pods are injected, to the milliseconds that the installation took without the image's import. */
-export async function installMesh(node: Node, redirector = false, otlpUrl = ''): Promise<number> {
+export async function installMesh(node: Node, redirector = false): Promise<number> {
   node.importImage(productImage(node.folder, image));
   // Nothing else ran meanwhile: connections that the API server has ended are not to be taken for living ones.
   await sleep(50);
@@ -18,7 +18,6 @@ export async function installMesh(node: Node, redirector = false, otlpUrl = ''):
   const values = {
     ...defaults,
     redirector: { ...defaults.redirector, enabled: redirector },
-    proxy: { ...defaults.proxy, otlpUrl },
     image,
     imagePullPolicy: 'Never' as const,
     monitoring: { enabled: true, operator: false, release: '', interval: '1s' },
