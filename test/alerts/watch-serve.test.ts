@@ -6,6 +6,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { AlertSender } from '../../alerts/watch/serve/alert-sender.js';
+import type { Evaluated } from '../../alerts/watch/serve/rule-loop.js';
+import { Labels } from '../../slo/promql/index.js';
 import type { ServeFlags } from '../../alerts/watch/serve/command.js';
 import { LimitedStore } from '../../alerts/watch/serve/limited-store.js';
 import { type Serving, startServing } from '../../alerts/watch/serve/run.js';
@@ -410,6 +413,39 @@ describe('rules and alerts', () => {
       region: 'eu',
       severity: 'page',
     });
+  });
+
+  test.each([
+    ['that fails gets no more', false, 1],
+    ['that answers gets the rest', true, 4],
+  ])('at the end, an Alertmanager %s', async (_, answers, requests) => {
+    let posted = 0;
+    let finish = (): void => undefined;
+    const sender = new AlertSender({
+      urls: ['http://alerts.example'],
+      resendMs: 60_000,
+      externalLabels: {},
+      externalUrl: '',
+      say: () => undefined,
+      post: async () => {
+        posted++;
+        if (posted === 1) await new Promise<void>((resolve) => (finish = resolve));
+        if (!answers) throw new Error('HTTP status 500');
+      },
+    });
+    const all = Array.from({ length: 1000 }, (__, i) => ({
+      state: 'firing',
+      labels: Labels.of({ alertname: `A${i}` }),
+      annotations: {},
+      firedAtMs: startMs,
+    }));
+    const alerting = [{ rule: { expr: 'up' }, all: () => all }];
+    sender.take({ state: { alerting }, intervalMs: 60_000 } as unknown as Evaluated, startMs);
+    const closed = sender.close();
+    finish();
+    await closed;
+    expect(posted).toBe(requests);
+    expect(sender.dropped).toBe(answers ? 0 : 1000);
   });
 
   test('are returned as Prometheus does, with failing rules and their errors', async () => {

@@ -27,6 +27,7 @@ interface Posted {
  */
 const queueMax = 10_000;
 const batchMax = 256;
+const closeMaxMs = 10_000;
 /** An alert expires after this many intervals without a repetition, so that two lost ones do not end it. */
 const intervalsOfLife = 4;
 
@@ -74,9 +75,9 @@ export class AlertSender {
     if (posted.length > 0) for (const queue of this.#queues) queue.add(posted);
   }
 
-  /** Resolves once no alert is waiting or being sent. */
-  async idle(): Promise<void> {
-    await Promise.all(this.#queues.map((q) => q.idle()));
+  /** Sends the alerts that wait, for at most ten seconds and one request more; an Alertmanager that fails gets no more. */
+  async close(): Promise<void> {
+    await Promise.all(this.#queues.map((q) => q.close()));
   }
 
   #isDue(alert: Alert, timeMs: number): boolean {
@@ -97,6 +98,8 @@ class Queue {
   #waiting: Posted[] = [];
   #running: Promise<void> | undefined;
   #lastError = '';
+  /** Set when the queue closes. */
+  #until: AbortSignal | undefined;
 
   constructor(
     url: string,
@@ -118,13 +121,16 @@ class Queue {
     this.#running ??= this.#run().finally(() => (this.#running = undefined));
   }
 
-  async idle(): Promise<void> {
+  async close(): Promise<void> {
+    this.#until = AbortSignal.timeout(closeMaxMs);
     while (this.#running) await this.#running;
+    this.dropped += this.#waiting.length;
+    this.#waiting = [];
   }
 
   /** A failed batch is dropped; like all firing alerts, its alerts are sent again at the next resend. */
   async #run(): Promise<void> {
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.length > 0 && !this.#until?.aborted) {
       const batch = this.#waiting.splice(0, batchMax);
       try {
         await this.#post(this.url, JSON.stringify(batch));
@@ -134,6 +140,7 @@ class Queue {
         const text = whyUnanswered(error);
         if (text !== this.#lastError) this.#say(`${this.url}: ${text}`);
         this.#lastError = text;
+        if (this.#until) break;
       }
     }
   }

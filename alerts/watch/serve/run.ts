@@ -96,7 +96,7 @@ export async function startServing(
       for (const scraper of scrapers) scraper.stop();
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
-      await sender.idle();
+      await sender.close();
     },
   };
 }
