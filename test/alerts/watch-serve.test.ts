@@ -156,6 +156,17 @@ describe('asked', () => {
     expect(await ask(url, 'label/job/values')).toMatchObject({ data: ['a'] });
   });
 
+  test('labels that are not UTF-8 are refused', async () => {
+    const url = await start();
+    const body = remoteWriteBody(level('QQ', [startMs, 1])).map((b) => (b === 0x51 ? 0xff : b));
+    const answer = await fetch(`${url}/api/v1/write`, { method: 'POST', body });
+    expect([answer.status, await answer.text()]).toEqual([
+      400,
+      expect.stringMatching(/unreadable/),
+    ]);
+    expect(await ask(url, 'labels')).toMatchObject({ data: [] });
+  });
+
   test('a series that ended is gone at once', async () => {
     const url = await start();
     await write(url, level('a', [startMs - 20_000, 1], [startMs - 10_000, 'stale']));

@@ -169,7 +169,7 @@ async function write(
     ...(old > 0 ? [`${old} samples older than what is kept`] : []),
     ...(early > 0 ? [`${early} samples too far in the future`] : []),
     ...(ambiguous > 0
-      ? [`${ambiguous} series without a name, or with an empty or a repeated label`]
+      ? [`${ambiguous} series without a name, or with an empty, repeated or unreadable label`]
       : []),
     ...(other > 0 ? [`${other} samples of a time that has another value`] : []),
   ];

@@ -1,4 +1,5 @@
 /** Decodes a body of Prometheus remote write 1.0: protobuf compressed by snappy, without a library. */
+import { isUtf8 } from 'node:buffer';
 import type { Histogram } from '../histogram/histogram.js';
 import { Double, eachField, Reader } from './protobuf.js';
 import { writtenHistogramOf } from './written-histogram.js';
@@ -11,7 +12,7 @@ export interface WrittenSample {
 
 export interface WrittenSeries {
   labels: Record<string, string>;
-  /** Whether a label has no name, or the name of another: no valid series. */
+  /** Whether a label has no name, the name of another, or is not UTF-8: no valid series. */
   ambiguous: boolean;
   samples: WrittenSample[];
 }
@@ -65,6 +66,7 @@ function seriesOf(bytes: Uint8Array): WrittenSeries {
       let [name, text] = ['', ''];
       eachField(value, (part, of) => {
         if (!(of instanceof Uint8Array)) return;
+        series.ambiguous ||= !isUtf8(of);
         if (part === 1) name = Buffer.from(of).toString();
         if (part === 2) text = Buffer.from(of).toString();
       });
