@@ -75,7 +75,7 @@ export class AlertSender {
     if (posted.length > 0) for (const queue of this.#queues) queue.add(posted);
   }
 
-  /** Sends the alerts that wait, for at most ten seconds and one request more; an Alertmanager that fails gets no more. */
+  /** Sends the alerts that wait, for at most ten seconds and one request; an Alertmanager that fails gets no more. */
   async close(): Promise<void> {
     await Promise.all(this.#queues.map((q) => q.close()));
   }
