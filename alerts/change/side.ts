@@ -1,4 +1,5 @@
 /** One side of a comparison: its rule files, and the Alertmanager configuration if it has one. */
+import { createHash } from 'node:crypto';
 import { UserError } from '../../base/errors.js';
 import { readYaml } from '../../base/yaml.js';
 import { listFiles } from '../../slo/index.js';
@@ -74,37 +75,41 @@ function kindOf(file: string): 'rules' | 'alertmanager' | undefined {
 /** The query in one standard notation, so that equal queries have equal texts. */
 export const plainExpr = (expr: string): string => print(parse(expr));
 
+/** The rule itself as a text. Annotations are left out. */
+function ownText({ rule }: ReadRule, group: ReadGroup): string {
+  return JSON.stringify([
+    rule.kind === 'alert' ? [rule.alert, rule.forMs, rule.keepFiringForMs] : rule.record,
+    plainExpr(rule.expr),
+    Object.entries(rule.labels).sort(),
+    [group.intervalMs, group.queryOffsetMs, group.limit],
+  ]);
+}
+
 /**
- * The meaning of a rule as a text, including the recording rules that it reads at any depth. Annotations are left out.
+ * The meaning of a rule as a text: itself, and a hash of all recording rules that it reads at any depth. The names in
+ * the queries say which rule reads which, so the set of the rules tells their structure, circles included.
  */
 function meaningsOf(groups: readonly ReadGroup[]): (read: ReadRule, group: ReadGroup) => string {
-  const recording = new Map<string, SideRule[]>();
+  const recording = new Map<string, { text: string; names: readonly string[] }[]>();
   for (const group of groups) {
     for (const read of group.rules) {
       if (read.rule.kind !== 'record') continue;
       const known = recording.get(read.rule.record) ?? [];
-      recording.set(read.rule.record, [...known, { group, read, meaning: '' }]);
+      if (known.length === 0) recording.set(read.rule.record, known);
+      known.push({ text: ownText(read, group), names: namesIn(read.rule.expr) });
     }
   }
-  const known = new Map<ReadRule, string>();
-  const of = (read: ReadRule, group: ReadGroup, above: ReadonlySet<ReadRule>): string => {
-    const found = known.get(read);
-    if (found !== undefined) return found;
-    const within = new Set([...above, read]);
-    const reads = [...new Set(namesIn(read.rule.expr))]
-      .flatMap((name) => recording.get(name) ?? [])
-      .filter((r) => !within.has(r.read))
-      .map((r) => of(r.read, r.group, within));
-    const { rule } = read;
-    const text = JSON.stringify([
-      rule.kind === 'alert' ? [rule.alert, rule.forMs, rule.keepFiringForMs] : rule.record,
-      plainExpr(rule.expr),
-      Object.entries(rule.labels).sort(),
-      [group.intervalMs, group.queryOffsetMs, group.limit],
-      reads.sort(),
-    ]);
-    if (above.size === 0) known.set(read, text);
-    return text;
+  return (read, group) => {
+    const names = new Set(namesIn(read.rule.expr));
+    const texts: string[] = [];
+    // The set grows while it is walked: names that a rule read brings in are walked as well.
+    for (const name of names) {
+      for (const rule of recording.get(name) ?? []) {
+        texts.push(rule.text);
+        for (const other of rule.names) names.add(other);
+      }
+    }
+    const hash = createHash('sha256').update(texts.sort().join('\n')).digest('hex');
+    return `${ownText(read, group)}${texts.length > 0 ? hash : ''}`;
   };
-  return (read, group) => of(read, group, new Set());
 }

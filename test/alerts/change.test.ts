@@ -8,6 +8,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import type { ChangeReport } from '../../alerts/change/compare.js';
 import { CompiledRoutes } from '../../alerts/change/routes.js';
 import { routingChanges } from '../../alerts/change/routing-diff.js';
+import { readSide } from '../../alerts/change/side.js';
 import { tellings } from '../../alerts/change/told.js';
 import type { RuleFiring } from '../../alerts/proof/backtest/rules.js';
 import type { AmConfig, AmRoute } from '../../alerts/routing/config.js';
@@ -23,6 +24,36 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const minuteMs = 60_000;
 const startMs = Date.parse('2026-01-05T00:00:00Z');
+
+describe('the meaning of a rule', () => {
+  const ruleFile = (name: string, depth: number, deepest: string): string => {
+    const path = join(folder, `${name}.yaml`);
+    const levels = Array.from({ length: depth }, (_, at) => at);
+    const rules = levels.flatMap((at) =>
+      // Two rules of each name, each reading the next level twice, and the last one the first: paths double at each.
+      ['a', 'b'].map((part) => ({
+        record: `level${at}`,
+        expr:
+          at === depth - 1 ? `${deepest} or level0` : `level${at + 1}{part="a"} + level${at + 1}`,
+        labels: { part },
+      })),
+    );
+    const alert = { alert: 'Deep', expr: 'level0 > 1' };
+    writeFileSync(path, JSON.stringify({ groups: [{ name: 'g', rules: [...rules, alert] }] }));
+    return path;
+  };
+  const meaning = (path: string): string | undefined => readSide(path).alerts[0]?.meaning;
+
+  test('contains all that it reads, at any depth and in circles', () => {
+    const [a, same, other] = [
+      meaning(ruleFile('a', 100, 'up')),
+      meaning(ruleFile('same', 100, 'up')),
+      meaning(ruleFile('other', 100, 'down')),
+    ];
+    expect(a).toBe(same);
+    expect(a).not.toBe(other);
+  });
+});
 
 describe('routes that are parsed once', () => {
   const value = fc.constantFrom('a', 'b', 'c');
