@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import { mostBytes } from './bounded-answer.js';
 import { messageOf, UserError } from './errors.js';
 
 export interface Access {
@@ -63,9 +64,7 @@ export function readAccess(what: string, files: AccessFiles): Access {
 
 export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
-const bodyMaxBytes = 64 * 1024 * 1024;
-
-/** A `fetch` with the token and the TLS settings, for text answers of at most 64 MiB. */
+/** A `fetch` with the token and the TLS settings, for text answers within the bound of `bounded-answer.ts`. */
 export function fetchWith(access: Access): Fetch {
   const { bearer, ca, cert, key, insecure } = access;
   if ([bearer, ca, cert, key, insecure].every((value) => value === undefined)) return fetch;
@@ -98,7 +97,7 @@ export function fetchWith(access: Access): Fetch {
         let bytes = 0;
         answer.on('data', (chunk: Buffer) => {
           bytes += chunk.length;
-          if (bytes > bodyMaxBytes) answer.destroy(new Error('the answer is too large'));
+          if (bytes > mostBytes) answer.destroy(new Error('the answer is too large'));
           else chunks.push(chunk);
         });
         answer.once('error', (cause) => reject(new TypeError('fetch failed', { cause })));

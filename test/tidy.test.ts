@@ -117,6 +117,14 @@ test('folders are made by makeFolder, because below /proc a recursive mkdir neve
   expect(found.map(({ file }) => file)).toEqual([]);
 });
 
+test('bodies of answers are read by boundedText and boundedJson, because they may be endless', () => {
+  const product = files.filter(({ file }) => !/^(test|bench|examples|console\/page)\//.test(file));
+  const found = product.filter(({ text }) =>
+    /\bresponse\.(text|json|arrayBuffer|blob)\(/.test(text),
+  );
+  expect(found.map(({ file }) => file)).toEqual([]);
+});
+
 test('the proxy imports nothing heavy', () => {
   const heavy = /from '(@kubernetes|yaml|handlebars|zod|commander|@grafana|node-forge)/;
   const found = files

@@ -1,35 +1,60 @@
 /** A running Alertmanager: its alerts and silences. */
+import * as z from 'zod';
+import { boundedText } from '../../base/bounded-answer.js';
 import type { Fetch } from '../../base/access.js';
 import { exitCode, UserError, whyUnanswered } from '../../base/errors.js';
 import type { ActiveSilence } from './evaluate.js';
-import { type AlertLabels, type AlertMatcher, matcherOf } from './matchers.js';
+import { type AlertMatcher, matcherOf } from './matchers.js';
 
 const timeoutMs = 10_000;
 
-export interface AmSilence {
-  id?: string;
-  matchers: { name: string; value: string; isRegex: boolean; isEqual: boolean }[];
-  startsAt: string;
-  endsAt: string;
-  createdBy: string;
-  comment: string;
-  status?: { state: 'active' | 'pending' | 'expired' };
-}
+const labels = z.record(z.string(), z.string());
 
-export interface AmAlert {
-  fingerprint: string;
-  labels: AlertLabels;
-  annotations?: Record<string, string>;
-  startsAt: string;
-  status: { state: string; silencedBy: string[]; inhibitedBy: string[] };
-  receivers: { name: string }[];
-}
+const silence = z.object({
+  id: z.string().optional(),
+  matchers: z.array(
+    z.object({
+      name: z.string(),
+      value: z.string(),
+      isRegex: z.boolean(),
+      /** Absent from Alertmanagers before 0.22, which knew no negative matchers. */
+      isEqual: z.boolean().default(true),
+    }),
+  ),
+  startsAt: z.string(),
+  endsAt: z.string(),
+  createdBy: z.string(),
+  comment: z.string(),
+  status: z.object({ state: z.enum(['active', 'pending', 'expired']) }).optional(),
+});
 
-export interface AmGroup {
-  labels: AlertLabels;
-  receiver: { name: string };
-  alerts: AmAlert[];
-}
+const alert = z.object({
+  fingerprint: z.string(),
+  labels,
+  annotations: labels.optional(),
+  startsAt: z.string(),
+  status: z.object({
+    state: z.string(),
+    silencedBy: z.array(z.string()),
+    inhibitedBy: z.array(z.string()),
+  }),
+  receivers: z.array(z.object({ name: z.string() })),
+});
+
+const group = z.object({
+  labels,
+  receiver: z.object({ name: z.string() }),
+  alerts: z.array(alert),
+});
+
+const status = z.object({
+  versionInfo: z.object({ version: z.string() }),
+  config: z.object({ original: z.string() }),
+});
+
+export type AmSilence = z.infer<typeof silence>;
+export type AmAlert = z.infer<typeof alert>;
+export type AmGroup = z.infer<typeof group>;
 
 export class AlertmanagerApi {
   readonly #base: string;
@@ -44,45 +69,49 @@ export class AlertmanagerApi {
   }
 
   silences(): Promise<AmSilence[]> {
-    return this.#ask('GET', '/silences');
+    return this.#ask(z.array(silence), '/silences');
   }
 
   alerts(): Promise<AmAlert[]> {
-    return this.#ask('GET', '/alerts');
+    return this.#ask(z.array(alert), '/alerts');
   }
 
   /** The groups of alerts, each with its receiver. */
   groups(): Promise<AmGroup[]> {
-    return this.#ask('GET', '/alerts/groups');
+    return this.#ask(z.array(group), '/alerts/groups');
   }
 
   async receivers(): Promise<string[]> {
-    return (await this.#ask<{ name: string }[]>('GET', '/receivers')).map((r) => r.name);
+    const all = z.array(z.object({ name: z.string() }));
+    return (await this.#ask(all, '/receivers')).map((r) => r.name);
   }
 
   /** The version, and the active configuration without secrets. */
   async status(): Promise<{ version: string; config: string }> {
-    const answer = await this.#ask<{
-      versionInfo: { version: string };
-      config: { original: string };
-    }>('GET', '/status');
-    return { version: answer.versionInfo.version, config: answer.config.original };
+    const { versionInfo, config } = await this.#ask(status, '/status');
+    return { version: versionInfo.version, config: config.original };
   }
 
   /**
    * Creates a silence. With an id, changes that silence; Alertmanager expires one that has begun and makes a new one.
    */
-  async createSilence(silence: AmSilence): Promise<string> {
-    const answer = await this.#ask<{ silenceID: string }>('POST', '/silences', silence);
-    return answer.silenceID;
+  async createSilence(wanted: AmSilence): Promise<string> {
+    const made = z.object({ silenceID: z.string() });
+    return (await this.#ask(made, '/silences', 'POST', wanted)).silenceID;
   }
 
   async expireSilence(id: string): Promise<void> {
-    await this.#ask('DELETE', `/silence/${encodeURIComponent(id)}`);
+    await this.#ask(z.unknown(), `/silence/${encodeURIComponent(id)}`, 'DELETE');
   }
 
-  async #ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+  async #ask<T>(
+    schema: z.ZodType<T>,
+    path: string,
+    method: 'GET' | 'POST' | 'DELETE' = 'GET',
+    body?: unknown,
+  ): Promise<T> {
     let response: Response;
+    let text: string;
     try {
       response = await this.#fetch(this.#base + path, {
         method,
@@ -91,29 +120,45 @@ export class AlertmanagerApi {
           ? {}
           : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
       });
+      text = await boundedText(response);
     } catch (error) {
       const why = whyUnanswered(error);
       throw new UserError(`${this.#base} does not answer: ${why}`, exitCode.environment);
     }
-    const text = await response.text();
-    if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T;
     if (response.status === 404 && method === 'DELETE') {
       throw new UserError('there is no such silence');
     }
+    if (!response.ok) {
+      throw new UserError(
+        `${method} ${this.#base}${path} answered ${response.status}: ${text.trim().slice(0, 300)}`,
+        exitCode.environment,
+      );
+    }
+    const answer = schema.safeParse(jsonIn(text));
+    if (answer.success) return answer.data;
+    const type = response.headers.get('content-type') ?? 'no content type';
     throw new UserError(
-      `${method} ${this.#base}${path} answered ${response.status}: ${text.trim().slice(0, 300)}`,
+      {
+        message: `${this.#base}${path} answered ${response.status} (${type}), and not as an Alertmanager does`,
+        expected: 'the address of an Alertmanager',
+      },
       exitCode.environment,
     );
   }
 }
 
-export function matchersOfSilence(silence: AmSilence): AlertMatcher[] {
-  return silence.matchers.map(({ name, value, isRegex, isEqual }) =>
-    matcherOf(
-      name,
-      isRegex ? (isEqual === false ? '!~' : '=~') : isEqual === false ? '!=' : '=',
-      value,
-    ),
+/** Undefined for texts that are no JSON: an Alertmanager answers a deletion with nothing. */
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+export function matchersOfSilence({ matchers }: AmSilence): AlertMatcher[] {
+  return matchers.map(({ name, value, isRegex, isEqual }) =>
+    matcherOf(name, isRegex ? (isEqual ? '=~' : '!~') : isEqual ? '=' : '!=', value),
   );
 }
 

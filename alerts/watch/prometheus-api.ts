@@ -1,4 +1,5 @@
 /** Requests to a Prometheus and an Alertmanager that this process started. */
+import { boundedJson } from '../../base/bounded-answer.js';
 import type { Fetch } from '../../base/access.js';
 import { exitCode, UserError, whyUnanswered } from '../../base/errors.js';
 import type { ActiveAlert, Target } from './model.js';
@@ -8,7 +9,7 @@ import type { KnownRule } from './standing.js';
 export async function getJson(url: string, fetcher: Fetch = fetch): Promise<unknown> {
   const response = await fetcher(url, { signal: AbortSignal.timeout(5000) });
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
-  return response.json();
+  return boundedJson(response);
 }
 
 export const isReady = async (url: string, fetcher: Fetch = fetch): Promise<boolean> =>

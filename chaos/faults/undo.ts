@@ -3,6 +3,7 @@
  * journal before the fault is set, so that any reader of the journal can run it: the watcher, the warden beside a run,
  * `firedrill gameday recover`. It may run more than once.
  */
+import { boundedText } from '../../base/bounded-answer.js';
 import { sleep } from '../../base/clock.js';
 import { whyUnanswered } from '../../base/errors.js';
 import { failureOf, runCommand } from './run-command.js';
@@ -87,7 +88,7 @@ async function ask({
     if (cause?.code === 'ECONNREFUSED' && !strict) return;
     throw new Error(`${method} ${url}: ${whyUnanswered(error)}`, { cause: error });
   }
-  const text = await response.text();
+  const text = await boundedText(response);
   if (response.ok || (response.status === 404 && !strict)) return;
   throw new Error(`${method} ${url} answered ${response.status}: ${text.trim().slice(0, 200)}`);
 }

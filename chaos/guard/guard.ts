@@ -2,6 +2,7 @@
  * Decides by the guard of a firedrill.yaml whether its system may be broken now, one question at a time: before any
  * start, and again before each scenario's first fault. A question that cannot be answered counts as a refusal.
  */
+import { boundedJson } from '../../base/bounded-answer.js';
 import { type Access, fetchWith, readAccess } from '../../base/access.js';
 import { type Clock, realClock } from '../../base/clock.js';
 import { exitCode, formatProblem, messageOf, type Place, UserError } from '../../base/errors.js';
@@ -212,7 +213,7 @@ async function firingIn(alertmanager: Access): Promise<Labels[]> {
   const url = `${alertmanager.url}/api/v2/alerts?active=true&silenced=false&inhibited=false`;
   const response = await fetchWith(alertmanager)(url, { signal: AbortSignal.timeout(limitMs) });
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
-  const alerts: unknown = await response.json();
+  const alerts: unknown = await boundedJson(response);
   if (!Array.isArray(alerts)) throw new Error(`${url} did not answer with a list of alerts`);
   return alerts.map((alert: { labels?: Labels }) => alert.labels ?? {});
 }

@@ -1,4 +1,5 @@
 /** Requests of JSON or text to an admin port: supervisor, controller, sidecar, relay, service. */
+import { boundedText } from '../../base/bounded-answer.js';
 import { exitCode, UserError, whyUnanswered } from '../../base/errors.js';
 
 interface AskOptions {
@@ -20,7 +21,7 @@ export async function askText(url: string, options: AskOptions = {}): Promise<st
       signal: AbortSignal.timeout(options.timeoutMs ?? 10_000),
       ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
     });
-    text = await response.text();
+    text = await boundedText(response);
   } catch (error) {
     throw new Unreachable(`${url} does not answer: ${whyUnanswered(error)}`);
   }

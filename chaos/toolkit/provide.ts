@@ -1,6 +1,7 @@
 /** Runs one activity of an experiment: a program or an HTTP request, within its time limit. */
 import { delimiter, join } from 'node:path';
 import { homedir } from 'node:os';
+import { boundedText } from '../../base/bounded-answer.js';
 import { findExecutable, isExecutable } from '../../base/executable.js';
 import { fetchWith } from '../../base/access.js';
 import { whyUnanswered } from '../../base/errors.js';
@@ -123,7 +124,7 @@ async function performHttp(provider: Of<'http'>, { signal }: Doing): Promise<Ans
       { cause: error },
     );
   }
-  const body = (await response.text()).slice(0, keptBytes);
+  const body = (await boundedText(response)).slice(0, keptBytes);
   if (provider.expectedStatus !== undefined && response.status !== provider.expectedStatus) {
     throw new Error(`answered ${response.status}, and ${provider.expectedStatus} was expected`);
   }

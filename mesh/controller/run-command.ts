@@ -1,5 +1,6 @@
 /** `firedrill controller`: runs a controller, checks a registry file, queries a running controller. */
 import type { Command } from 'commander';
+import { boundedJson } from '../../base/bounded-answer.js';
 import { exitCode, UserError, whyUnanswered } from '../../base/errors.js';
 import { formatOption } from '../../base/format-option.js';
 import { readTrustDomain } from '../identity/names.js';
@@ -72,7 +73,7 @@ export async function getJson(admin: string, path: string): Promise<unknown> {
   try {
     const response = await fetch(new URL(path, admin), { signal: AbortSignal.timeout(5000) });
     if (!response.ok) throw new Error(`status ${response.status}`);
-    return await response.json();
+    return await boundedJson(response);
   } catch (error) {
     throw new UserError(`${admin}${path}: ${whyUnanswered(error)}`, exitCode.environment);
   }

@@ -1,7 +1,8 @@
 /** Asks Prometheus and Alertmanager, and reads the results of game days: the only part with input from outside. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { exitCode, UserError, whyUnanswered } from '../../base/errors.js';
+import { AlertmanagerApi, matchersOfSilence } from '../../alerts/routing/alertmanager-api.js';
+import { UserError } from '../../base/errors.js';
 import type { PrometheusClient } from '../../slo/budget/prometheus.js';
 import { type GameDayResult, parseResult } from '../report/result.js';
 import { historyOf } from './alerts.js';
@@ -20,32 +21,13 @@ export async function alertHistory(
   return historyOf(await prometheus.range(query, startMs, endMs, stepMs), stepMs);
 }
 
-interface ApiSilence {
-  matchers: { name: string; value: string; isRegex: boolean; isEqual?: boolean }[];
-  createdBy: string;
-  comment: string;
-  startsAt: string;
-  endsAt: string;
-}
-
 /** Silences that are active or pending at `endMs`, and those that ended after `startMs`. */
 export async function silencesOf(url: string, startMs: number): Promise<Silence[]> {
-  let answer: ApiSilence[];
-  try {
-    const response = await fetch(`${url.replace(/\/+$/, '')}/api/v2/silences`, {
-      signal: AbortSignal.timeout(30_000),
-    });
-    if (!response.ok) throw new Error(`it answered ${response.status}`);
-    answer = (await response.json()) as ApiSilence[];
-  } catch (error) {
-    throw new UserError(
-      `Alertmanager at ${url} cannot be reached: ${whyUnanswered(error)}`,
-      exitCode.environment,
-    );
-  }
-  return answer
+  return (await new AlertmanagerApi(url).silences())
     .map((s) => ({
-      matchers: s.matchers.map(matcherText).join(' '),
+      matchers: matchersOfSilence(s)
+        .map((m) => `${m.name}${m.op}"${m.value}"`)
+        .join(' '),
       by: s.createdBy,
       comment: s.comment,
       startMs: Date.parse(s.startsAt),
@@ -53,11 +35,6 @@ export async function silencesOf(url: string, startMs: number): Promise<Silence[
     }))
     .filter((s) => s.endMs > startMs);
 }
-
-const matcherText = ({ name, value, isRegex, isEqual }: ApiSilence['matchers'][number]): string => {
-  const operator = isRegex ? (isEqual === false ? '!~' : '=~') : isEqual === false ? '!=' : '=';
-  return `${name}${operator}"${value}"`;
-};
 
 /**
  * Takes a report's folder, a folder of such folders, or a result.json; returns the game days that began within the

@@ -1,4 +1,5 @@
 /** A client for Prometheus's query API, or a compatible one; its errors are made for users. */
+import { boundedText } from '../../base/bounded-answer.js';
 import type { Fetch } from '../../base/access.js';
 import { exitCode, UserError, whyUnanswered } from '../../base/errors.js';
 
@@ -129,9 +130,47 @@ export class PrometheusClient {
     return (await this.#list(`label/${label}/values`, { 'match[]': selector })) as string[];
   }
 
+  /** Types of the metrics that their targets declare: `counter`, `gauge` and others, by name. */
+  async metricTypes(): Promise<Map<string, string>> {
+    const { data, refuse } = await this.#ask('metadata', {});
+    if (!isFields(data)) throw refuse();
+    return new Map(
+      Object.entries(data).flatMap(([name, facts]) => {
+        const type = Array.isArray(facts) && isFields(facts[0]) ? facts[0].type : undefined;
+        return typeof type === 'string' ? [[name, type] as const] : [];
+      }),
+    );
+  }
+
+  /** The names of the labels of the series that a selector matches. */
+  async labelNames(selector: string): Promise<string[]> {
+    return (await this.#list('labels', { 'match[]': selector })) as string[];
+  }
+
+  /** The configuration as YAML; undefined from servers that do not tell it. */
+  async configuration(): Promise<string | undefined> {
+    const { data } = await this.#ask('status/config', {}).catch(() => ({ data: undefined }));
+    return isFields(data) && typeof data.yaml === 'string' ? data.yaml : undefined;
+  }
+
   /** Returns the list in the answer: texts, series of a result, or groups of rules. */
   async #list(path: string, parameters: Record<string, string>): Promise<unknown[]> {
-    const get = path.startsWith('label/') || path === 'rules';
+    const { data, refuse } = await this.#ask(path, parameters);
+    const field = { rules: 'groups', query: 'result', query_range: 'result' }[path];
+    // Go writes an empty list as null.
+    const list = (field === undefined ? data : (data as Fields | undefined)?.[field]) ?? [];
+    const holds = path.startsWith('label') ? isText : path === 'rules' ? hasRules : isSeries;
+    const isAnswer = field === undefined ? data !== undefined : isFields(data);
+    if (isAnswer && Array.isArray(list) && list.every(holds)) return list;
+    throw refuse();
+  }
+
+  /** The data of a successful answer, and the error for data that are not as they must be. */
+  async #ask(
+    path: string,
+    parameters: Record<string, string>,
+  ): Promise<{ data: unknown; refuse: () => UserError }> {
+    const get = !path.startsWith('query');
     const body = new URLSearchParams(parameters);
     let response: Response;
     let text: string;
@@ -142,7 +181,7 @@ export class PrometheusClient {
         headers: this.#headers,
         signal: AbortSignal.timeout(this.#timeoutMs),
       });
-      text = await response.text();
+      text = await boundedText(response);
     } catch (error) {
       const cause = error instanceof Error && error.cause ? error.cause : error;
       throw new PrometheusGone(
@@ -157,23 +196,19 @@ export class PrometheusClient {
         exitCode.environment,
       );
     }
-    const field = { rules: 'groups', query: 'result', query_range: 'result' }[path];
-    // Go writes an empty list as null.
-    const list = (field === undefined ? data : (data as Fields | undefined)?.[field]) ?? [];
-    const holds = path.startsWith('label/') ? isText : path === 'rules' ? hasRules : isSeries;
-    const isAnswer =
-      status === 'success' && (field === undefined ? data !== undefined : isFields(data));
-    if (isAnswer && Array.isArray(list) && list.every(holds)) return list;
     const type = response.headers.get('content-type') ?? 'no content type';
-    throw new UserError(
-      {
-        message: `${this.url} answered ${response.status} (${type}), and not as a Prometheus does`,
-        expected: /^40[137]$/.test(String(response.status))
-          ? 'credentials, such as http://user:password@host'
-          : 'the address of a Prometheus',
-      },
-      exitCode.environment,
-    );
+    const refuse = (): UserError =>
+      new UserError(
+        {
+          message: `${this.url} answered ${response.status} (${type}), and not as a Prometheus does`,
+          expected: /^40[137]$/.test(String(response.status))
+            ? 'credentials, such as http://user:password@host'
+            : 'the address of a Prometheus',
+        },
+        exitCode.environment,
+      );
+    if (status !== 'success') throw refuse();
+    return { data, refuse };
   }
 }
 
@@ -190,7 +225,11 @@ function answerIn(text: string): Fields {
 }
 
 const isText = (value: unknown): boolean => typeof value === 'string';
-const isPair = (value: unknown): boolean => Array.isArray(value) && value.length === 2;
+const isPair = (value: unknown): boolean =>
+  Array.isArray(value) &&
+  value.length === 2 &&
+  typeof value[0] === 'number' &&
+  typeof value[1] === 'string';
 const hasRules = (value: unknown): boolean => isFields(value) && Array.isArray(value.rules ?? []);
 const isSeries = (value: unknown): boolean =>
   isFields(value) &&

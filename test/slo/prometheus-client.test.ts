@@ -40,6 +40,10 @@ const wrong: Record<string, [number, string, string]> = {
   'a number for the list': json({ result: 7, groups: 7 }),
   'series without labels': json({ result: [{ value: [0, '1'], values: [] }], groups: [7] }),
   'half a pair': json({ result: [{ metric: {}, value: [0], values: [[0]] }], groups: [null] }),
+  'a pair of other kinds': json({
+    result: [{ metric: {}, value: ['x', null], values: [['x', null]] }],
+    groups: [null],
+  }),
   'not available': [503, 'text/plain', 'no'],
 };
 test.each(Object.entries(wrong))('%s is no answer of a Prometheus', async (_, given) => {

@@ -1,5 +1,6 @@
 /** Faults at a toxiproxy, by its HTTP API: the toxics of each fault, their undo, and their effect. */
 import { connect } from 'node:net';
+import { boundedText } from '../../../base/bounded-answer.js';
 import { messageOf, UserError } from '../../../base/errors.js';
 import { leaseName, runUndo, type Undo, undoFor } from '../../faults/undo.js';
 import { checkedRelayFault, type RelayFault } from '../../relay/relay-fault.js';
@@ -102,7 +103,7 @@ export class Toxiproxy {
     // Without -proxy-metrics the path does not exist; before the first connection it has no series.
     const response = await fetch(`${this.url}/metrics`, { signal: AbortSignal.timeout(5000) });
     if (!response.ok) return undefined;
-    const text = (await response.text()).slice(0, 4_000_000);
+    const text = (await boundedText(response)).slice(0, 4_000_000);
     const lines = text
       .split('\n')
       .filter((l) => l.startsWith('toxiproxy_proxy_received_bytes_total{'));

@@ -4,6 +4,7 @@
  * `main.js FIREDRILL_YAML`; it prints its admin port as one JSON line.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { boundedText } from '../../../base/bounded-answer.js';
 import { outliveReaders } from '../../../base/child.js';
 import { realClock } from '../../../base/clock.js';
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
@@ -160,7 +161,7 @@ function onlyOnce(url: string): Promise<Answered> {
 
 async function fetchText(url: string, init: RequestInit = {}): Promise<Answered> {
   const response = await fetch(url, { ...init, signal: AbortSignal.timeout(passLimitMs) });
-  const text = await response.text();
+  const text = await boundedText(response);
   const type = response.headers.get('content-type') ?? 'text/plain';
   return { status: response.status, type, text };
 }

@@ -1,6 +1,7 @@
 /**
  * Checks whether a Prometheus scrapes the mesh (every proxy, the controller and the injector), and the reason if not.
  */
+import { boundedJson } from '../../../base/bounded-answer.js';
 import { messageOf } from '../../../base/errors.js';
 import { meshJobs } from '../../jobs.js';
 import { type AnyObject, resources } from '../client/objects.js';
@@ -38,7 +39,7 @@ async function findPrometheus({ api, prometheus }: CheckContext): Promise<Found 
     const ask: Ask = async (path) => {
       const response = await fetch(`${base}${path}`, { signal: AbortSignal.timeout(timeoutMs) });
       if (!response.ok) throw new Error(`${base}${path}: ${response.status}`);
-      return response.json();
+      return boundedJson(response);
     };
     return { name: base, ask };
   }

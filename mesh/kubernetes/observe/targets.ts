@@ -1,4 +1,5 @@
 /** Selects proxies and reads them: from a list of admin addresses, a file of them, or a cluster's pods. */
+import { boundedText } from '../../../base/bounded-answer.js';
 import { sleep } from '../../../base/clock.js';
 import { parseDurationMs } from '../../../base/duration.js';
 import { exitCode, UserError, whyUnanswered } from '../../../base/errors.js';
@@ -141,7 +142,7 @@ async function get(address: string, path: string): Promise<string> {
   const signal = AbortSignal.timeout(5000);
   const response = await fetch(`http://${address}${path}`, { headers, signal });
   if (!response.ok) throw new Error(`${path}: ${response.status}`);
-  return response.text();
+  return boundedText(response);
 }
 
 /** The endpoints that the proxy knows, with their states; mesh/proxy/flow/endpoint-report.ts writes them. */

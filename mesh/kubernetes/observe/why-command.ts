@@ -1,4 +1,5 @@
 /** `firedrill why`: the decisions of each proxy on a request's path, and each proxy's information at that time. */
+import { boundedJson, boundedText } from '../../../base/bounded-answer.js';
 import { parseDurationMs } from '../../../base/duration.js';
 import { exitCode, UserError } from '../../../base/errors.js';
 import { reasonOf, someTargets, type Target, type TargetOptions } from './targets.js';
@@ -91,8 +92,8 @@ async function ask(
         const signal = AbortSignal.timeout(5000);
         const response = await fetch(`http://${address}${path}`, { ...init, signal });
         if (response.status === 404) return [];
-        if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
-        return [{ proxy, value: (await response.json()) as unknown }];
+        if (!response.ok) throw new Error(`${response.status} ${await boundedText(response)}`);
+        return [{ proxy, value: (await boundedJson(response)) as unknown }];
       } catch (error) {
         process.stderr.write(`${proxy}: ${reasonOf(target, error)}\n`);
         silent++;

@@ -1,4 +1,5 @@
 /** Counts each version's requests, failures and slow answers: from the sidecars of its pods, or from a Prometheus. */
+import { boundedJson, boundedText } from '../../../base/bounded-answer.js';
 import { type Access, fetchWith } from '../../../base/access.js';
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
 import { ports } from '../annotations.js';
@@ -152,7 +153,7 @@ export class MeshCounts implements CountSource {
         headers: { connection: 'close' },
         signal: AbortSignal.timeout(limitMs),
       });
-      text = await response.text();
+      text = await boundedText(response);
       if (!response.ok) throw new Error(`its metrics answered ${response.status}`);
     } catch (error) {
       // An ending pod may have lost its sidecar already.
@@ -265,7 +266,7 @@ export class PrometheusCounts implements CountSource {
         body: new URLSearchParams({ query }),
         signal: AbortSignal.timeout(limitMs),
       });
-      const answer = (await response.json()) as Answer;
+      const answer = (await boundedJson(response)) as Answer;
       if (answer.status !== 'success') throw new Error(answer.error ?? `${response.status}`);
       const { resultType = 'vector', result = [] } = answer.data ?? {};
       if (resultType !== 'vector') throw new Error(`a ${resultType} is no counter`);

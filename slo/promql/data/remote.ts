@@ -1,4 +1,6 @@
 /** Runs queries in a Prometheus, or a compatible server, instead of this process. */
+import * as z from 'zod';
+import { boundedJson } from '../../../base/bounded-answer.js';
 import { exitCode, UserError, whyUnanswered } from '../../../base/errors.js';
 import type { Points } from '../engine/points.js';
 import type { Sample } from '../engine/query.js';
@@ -8,40 +10,45 @@ import type { QueryTimes } from '../query-command.js';
 import { parseGoFloat } from '../syntax/literals.js';
 import type { ResultValue } from './results.js';
 
-interface Answer {
-  status?: string;
-  error?: string;
-  warnings?: string[];
-  infos?: string[];
-  data?: { resultType: string; result: unknown };
-}
-
-type Pair = [number, string];
-interface Series {
-  metric: Record<string, string>;
-  value?: Pair;
-  histogram?: [number, { count: string; sum: string }];
-  values?: Pair[];
-}
+const pair = z.tuple([z.number(), z.string()]);
+const metric = z.record(z.string(), z.string());
+const histogram = z.tuple([z.number(), z.object({ count: z.string(), sum: z.string() })]);
+const data = z.discriminatedUnion('resultType', [
+  z.object({ resultType: z.enum(['scalar', 'string']), result: pair }),
+  z.object({
+    resultType: z.literal('vector'),
+    result: z.array(z.union([z.object({ metric, value: pair }), z.object({ metric, histogram })])),
+  }),
+  z.object({
+    resultType: z.literal('matrix'),
+    result: z.array(z.object({ metric, values: z.array(pair).default([]) })),
+  }),
+]);
+const texts = z.array(z.string()).default([]);
+const answer = z.discriminatedUnion('status', [
+  z.object({ status: z.literal('error'), error: z.string() }),
+  z.object({ status: z.literal('success'), data, warnings: texts, infos: texts }),
+]);
 
 export async function askPrometheus(
   url: string,
   query: string,
   times: QueryTimes,
 ): Promise<{ result: ResultValue; warnings: string[] }> {
-  const answer = await ask(url, query, times);
-  if (answer.status !== 'success' || !answer.data) {
-    throw new UserError(`${url}: ${answer.error ?? 'no result'}`, exitCode.failed);
+  const { success, data } = answer.safeParse(await ask(url, query, times));
+  if (!success) {
+    const message = `${url} does not answer as a Prometheus does`;
+    throw new UserError({ message, expected: 'the address of a Prometheus' }, exitCode.environment);
   }
-  const warnings = [...(answer.warnings ?? []), ...(answer.infos ?? [])];
-  return { result: valueOf(answer.data), warnings };
+  if (data.status === 'error') throw new UserError(`${url}: ${data.error}`, exitCode.failed);
+  return { result: valueOf(data.data), warnings: [...data.warnings, ...data.infos] };
 }
 
 async function ask(
   url: string,
   query: string,
   { startMs, endMs, stepMs }: QueryTimes,
-): Promise<Answer> {
+): Promise<unknown> {
   const seconds = (ms: number): string => String(ms / 1000);
   const body = new URLSearchParams(
     stepMs === undefined
@@ -55,7 +62,7 @@ async function ask(
       body,
       signal: AbortSignal.timeout(120_000),
     });
-    return (await response.json()) as Answer;
+    return await boundedJson(response);
   } catch (error) {
     throw new UserError(`${url}: no answer: ${whyUnanswered(error)}`, exitCode.environment);
   }
@@ -63,26 +70,27 @@ async function ask(
 
 const number = (text: string): number => parseGoFloat(text) ?? NaN;
 
-function valueOf(data: { resultType: string; result: unknown }): ResultValue {
-  if (data.resultType === 'scalar' || data.resultType === 'string') {
-    const [time, text] = data.result as Pair;
-    const timeMs = time * 1000;
-    return data.resultType === 'scalar'
-      ? { type: 'scalar', timeMs, value: number(text) }
-      : { type: 'string', timeMs, value: text };
+function valueOf(value: z.infer<typeof data>): ResultValue {
+  if (value.resultType === 'vector') {
+    return { type: 'vector', samples: value.result.map(sampleOf) };
   }
-  const series = data.result as Series[];
-  if (data.resultType === 'vector') return { type: 'vector', samples: series.map(sampleOf) };
-  return { type: 'range', series: series.map(pointsOf) };
+  if (value.resultType === 'matrix') return { type: 'range', series: value.result.map(pointsOf) };
+  const [time, text] = value.result;
+  const timeMs = time * 1000;
+  return value.resultType === 'scalar'
+    ? { type: 'scalar', timeMs, value: number(text) }
+    : { type: 'string', timeMs, value: text };
 }
 
-function sampleOf({ metric, value, histogram }: Series): Sample {
-  const labels = Labels.of(metric);
-  if (!histogram) {
-    const [time, text] = value as Pair;
+type Result<T> = Extract<z.infer<typeof data>, { resultType: T }>['result'];
+
+function sampleOf(series: Result<'vector'>[number]): Sample {
+  const labels = Labels.of(series.metric);
+  if ('value' in series) {
+    const [time, text] = series.value;
     return { labels, timeMs: time * 1000, value: number(text) };
   }
-  const [time, { count, sum }] = histogram;
+  const [time, { count, sum }] = series.histogram;
   return {
     labels,
     timeMs: time * 1000,
@@ -91,7 +99,7 @@ function sampleOf({ metric, value, histogram }: Series): Sample {
   };
 }
 
-function pointsOf({ metric, values = [] }: Series): Points {
+function pointsOf({ metric, values }: Result<'matrix'>[number]): Points {
   return {
     labels: Labels.of(metric),
     times: Float64Array.from(values, ([time]) => time * 1000),
