@@ -126,7 +126,8 @@ export function judge(evidence: Evidence): Judgement {
   const timing = [
     ...(isDead ? [] : deaths),
     ...timely.flatMap(expectationReasons),
-    ...unexpected.map((f) => `${f.name} fired (${f.severity}) and was not expected`),
+    // One line a name, for however many series it fired.
+    ...new Set(unexpected.map((f) => `${f.name} fired (${f.severity}) and was not expected`)),
     ...silenceReasons(evidence),
     ...measureReasons(evidence),
     ...(isDead ? [] : notBackReasons(evidence)),

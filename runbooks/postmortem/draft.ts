@@ -362,7 +362,9 @@ function actions(scenarios: readonly ScenarioRecord[]): string {
       .filter((e) => !e.inTime && wasJudged(s))
       .map((e) => [`${t(e.name)} ${t(outcomeText(e))}`, 'detect']),
     ...s.expectations.filter(stayed).map((e) => [`${t(e.name)} did not stop in time`, 'detect']),
-    ...s.unexpected.map((u) => [`${t(u.name)} fired without being expected`, 'detect']),
+    ...[...new Set(s.unexpected.map((u) => `${t(u.name)} fired without being expected`))].map(
+      (text) => [text, 'detect'],
+    ),
     ...(s.silences ?? []).map((x) => [t(silenceText(x)), 'detect']),
     ...s.rollback.residue.map((r) => [`left behind: ${t(r)}`, 'mitigate']),
     ...s.arms

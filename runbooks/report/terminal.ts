@@ -54,7 +54,8 @@ function scenarioLines(s: ScenarioRecord, style: Style): string[] {
   const nameWidth = Math.max(0, ...s.expectations.map((e) => `${e.name} ${e.severity}`.length));
   for (const e of s.expectations)
     lines.push(`    ${expectationLine(e, wasJudged(s), nameWidth, style)}`);
-  for (const u of s.unexpected) lines.push(`    ${style.red(`✗ ${u.name} fired, unexpected`)}`);
+  for (const name of new Set(s.unexpected.map((u) => u.name)))
+    lines.push(`    ${style.red(`✗ ${name} fired, unexpected`)}`);
   for (const a of s.arms) {
     const recovered =
       a.recoveredAfterMs === undefined

@@ -62,6 +62,16 @@ const rows: Row[] = [
     /^Other fired \(page\) and was not expected$/,
   ],
   [
+    'another page, for two series: one reason',
+    [
+      ...page(103_000, 125_000),
+      ...fires('Other', 'page', 104_000, { labels: { pod: 'a' } }),
+      ...fires('Other', 'page', 104_000, { labels: { pod: 'b' } }),
+    ],
+    'FAIL',
+    /^Other fired \(page\) and was not expected$/,
+  ],
+  [
     'another ticket, which is told and does not count',
     [...page(103_000, 125_000), ...fires('Other', 'ticket', 104_000)],
     'PASS',
@@ -237,6 +247,7 @@ test.each(rows)('%s', (_, change, verdict, reason) => {
   expect(judgement.verdict).toBe(verdict);
   if (reason === undefined) expect(judgement.reasons).toEqual([]);
   else expect(judgement.reasons[0]).toMatch(reason);
+  expect(judgement.reasons).toEqual([...new Set(judgement.reasons)]);
 });
 
 test('what may fire only at a time scale is unexpected in production time', () => {
