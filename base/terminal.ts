@@ -42,20 +42,52 @@ export const printable = (line: string): string =>
 export const counted = (count: number, noun: string): string =>
   `${count} ${noun}${count === 1 ? '' : 's'}`;
 
-/** Columns padded to their widest cell, two spaces apart; callers format numbers. */
+/** The columns that a terminal uses for a text: two for each wide character, none for a combining one. */
+const widthOf = (text: string): number =>
+  // eslint-disable-next-line no-control-regex
+  /^[\u0000-\u02ff]*$/.test(text)
+    ? text.length
+    : [...text].reduce((sum, c) => sum + (joined.test(c) ? 0 : wide.test(c) ? 2 : 1), 0);
+const joined = /^(\p{Mn}|\u200d)$/u;
+const wide =
+  /^[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\p{Emoji_Presentation}\u3000-\u303e\uff01-\uff60]$/u;
+
+const gap = 2;
+/** No column is cut below this many. */
+const leastWidth = 8;
+
+/**
+ * Columns padded to their widest cell, two spaces apart; callers format numbers. On a terminal, the widest columns are
+ * cut until a row fits, the first (a name, an id) last.
+ */
 export function formatTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],
+  columns = process.stdout.isTTY ? process.stdout.columns : Infinity,
 ): string {
   const widths = header.map((cell, i) =>
-    Math.max(cell.length, ...rows.map((row) => (row[i] ?? '').length)),
+    rows.reduce((most, row) => Math.max(most, widthOf(row[i] ?? '')), widthOf(cell)),
   );
+  const total = (): number => widths.reduce((sum, w) => sum + w + gap, -gap);
+  while (total() > columns) {
+    const most = Math.max(...widths.slice(1));
+    const at = most > leastWidth ? widths.lastIndexOf(most) : 0;
+    if ((widths[at] as number) <= leastWidth) break;
+    widths[at] = (widths[at] as number) - 1;
+  }
   const line = (cells: readonly string[]): string =>
     cells
-      .map((cell, i) => cell.padEnd(widths[i] as number))
-      .join('  ')
+      .map((cell, i) => padded(cell, widths[i] as number))
+      .join(' '.repeat(gap))
       .trimEnd();
   return [header, ...rows].map(line).join('\n');
+}
+
+function padded(text: string, width: number): string {
+  if (widthOf(text) <= width) return text + ' '.repeat(width - widthOf(text));
+  const characters = [...text];
+  while (widthOf(characters.join('')) > width - 1) characters.pop();
+  return padded(`${characters.join('')}…`, width);
 }
 
 /** Cuts a text to one row of so many columns, because a row that wraps could not be rewritten. */
