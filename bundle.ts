@@ -111,6 +111,18 @@ const already: Plugin = {
   setup(build) {
     // node-fetch asks for it only where the runtime has no URL of its own.
     build.onResolve({ filter: /^whatwg-url$/ }, () => ({ path: 'node:url', external: true }));
+    // Kept are Headers, which the runtime has; requests go through mesh/kubernetes/client.
+    build.onResolve({ filter: /^node-fetch$/ }, () => ({ path: 'fetch', namespace: 'already' }));
+    build.onLoad({ filter: /^fetch$/, namespace: 'already' }, () => ({
+      contents: 'module.exports = { Headers };',
+    }));
+    // The package's first file brings its server as well, which nobody starts.
+    build.onResolve({ filter: /^ws$/ }, () => ({
+      path: join(packageRoot, 'node_modules/ws/lib/websocket.js'),
+    }));
+    build.onResolve({ filter: /^ip-address$/ }, () => ({
+      path: join(packageRoot, 'mesh/kubernetes/client/socks-address.ts'),
+    }));
     build.onResolve({ filter: /^js-yaml$/ }, () => ({ path: 'js-yaml', namespace: 'already' }));
     build.onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
       /[\\/]commander[\\/]/.test(importer) ? { path: 'nothing', namespace: 'already' } : undefined,
