@@ -28,6 +28,10 @@ export function gateOf(states: readonly BudgetState[], policy: GatePolicy): Gate
   const reasons: string[] = [];
   for (const { slo, rolling, month, burnRate } of states) {
     const spending = slo.period.calendar === 'month' ? month : rolling;
+    if (rolling.total === 0) {
+      reasons.push(`${slo.id}: no event in its period, so nothing shows that it works`);
+      continue;
+    }
     if (spending.remaining < policy.minRemaining) {
       reasons.push(
         `${slo.id}: ${leftText(spending.remaining)}, ` +

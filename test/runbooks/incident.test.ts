@@ -16,6 +16,7 @@ const from = Date.parse('2026-05-01T10:00:00Z');
 const to = Date.parse('2026-05-01T11:00:00Z');
 const at = (minutes: number): number => from / 1000 + minutes * 60;
 const folder = mkdtempSync(join(tmpdir(), 'firedrill-incident-'));
+let isScraped = false;
 let server: Server;
 let url: string;
 
@@ -58,6 +59,7 @@ function seriesOf(name: string, of: (a: (typeof alerts)[number]) => [number, str
 }
 
 function ranged(query: string): Series[] {
+  if (query.includes('nothing')) return [];
   if (query.startsWith('ALERTS{'))
     return seriesOf('ALERTS', (a) => points(a.start, a.end, () => 1));
   if (query.startsWith('ALERTS_FOR_STATE')) {
@@ -74,6 +76,13 @@ function instant(query: string): { metric: Record<string, string>; value: [numbe
   const one = (labels: Record<string, string>, value: number) => [
     { metric: labels, value: [to / 1000, String(value)] as [number, string] },
   ];
+  if (query.startsWith('count(count_over_time(up[')) return isScraped ? one({}, 3) : [];
+  if (query.startsWith('ALERTS{')) {
+    if (query.includes('justEnded')) return [];
+    return seriesOf('ALERTS', (a) => (a.end === 60 ? [[to / 1000, '1']] : [])).flatMap(
+      ({ metric, values: [value] }) => (value ? [{ metric, value }] : []),
+    );
+  }
   if (query.includes('notifications_total[')) return one({ integration: 'pagerduty' }, 3.1);
   if (query.startsWith('sum by (slo) (sum_over_time(slo:events_bad'))
     return one({ slo: 'cart' }, 120);
@@ -202,6 +211,21 @@ test('two pages and 170 tickets are two groups; each line says where it is from'
     .filter((l) => /^(- |\| \d)/.test(l) && !/^- (Date|Status|Authors|Source)/.test(l));
   const unsaid = said.filter((l) => !/source: `|TO FILL|Not measured|`\S+.*` \|$/.test(l));
   expect(unsaid.filter((l) => !section('What was not measured').includes(l))).toEqual([]);
+});
+
+test('an alert that ended after the last step is over', async () => {
+  const text = await incidentText({ ...flags('pm.md'), matcher: ['justEnded="1"'] });
+  expect(text).not.toContain('Not over');
+  expect(await incidentText(flags('pm.md'))).toContain('- Not over at 2026-05-01');
+});
+
+test('where nothing was scraped, nobody knows whether an alert fired', async () => {
+  const nothing = { ...flags('pm.md'), matcher: ['of="nothing"'] };
+  const unknown = await incidentText(nothing);
+  expect(unknown).not.toContain('No alert fired');
+  expect(unknown).toContain('- Alerts. Not measured: Prometheus scraped nothing');
+  isScraped = true;
+  expect(await incidentText(nothing)).toContain('- No alert fired between');
 });
 
 test('it has the shape that the lint wants, and only prompts are left', async () => {

@@ -16,6 +16,7 @@ const file = join(folder, 'slos.yaml');
 let server: Server;
 /** Bad events of the measured SLO. */
 let bad = 1;
+let total = 1000;
 
 beforeAll(async () => {
   const slo = (name: string): string =>
@@ -33,7 +34,7 @@ beforeAll(async () => {
       const value = asked.includes('events_bad')
         ? bad
         : asked.includes('events_total')
-          ? 1000
+          ? total
           : 0.01;
       const point = [Date.now() / 1000, String(value)];
       const series = { metric: {}, ...(range ? { values: [point] } : { value: point }) };
@@ -81,6 +82,12 @@ test('the gate is shut by what is spent, and not known otherwise', async () => {
   bad = 0;
   const unknown = await slo('gate');
   expect([unknown.code, unknown.out]).toEqual([3, expect.stringContaining('not known')]);
+});
+
+test('a period without an event shuts the gate', async () => {
+  [bad, total] = [0, 0];
+  const { code, out } = await slo('gate');
+  expect([code, out]).toEqual([1, expect.stringContaining('no event in its period')]);
 });
 
 test('remaining budgets are readable', () => {

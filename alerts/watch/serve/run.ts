@@ -87,7 +87,7 @@ export async function startServing(
   for (const scraper of scrapers) scraper.start();
   rules.start();
   const sweep: Timer = clock.every(sweepEveryMs, () => store.sweep(clock.nowMs()));
-  say(`listening on ${url}: ${groups.length} rule groups, ${targets.length} targets`);
+  say(`listening on ${url} (rule groups: ${groups.length}, targets: ${targets.length})`);
   return {
     url,
     async stop() {

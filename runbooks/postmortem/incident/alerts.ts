@@ -30,10 +30,14 @@ export async function firedAlerts(
   matchers: string,
 ): Promise<FiredAlert[]> {
   const within = matchers === '' ? '' : `,${matchers}`;
-  const [states, since] = await Promise.all([
-    client.range(`ALERTS{alertstate="firing"${within}}`, fromMs, toMs, stepMs),
+  const firing = `ALERTS{alertstate="firing"${within}}`;
+  const [states, since, atTheEnd] = await Promise.all([
+    client.range(firing, fromMs, toMs, stepMs),
     client.range(`ALERTS_FOR_STATE{${matchers}}`, fromMs, toMs, stepMs),
+    // The last step may lie before the end, and the alert may have ended between the two.
+    client.query(firing, toMs),
   ]);
+  const open = new Set(atTheEnd.map((s) => keyOf(s.labels)));
   const activeSince = new Map(since.map((s) => [keyOf(s.labels), s.points]));
   return states
     .flatMap(({ labels, points }): FiredAlert[] => {
@@ -51,7 +55,7 @@ export async function firedAlerts(
           activeAtMs: active === undefined ? first[0] : Math.min(active * 1000, first[0]),
           firedAtMs: first[0],
           firedBefore: first[0] - fromMs < stepMs,
-          ...(toMs - last[0] > 1.5 * stepMs && { endedAtMs: last[0] + stepMs }),
+          ...(!open.has(keyOf(labels)) && { endedAtMs: Math.min(last[0] + stepMs, toMs) }),
           times: begins.length,
         },
       ];

@@ -77,6 +77,12 @@ const unmeasured = (incident: Incident, what: string): string => {
   return `Not measured: ${t(why)}.`;
 };
 
+/** For an incident without alerts; of a stretch without data it is not known. */
+const noAlert = (incident: Incident, when = ''): string =>
+  incident.notMeasured.some((n) => n.what === 'alerts')
+    ? `- Alerts. ${unmeasured(incident, 'alerts')}`
+    : `- No alert fired${when} ${by('ALERTS')}`;
+
 /** `CartErrors (page), 12 series: workload cart, payment`. */
 function nameOf({ names, severity, by: labels, of, alerts }: AlertGroup): string {
   const rest = Object.fromEntries(
@@ -94,7 +100,8 @@ const pagesOf = ({ groups }: Incident): AlertGroup[] => groups.filter((g) => wak
 function summary(incident: Incident): string {
   const { groups, fromMs, toMs } = incident;
   if (groups.length === 0) {
-    return `- ${toFill}\n- No alert fired between ${instantText(fromMs)} and ${instantText(toMs)} ${by('ALERTS')}`;
+    const none = noAlert(incident, ` between ${instantText(fromMs)} and ${instantText(toMs)}`);
+    return `- ${toFill}\n${none}`;
   }
   const first = groups.reduce((a, b) => (a.firedAtMs <= b.firedAtMs ? a : b));
   const open = groups.filter((g) => g.endedAtMs === undefined);
@@ -143,7 +150,7 @@ function detection(incident: Incident): string {
     const to = g.receivers === undefined ? 'not measured' : g.receivers.map((r) => t(r)).join(', ');
     return `| ${nameOf(g)} | ${clockOn(g.activeAtMs, incident.fromMs)} | ${waited} | ${to} |`;
   });
-  if (rows.length === 0) return `- No alert fired ${by('ALERTS')}\n- How it was noticed: ${toFill}`;
+  if (rows.length === 0) return `${noAlert(incident)}\n- How it was noticed: ${toFill}`;
   const told = (incident.notifications ?? []).map(
     (n) =>
       `- ${countText(n.count)} notifications by ${t(n.integration)}` +

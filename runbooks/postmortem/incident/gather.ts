@@ -42,7 +42,10 @@ export async function gatherIncident(question: IncidentQuestion): Promise<Incide
   const rules = groups.flatMap((g) => g.rules).filter((r) => r.kind === 'alert');
   const fired = await firedAlerts(client, { fromMs, toMs, stepMs }, matchers);
   const manager = await managerOf(question, unknown);
-  if (fired.length === 0) unknown('alerts', 'no alert fired in this stretch');
+  if (fired.length === 0) {
+    const seen = await client.query(`count(count_over_time(up${rangeOf(fromMs, toMs)}))`, toMs);
+    if (seen.length === 0) unknown('alerts', noData);
+  }
   const names = [...new Set(fired.map((a) => a.labels.alertname ?? ''))];
   const notifications = await notificationsOf(client, fromMs, toMs);
   if (notifications === undefined) {
@@ -114,12 +117,18 @@ async function versionOf(prometheus: Access): Promise<string | undefined> {
   return (answer as { data?: { version?: string } } | undefined)?.data?.version;
 }
 
+const noData =
+  'Prometheus scraped nothing (up) in this stretch: that no alert fired in it shows nothing';
+
+const rangeOf = (fromMs: number, toMs: number): string =>
+  `[${Math.max(1, Math.round((toMs - fromMs) / 1000))}s]`;
+
 async function notificationsOf(
   client: PrometheusClient,
   fromMs: number,
   toMs: number,
 ): Promise<Incident['notifications']> {
-  const range = `[${Math.max(1, Math.round((toMs - fromMs) / 1000))}s]`;
+  const range = rangeOf(fromMs, toMs);
   const sum = (metric: string) =>
     client.query(`sum by (integration) (increase(${metric}${range}))`, toMs);
   const [sent, failed] = await Promise.all([
