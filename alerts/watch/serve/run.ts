@@ -87,7 +87,9 @@ export async function startServing(
   for (const scraper of scrapers) scraper.start();
   rules.start();
   const sweep: Timer = clock.every(sweepEveryMs, () => store.sweep(clock.nowMs()));
-  say(`listening on ${url} (rule groups: ${groups.length}, targets: ${targets.length})`);
+  const count = (list: readonly unknown[], one: string): string =>
+    `${list.length} ${one}${list.length === 1 ? '' : 's'}`;
+  say(`listening on ${url}: ${count(groups, 'rule group')}, ${count(targets, 'target')}`);
   return {
     url,
     async stop() {
