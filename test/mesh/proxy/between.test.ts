@@ -3,10 +3,11 @@
  * tell the difference, and policy holds on both.
  */
 import { readFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type InboundServer, type ProxyConfig, type Route } from '../../../mesh/model.js';
+import { deadPort } from './dead-port.js';
 import { cases, type Case } from './front.cases.js';
 import { type App, ask, startApp } from './front-rig.js';
 import {
@@ -88,14 +89,6 @@ async function pair(
 }
 
 const get = 'GET / HTTP/1.1\r\nHost: cart\r\nConnection: close\r\n\r\n';
-
-async function deadPort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
 
 async function run(c: Case, transport: 'http2' | 'http1'): Promise<void> {
   const app: App = await startApp('http1', c.app ?? (() => ({ body: 'ok' })));

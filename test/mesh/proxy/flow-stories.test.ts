@@ -6,6 +6,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { packageRoot } from '../../../base/paths.js';
+import { isReserved } from '../../../mesh/proxy/flow/reserved.js';
 import { backend, destination, server, state } from './flow-bench.js';
 import { policies } from './flow-policies.cases.js';
 import { stories as traffic } from './flow-stories.cases.js';
@@ -23,8 +24,12 @@ function matchesGolden(name: string, text: string): void {
   expect(text).toBe(readFileSync(file, 'utf8'));
 }
 
+/** As the fronts show it to the flow: without the fields that are not passed on. */
 function infoOf({ method = 'GET', path = '/', authority = 'cart.retail', headers = [] }: Sent) {
-  const known = headers.map(([name, value]) => [name.toLowerCase(), value] as const);
+  const all = headers.map(([name, value]) => [name.toLowerCase(), value] as const);
+  const own = all.filter(([name]) => name === 'connection').map(([, value]) => value);
+  const dropped = own.flatMap((value) => value.toLowerCase().split(/[\s,]+/));
+  const known = all.filter(([name]) => !isReserved(name) && !dropped.includes(name));
   return { method, path, authority, headers: Object.fromEntries(known) };
 }
 

@@ -1,6 +1,6 @@
 /** The table of front.cases.ts for every pair of protocols: one contract for all of them. */
-import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
+import { deadPort } from './dead-port.js';
 import { cases, type Case } from './front.cases.js';
 import { type App, ask, type Protocol, type Seen, startApp } from './front-rig.js';
 import { destination, route, server, startProxy, state, type TestProxy, until } from './rig.js';
@@ -19,15 +19,6 @@ afterEach(async () => {
     await thing.stop?.();
   }
 });
-
-/** A port without a listener. */
-async function deadPort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
 
 async function outbound(c: Case, app: App, shadow: App, to: Protocol): Promise<TestProxy> {
   const endpoint = (port: number): object => ({
