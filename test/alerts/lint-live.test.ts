@@ -57,7 +57,7 @@ testWith('prometheus', 'alertmanager')(
         expect.stringMatching(/^7 promql\/short-window .*at least 2s/),
       ]);
       const nowhere = addLiveMetrics(new MetricCatalogue(), 'http://127.0.0.1:9', []);
-      await expect(nowhere).rejects.toThrow('http://127.0.0.1:9 does not answer');
+      await expect(nowhere).rejects.toThrow('Prometheus at http://127.0.0.1:9 cannot be reached');
     } finally {
       await watch.stop();
       target.close();

@@ -138,7 +138,7 @@ test.each([
 
 test('a name that is none of ours, and a file that is not there', () => {
   expect(() => readScenarios(['nonsense'])).toThrow(
-    /no scenario 'nonsense'; expected a file, or one of certificate-expiry/,
+    /no scenario 'nonsense'; expected a file, or one of anchor-expiry, certificate-expiry/,
   );
   expect(() => readScenarios(['./nowhere.yaml'])).toThrow('./nowhere.yaml: no such file');
   expect(() => readScenarios(['/dev/zero'])).toThrow(

@@ -101,7 +101,7 @@ testWith('chromium')(
   180_000,
 );
 
-test('only ids of scenarios are taken, one run at a time, and closing rolls back', async () => {
+test('only ids of scenarios are taken, one run at a time, and closing ends it', async () => {
   const lines: string[] = [];
   const { report, state: stateFolder, drill } = own();
   const onLine = (line: string): void => void lines.push(line);
@@ -114,6 +114,8 @@ test('only ids of scenarios are taken, one run at a time, and closing rolls back
   expect(await launch.start(asked)).toContain('under way');
   expect(await begun).toBeUndefined();
   await launch.close();
-  expect(lines.join('\n')).toContain('interrupted: every fault was rolled back');
+  expect(lines.join('\n')).toContain(
+    'interrupted: nothing was broken yet, and every process was stopped',
+  );
   expect(await launch.start({ ...asked, confirm: 'shop' })).toContain('only with --confirm');
 }, 120_000);

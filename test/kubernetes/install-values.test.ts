@@ -81,7 +81,11 @@ test('inject reads a folder as kubectl does, and refuses what is none of it', ()
   const { stdout, stderr } = firedrill('inject', join(folder, 'pods'));
   const objects = parseAllDocuments(stdout).map((d) => d.toJS() as { metadata: { name: string } });
   expect(objects.map((o) => o.metadata.name)).toEqual(['a', 'b', 'c', 'd']);
-  expect(stderr).toBe('pod/b injected\npod/c injected\npod/d injected\n');
+  expect(stderr).toBe(
+    ['b', 'c', 'd']
+      .map((name) => `pod/${name} injected for namespace default, as it names none\n`)
+      .join(''),
+  );
   file('pods/z.yaml', 'a: [');
   expect(firedrill('inject', join(folder, 'pods')).stdout).toBe('');
   const empty = firedrill('inject', join(folder, 'pods', 'below.yaml'));
