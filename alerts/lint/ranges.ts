@@ -110,8 +110,11 @@ function rangeOfCall(expr: Extract<Expr, { kind: 'call' }>, of: (e: Expr) => Ran
       return atMost(inner, number(second));
     case 'clamp':
       return atMost(atLeast(inner, number(second)), number(third));
-    case 'floor':
     case 'round':
+      // To multiples of another number: round(2, 5) is 0.
+      if (second) return inner.min >= 0 ? positive : anything;
+      return between(Math.floor(inner.min), Math.ceil(inner.max));
+    case 'floor':
       return between(Math.floor(inner.min), Math.ceil(inner.max));
     case 'ceil':
       return between(Math.ceil(inner.min), Math.ceil(inner.max));

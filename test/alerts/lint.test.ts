@@ -146,6 +146,9 @@ describe('A4: mistakes in expressions', () => {
     'histogram_quantile(0.01, sum by (le) (rate(http_request_duration_seconds_bucket[5m]))) < 60',
     'ALERTS{alertname="Other"} == 1',
     'scrape_samples_scraped > 1e6',
+    'queue_size > 5 and on (instance) queue_size < 3',
+    'round(clamp_max(queue_size, 2), 5) > 4',
+    'vector(scalar(rate(orders_total[5m]))) >= 0',
   ];
   test.each(right)('right: %s', (expr) => {
     expect(findingsOf(alertOf(`'${expr}'`)).map(say)).toEqual([]);

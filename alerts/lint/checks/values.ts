@@ -72,6 +72,8 @@ const ofExistence = new Set([
   'count_over_time',
   'group',
   'present_over_time',
+  // NaN, unless there is exactly one series.
+  'scalar',
 ]);
 
 /** Whether the choice of series below the comparison decides, so that the comparison itself may always hold. */
@@ -112,9 +114,13 @@ const isOtherBinary = (parent: Expr | undefined): boolean =>
 
 function conjuncts(expr: Expr): Expr[] {
   if (expr.kind === 'paren') return conjuncts(expr.expr);
-  if (expr.kind !== 'binary' || expr.op !== 'and') return [expr];
+  // With other labels than all, the two sides are different series: `x > 5 and on (job) x < 3` may hold.
+  if (expr.kind !== 'binary' || expr.op !== 'and' || isBySomeLabels(expr)) return [expr];
   return [...conjuncts(expr.left), ...conjuncts(expr.right)];
 }
+
+const isBySomeLabels = ({ matching }: Extract<Expr, { kind: 'binary' }>): boolean =>
+  matching !== undefined && (matching.on || matching.labels.length > 0);
 
 /** Specific advice for frequent mistakes. */
 function adviceOn(node: Extract<Expr, { kind: 'binary' }>): string | undefined {
