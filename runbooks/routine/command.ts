@@ -1,6 +1,6 @@
 /** `firedrill routine`: the page of a weekly, monthly or quarterly review. */
 import type { Command } from 'commander';
-import { UserError } from '../../base/errors.js';
+import { exitCode, UserError } from '../../base/errors.js';
 import { readTimeMs } from '../../base/time-text.js';
 import type { Routine, RoutineFacts } from './model.js';
 
@@ -66,7 +66,7 @@ async function factsOf(
   startMs: number,
   atMs: number,
 ): Promise<RoutineFacts> {
-  const { alertHistory, gameDaysOf, silencesOf } = await import('./gather.js');
+  const { alertHistory, daysSeen, gameDaysOf, silencesOf } = await import('./gather.js');
   const { PrometheusClient } = await import('../../slo/budget/prometheus.js');
   const { prometheus: url, alertmanager, gameDays, input } = flags;
   if (input !== undefined && url === undefined) {
@@ -76,7 +76,10 @@ async function factsOf(
   return {
     routine,
     atMs,
-    ...(prometheus ? { alerts: await alertHistory(prometheus, startMs, atMs) } : {}),
+    ...(prometheus && {
+      alerts: await alertHistory(prometheus, startMs, atMs),
+      daysSeen: await daysSeen(prometheus, startMs, atMs),
+    }),
     ...(alertmanager === undefined ? {} : { silences: await silencesOf(alertmanager, startMs) }),
     ...(gameDays === undefined ? {} : { gameDays: gameDaysOf(gameDays, startMs, atMs) }),
     ...(prometheus && input ? { budgets: await budgetsOf(routine, input, prometheus, atMs) } : {}),
@@ -93,8 +96,21 @@ async function budgetsOf(
   const { budgetState } = await import('../../slo/budget/state.js');
   const { defaultPolicy } = await import('../../slo/budget/gate.js');
   const { reportMarkdown } = await import('../../slo/budget/report.js');
+  const { markdownText } = await import('../markdown.js');
   const states = [];
-  for (const slo of readSlos(input)) states.push(await budgetState(slo, prometheus, { atMs }));
+  const missing: string[] = [];
+  for (const slo of readSlos(input)) {
+    try {
+      states.push(await budgetState(slo, prometheus, { atMs }));
+    } catch (error) {
+      if (!(error instanceof UserError) || error.exitCode !== exitCode.inconclusive) throw error;
+      missing.push(`No data: ${markdownText(error.message)}\n`);
+    }
+  }
   // The page has its own title already.
-  return reportMarkdown(states, routine, defaultPolicy).replace(/^# .*\n/, '');
+  const known =
+    states.length === 0
+      ? []
+      : [reportMarkdown(states, routine, defaultPolicy).replace(/^# .*\n/, '')];
+  return [...missing, ...known].join('\n');
 }

@@ -11,12 +11,26 @@ import type { AlertHistory, Silence } from './model.js';
 /** Number of samples over the period: fine enough to separate firings, few enough for one answer. */
 const stepsMax = 4000;
 
+const stepOf = (startMs: number, endMs: number): number =>
+  Math.max(60_000, Math.ceil((endMs - startMs) / stepsMax));
+
+/** Days in which anything was scraped: a Prometheus may be younger than the period, or keep less. */
+export async function daysSeen(
+  prometheus: PrometheusClient,
+  startMs: number,
+  endMs: number,
+): Promise<number> {
+  const stepMs = stepOf(startMs, endMs);
+  const [seen] = await prometheus.range('count(up)', startMs, endMs, stepMs);
+  return ((seen?.points.length ?? 0) * stepMs) / 86_400_000;
+}
+
 export async function alertHistory(
   prometheus: PrometheusClient,
   startMs: number,
   endMs: number,
 ): Promise<AlertHistory[]> {
-  const stepMs = Math.max(60_000, Math.ceil((endMs - startMs) / stepsMax));
+  const stepMs = stepOf(startMs, endMs);
   const query = 'max by (alertname, severity, service) (ALERTS{alertstate="firing"})';
   return historyOf(await prometheus.range(query, startMs, endMs, stepMs), stepMs);
 }

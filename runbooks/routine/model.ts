@@ -27,6 +27,8 @@ export interface RoutineFacts {
   atMs: number;
   /** Absent if no Prometheus was asked. */
   alerts?: AlertHistory[];
+  /** Days of the period in which the Prometheus scraped anything; absent if that was not asked. */
+  daysSeen?: number;
   /** Silences active at the time of the report, or ended within the period. Absent if no Alertmanager was asked. */
   silences?: Silence[];
   /** Newest last. Absent if no folder was given. */

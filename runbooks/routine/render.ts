@@ -1,6 +1,7 @@
 /** The page of a review: the period's figures, the notable findings, and the decisions to take. */
 import { alertNames } from '../../alerts/library/names.js';
 import { markdownCode, markdownText as t } from '../markdown.js';
+import { wakes } from '../pager.js';
 import type { GameDayResult } from '../report/result.js';
 import { countText, instantText, plural, timeText } from '../words.js';
 import { type AlertHistory, type RoutineFacts, routineDays, type Silence } from './model.js';
@@ -60,11 +61,18 @@ const short = (a: AlertHistory): number =>
   a.firings.filter((f) => f.endMs - f.startMs < tooShortMs).length;
 
 function standsOut(facts: RoutineFacts): string {
+  const { alerts, silences, gameDays } = facts;
+  if (!alerts && !silences && !gameDays) {
+    return 'Nothing was asked (`--prometheus`, `--alertmanager`, `--game-days`).';
+  }
   const lines: string[] = [];
-  const weeks = routineDays[facts.routine] / 7;
-  const pages = (facts.alerts ?? []).filter((a) => a.severity === 'page');
+  const days = routineDays[facts.routine];
+  const daysSeen = Math.min(facts.daysSeen ?? days, days);
+  const weeks = daysSeen / 7;
+  const pages = (alerts ?? []).filter((a) => wakes(a.severity));
   const count = pages.reduce((sum, a) => sum + a.firings.length, 0);
-  if (facts.alerts) {
+  if (alerts && daysSeen < days * 0.95) lines.push(`${gap(daysSeen, days)}.`);
+  if (alerts && daysSeen > 0) {
     lines.push(`${plural(count, 'page')}, ${(count / weeks).toFixed(1)} a week.`);
     if (count / weeks > pagesPerWeekMax) {
       lines.push(`More than ${pagesPerWeekMax} pages a week: nobody can look into each.`);
@@ -77,23 +85,29 @@ function standsOut(facts: RoutineFacts): string {
       );
     }
   }
-  for (const s of facts.silences ?? []) {
+  for (const s of silences ?? []) {
     if (s.endMs > facts.atMs && s.endMs - s.startMs > silenceMaxMs) {
       lines.push(
         `A silence of ${timeText(s.endMs - s.startMs)} is in force: \`${markdownCode(s.matchers)}\`.`,
       );
     }
   }
-  const bad = (facts.gameDays ?? []).filter((g) => g.verdict !== 'PASS');
+  const bad = (gameDays ?? []).filter((g) => g.verdict !== 'PASS');
   if (bad.length > 0) lines.push(`${plural(bad.length, 'game day')} did not pass.`);
-  if (facts.gameDays?.length === 0) lines.push('No game day was held.');
+  if (gameDays?.length === 0) lines.push('No game day was held.');
   return lines.length === 0 ? 'Nothing.' : lines.map((l) => `- ${l}`).join('\n');
 }
 
-function alertsPart({ alerts }: RoutineFacts): string {
+const gap = (daysSeen: number, days: number): string =>
+  daysSeen === 0
+    ? 'Prometheus scraped nothing (`up`) in this time: whether an alert fired is not known'
+    : `Prometheus has data (\`up\`) of ${daysSeen.toFixed(1)} of the ${days} days: the figures are of these alone`;
+
+function alertsPart({ alerts, daysSeen }: RoutineFacts): string {
   if (!alerts) return 'No Prometheus was asked (`--prometheus`).';
+  if (alerts.length === 0 && daysSeen === 0) return `${gap(0, 0)}.`;
   if (alerts.length === 0) return 'None fired.';
-  const order = (a: AlertHistory): number => (a.severity === 'page' ? 0 : 1);
+  const order = (a: AlertHistory): number => (wakes(a.severity) ? 0 : 1);
   const rows = alerts
     .toSorted((a, b) => order(a) - order(b) || b.firings.length - a.firings.length)
     .slice(0, 50)

@@ -76,9 +76,23 @@ test('a quarter with a noisy page, a long silence, and game days', () => {
 
 test('what was not asked is said, and nothing is made up', () => {
   const text = routineReport({ routine: 'weekly', atMs });
-  expect(text).toContain('## What stands out\n\nNothing.');
+  expect(text).toContain('## What stands out\n\nNothing was asked (');
   expect(text).toContain('No Prometheus was asked (`--prometheus`).');
   expect(text).not.toMatch(leaks);
+});
+
+test('a critical alert is a page, and days without data are not counted', () => {
+  const facts = {
+    routine: 'quarterly',
+    atMs,
+    alerts: [{ ...noisy, severity: 'critical' }],
+  } as const;
+  const young = routineReport({ ...facts, alerts: [...facts.alerts], daysSeen: 14 });
+  expect(young).toContain('of 14.0 of the 90 days: the figures are of these alone');
+  expect(young).toContain('4 pages, 2.0 a week.');
+  const blind = routineReport({ routine: 'weekly', atMs, alerts: [], daysSeen: 0 });
+  expect(blind).not.toMatch(/0 pages|None fired/);
+  expect(blind.match(/whether an alert fired is not known/g)).toHaveLength(2);
 });
 
 test('game days are found in folders, and only those of the period count', () => {
