@@ -4,7 +4,7 @@ import { parseDurationMs } from '../../base/duration.js';
 import { inputName } from '../../base/input.js';
 import { UserError } from '../../base/errors.js';
 import { checkYaml, type Path, readYaml } from '../../base/yaml.js';
-import { parse, PromqlError } from '../../slo/promql/index.js';
+import { parseSelector, PromqlError } from '../../slo/promql/index.js';
 import type { DriftFile, Events, Pair } from './model.js';
 
 const text = z.string({ error: 'expected a text' }).min(1, { error: 'expected some text' });
@@ -77,7 +77,9 @@ export function readDrift(file: string): DriftFile {
 
 function selectorProblem(source: string): string | undefined {
   try {
-    return parse(source).kind === 'selector' ? undefined : 'this is not a plain selector';
+    // Neither an offset nor a range fits: the rules write a range behind it.
+    parseSelector(source);
+    return undefined;
   } catch (error) {
     if (error instanceof PromqlError) return error.message;
     throw error;

@@ -31,9 +31,11 @@ test('pairs are read with places; the client and the mesh have their own selecto
   expect(
     readDrift(file(`${head}${pair}, seen: { mesh: shop.retail } }\n`)).pairs[0]?.seen.bad,
   ).toBe('response_total{direction="outbound",dst="shop.retail",classification="failure"}');
-  expect(() =>
-    readDrift(file(`${head}${pair}, seen: { bad: 'rate(x[5m])', total: x } }\n`)),
-  ).toThrow(/drift\.yaml:5:\d+: this is not a plain selector/);
+  for (const bad of ['rate(x[5m])', 'x offset 5m', 'x @ end()']) {
+    expect(() => readDrift(file(`${head}${pair}, seen: { bad: '${bad}', total: x } }\n`))).toThrow(
+      /drift\.yaml:5:\d+: expected a series selector/,
+    );
+  }
   expect(() => readDrift(file(`${head}${pair}, sene: client }\n`))).toThrow(/unknown field 'sene'/);
 });
 
