@@ -43,8 +43,10 @@ async function coverageCommand(options: CoverageOptions): Promise<number> {
   else if (options.format === 'markdown') process.stdout.write(coverageMarkdown(run));
   else process.stdout.write(coverageText(run));
   const proven = run.alerts.filter((a) => a.state === 'proven').length;
-  if (bound === undefined || 100 * proven >= bound * run.alerts.length) return exitCode.ok;
-  return exitCode.failed;
+  if (bound === undefined) return exitCode.ok;
+  // Of no alerts at all, nothing was proven.
+  const isEnough = run.alerts.length > 0 && 100 * proven >= bound * run.alerts.length;
+  return isEnough ? exitCode.ok : exitCode.failed;
 }
 
 async function newestRun(stateFolder: string, wanted: string | undefined): Promise<CoverageRun> {

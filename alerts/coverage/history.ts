@@ -29,6 +29,7 @@ const runSchema = z.object({
     z.object({
       alert: z.string(),
       severity: z.string(),
+      rule: z.string().optional(),
       state: z.enum(['proven', 'never', 'cannot']),
       proof: proof.optional(),
       missing: z.array(z.string()).optional(),
@@ -65,24 +66,28 @@ export function keepCoverage(stateFolder: string, run: CoverageRun): void {
   writeFileWhole(coverageFile(stateFolder), `${JSON.stringify({ version: 1, runs })}\n`);
 }
 
-/** The newest run of one system, in which each alert has its latest proof from any run. */
+/** The newest run of one system, in which each alert has its rule's latest proof from any run. */
 export function standNow(runs: readonly CoverageRun[], system: string): CoverageRun | undefined {
   const own = runs.filter((r) => r.system === system);
   const newest = own.at(-1);
   if (!newest) return undefined;
   const alerts = newest.alerts.map((now) => {
     if (now.state === 'proven') return now;
-    const before = own.findLast((r) => proofIn(r, now) !== undefined);
-    const proof = before && proofIn(before, now);
-    return proof
-      ? { alert: now.alert, severity: now.severity, state: 'proven' as const, proof }
-      : now;
+    const { alert, severity, rule } = now;
+    // At another time scale the same rule has other durations.
+    const isSame = (r: CoverageRun): boolean =>
+      r.timeScale !== newest.timeScale || [undefined, rule].includes(entryIn(r, now)?.rule);
+    const proven = own.filter((r) => entryIn(r, now)?.proof !== undefined);
+    const before = rule === undefined ? proven.at(-1) : proven.findLast(isSame);
+    const proof = before && entryIn(before, now)?.proof;
+    if (proof) return { alert, severity, ...(rule && { rule }), state: 'proven' as const, proof };
+    return proven.length > 0 ? { ...now, changed: true } : now;
   });
   return { ...newest, alerts };
 }
 
-const proofIn = (
+const entryIn = (
   run: CoverageRun,
   { alert, severity }: { alert: string; severity: string },
-): CoverageRun['alerts'][number]['proof'] =>
-  run.alerts.find((a) => a.alert === alert && a.severity === severity)?.proof;
+): CoverageRun['alerts'][number] | undefined =>
+  run.alerts.find((a) => a.alert === alert && a.severity === severity);

@@ -29,6 +29,10 @@ export interface AlertCoverage {
   alert: string;
   severity: string;
   state: CoverageState;
+  /** A hash of the rule as it was evaluated, at the run's time scale; absent in a history of an earlier version. */
+  rule?: string;
+  /** The alert was proven before its rule changed, and not since. */
+  changed?: boolean;
   /** The first proof of the run. */
   proof?: AlertProof;
   /** Metrics of the expression that have no series: the reason why the alert cannot fire. */

@@ -20,7 +20,8 @@ export const inOrder = (alerts: readonly AlertCoverage[]): AlertCoverage[] => {
 };
 
 /** The reason why an alert did not fire, as far as the series show it. */
-export function reasonOf({ state, missing, unmatched }: AlertCoverage): string {
+export function reasonOf({ state, missing, unmatched, changed }: AlertCoverage): string {
+  if (changed) return 'not proven since its rule changed';
   if (state === 'cannot') return `could not fire: no series of ${list(missing ?? [])}`;
   return unmatched ? `never fired: nothing matched ${list(unmatched)}` : 'never fired';
 }

@@ -2,6 +2,7 @@
  * Alert coverage: proven alerts, alerts that never fired or cannot fire, with reasons; kept over runs, with
  * regressions.
  */
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +19,7 @@ import {
   regressionsOf,
   standNow,
 } from '../../alerts/coverage/index.js';
+import { program } from '../../base/paths.js';
 import { needOf, recordsOf, selectorsOf } from '../../alerts/coverage/needs.js';
 import type { AlertingRule, RuleGroup } from '../../slo/rules/model.js';
 
@@ -90,7 +92,9 @@ describe('the metrics that an expression needs', () => {
 });
 
 const there = ['up', 'requests_total', 'errors_total', 'all_total'];
+const asked: string[] = [];
 const query = async (expr: string): Promise<{ labels: Record<string, string> }[]> => {
+  asked.push(expr);
   if (expr.startsWith('count by (__name__)'))
     return there.map((n) => ({ labels: { __name__: n } }));
   return expr.includes('5..') ? [] : [{ labels: {} }];
@@ -105,17 +109,30 @@ test('each alert is proven, never fired, or cannot, with the series that are mis
     query,
     lookBackMs: 60_000,
   });
+  const rule = expect.stringMatching(/^[0-9a-f]{16}$/) as string;
   expect(alerts).toEqual([
-    { alert: 'Fired', severity: 'page', state: 'proven', proof: { ...proof, receiver: 'oncall' } },
+    {
+      alert: 'Fired',
+      severity: 'page',
+      rule,
+      state: 'proven',
+      proof: { ...proof, receiver: 'oncall' },
+    },
     {
       alert: 'Quiet',
       severity: 'page',
+      rule,
       state: 'never',
       unmatched: ['requests_total{status=~"5.."}'],
     },
-    { alert: 'Recorded', severity: 'page', state: 'never' },
-    { alert: 'LostRecord', severity: 'page', state: 'cannot', missing: ['gone_total'] },
-    { alert: 'Impossible', severity: 'ticket', state: 'cannot', missing: ['nowhere_total'] },
+    { alert: 'Recorded', severity: 'page', rule, state: 'never' },
+    { alert: 'LostRecord', severity: 'page', rule, state: 'cannot', missing: ['gone_total'] },
+    { alert: 'Impossible', severity: 'ticket', rule, state: 'cannot', missing: ['nowhere_total'] },
+  ]);
+  // Only the rules' own metrics are asked for, by name.
+  expect(asked.filter((expr) => expr.startsWith('count by'))).toEqual([
+    'count by (__name__) (last_over_time({__name__=~"errors_total|all_total|gone_total|up|requests_total|' +
+      'job:errors:ratio|job:lost:ratio|nowhere_total"}[60s]))',
   ]);
   const run = runOf('r1', alerts);
   expect(coverageText(run)).toMatch(
@@ -174,6 +191,41 @@ describe('over runs', () => {
     writeFileSync(coverageFile(state), '{"version":2}');
     expect(() => keepCoverage(state, runOf('r4', []))).toThrow(/is not a history/);
     expect(readFileSync(coverageFile(state), 'utf8')).toBe('{"version":2}');
+  });
+
+  test('of no alerts, no share was proven', () => {
+    const state = mkdtempSync(join(tmpdir(), 'firedrill-coverage-'));
+    const code = (): number | null =>
+      spawnSync(process.execPath, [
+        program('cli'),
+        'alerts',
+        'coverage',
+        '--state',
+        state,
+        '--fail-under',
+        '50',
+      ]).status;
+    keepCoverage(state, runOf('r1', []));
+    expect(code()).toBe(1);
+    keepCoverage(state, runOf('r2', [fired(1000), { ...silent, severity: 'ticket' }]));
+    expect(code()).toBe(0);
+  });
+
+  test('a proof counts only for the rule that it proved', () => {
+    const [before, now] = [
+      { ...fired(1000), rule: 'a' },
+      { ...silent, rule: 'b' },
+    ];
+    const stand = (...runs: CoverageRun[]): AlertCoverage | undefined =>
+      standNow(runs, 'shop')?.alerts[0];
+    const changed = stand(runOf('1', [before]), runOf('2', [now]));
+    expect(changed).toMatchObject({ state: 'never', changed: true });
+    expect(coverageText(runOf('2', [changed!]))).toContain('not proven since its rule changed');
+    expect(stand(runOf('1', [before]), runOf('2', [{ ...now, rule: 'a' }]))?.state).toBe('proven');
+    // Histories of before, and runs at another time scale, cannot tell.
+    expect(stand(runOf('1', [fired(1)]), runOf('2', [now]))?.state).toBe('proven');
+    const slower = runOf('1', [before], { timeScale: 2 });
+    expect(stand(slower, runOf('2', [now]))?.state).toBe('proven');
   });
 
   test.each<[string, CoverageRun[], string | undefined]>([
