@@ -10,6 +10,8 @@ export interface Access {
   url: string;
   /** Sent as `Authorization: Bearer`. */
   bearer?: string;
+  /** The header for a user and a password that stood in the address. */
+  authorization?: string;
   /** PEM texts of the trusted authorities, and of the client's certificate and key. */
   ca?: string;
   cert?: string;
@@ -34,6 +36,31 @@ export type AccessFlags = Omit<AccessFiles, 'url'>;
 export const isWebAddress = (text: string): boolean => /^https?:\/\/[^\s/]/.test(text);
 
 /**
+ * An address without a trailing slash, and without the user and the password in it, which no message may show: a fetch
+ * refuses such an address, and tells it whole. They become a header.
+ */
+export function splitAddress(address: string): { url: string; authorization?: string } {
+  if (!URL.canParse(address)) return { url: address };
+  const parsed = new URL(address);
+  const { username, password } = parsed;
+  parsed.username = '';
+  parsed.password = '';
+  const url = (username + password === '' ? address : parsed.href).replace(/\/+$/, '');
+  if (username + password === '') return { url };
+  const pair = [username, password].map(decoded).join(':');
+  return { url, authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
+}
+
+/** A `%` that begins no escape stands for itself. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/**
  * Reads the files; throws a UserError that names an unreadable one. `what` names the server in errors: `the
  * Prometheus`.
  */
@@ -53,7 +80,7 @@ export function readAccess(what: string, files: AccessFiles): Access {
   };
   const { bearerFile, ca, cert, key } = files;
   return {
-    url: files.url.replace(/\/+$/, ''),
+    ...splitAddress(files.url),
     ...(bearerFile !== undefined && { bearer: read(bearerFile).trim() }),
     ...(ca !== undefined && { ca: read(ca) }),
     ...(cert !== undefined && { cert: read(cert) }),
@@ -67,7 +94,8 @@ export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 /** A `fetch` with the token and the TLS settings, for text answers within the bound of `bounded-answer.ts`. */
 export function fetchWith(access: Access): Fetch {
   const { bearer, ca, cert, key, insecure } = access;
-  if ([bearer, ca, cert, key, insecure].every((value) => value === undefined)) return fetch;
+  const authorization = bearer === undefined ? access.authorization : `Bearer ${bearer}`;
+  if ([authorization, ca, cert, key, insecure].every((value) => value === undefined)) return fetch;
   const tls = {
     ...(ca !== undefined && { ca }),
     ...(cert !== undefined && { cert }),
@@ -77,7 +105,7 @@ export function fetchWith(access: Access): Fetch {
   return (url, init = {}) =>
     new Promise((resolve, reject) => {
       const headers = new Headers(init.headers);
-      if (bearer !== undefined) headers.set('authorization', `Bearer ${bearer}`);
+      if (authorization !== undefined) headers.set('authorization', authorization);
       const body = init.body === undefined || init.body === null ? undefined : textOf(init.body);
       if (init.body instanceof URLSearchParams) {
         headers.set('content-type', 'application/x-www-form-urlencoded');

@@ -1,12 +1,13 @@
 /** A running Alertmanager: its alerts and silences. */
 import * as z from 'zod';
 import { boundedText } from '../../base/bounded-answer.js';
-import type { Fetch } from '../../base/access.js';
+import { type Fetch, isWebAddress, splitAddress } from '../../base/access.js';
 import { exitCode, UserError, whyUnanswered } from '../../base/errors.js';
 import type { ActiveSilence } from './evaluate.js';
 import { type AlertMatcher, matcherOf } from './matchers.js';
 
 const timeoutMs = 10_000;
+const asJson = { 'content-type': 'application/json' };
 
 const labels = z.record(z.string(), z.string());
 
@@ -59,13 +60,16 @@ export type AmGroup = z.infer<typeof group>;
 export class AlertmanagerApi {
   readonly #base: string;
   readonly #fetch: Fetch;
+  readonly #headers: Record<string, string> = {};
 
   constructor(url: string, fetcher: Fetch = fetch) {
     this.#fetch = fetcher;
-    if (!/^https?:\/\//.test(url)) {
+    if (!isWebAddress(url) || !URL.canParse(url)) {
       throw new UserError({ message: `--alertmanager ${url}`, expected: 'http://host:9093' });
     }
-    this.#base = `${url.replace(/\/+$/, '')}/api/v2`;
+    const { url: plain, authorization } = splitAddress(url);
+    if (authorization !== undefined) this.#headers.authorization = authorization;
+    this.#base = `${plain}/api/v2`;
   }
 
   silences(): Promise<AmSilence[]> {
@@ -116,9 +120,8 @@ export class AlertmanagerApi {
       response = await this.#fetch(this.#base + path, {
         method,
         signal: AbortSignal.timeout(timeoutMs),
-        ...(body === undefined
-          ? {}
-          : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+        headers: { ...this.#headers, ...(body !== undefined && asJson) },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
       });
       text = await boundedText(response);
     } catch (error) {

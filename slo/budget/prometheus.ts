@@ -1,6 +1,6 @@
 /** A client for Prometheus's query API, or a compatible one; its errors are made for users. */
 import { boundedText } from '../../base/bounded-answer.js';
-import type { Fetch } from '../../base/access.js';
+import { type Fetch, splitAddress } from '../../base/access.js';
 import { exitCode, UserError, whyUnanswered } from '../../base/errors.js';
 
 export interface Sample {
@@ -66,13 +66,9 @@ export class PrometheusClient {
         expected: 'such as http://localhost:9090',
       });
     }
-    if (parsed.username !== '') {
-      const pair = [parsed.username, parsed.password].map(decodeURIComponent).join(':');
-      this.#headers.authorization = `Basic ${Buffer.from(pair).toString('base64')}`;
-      parsed.username = '';
-      parsed.password = '';
-    }
-    this.url = parsed.href.replace(/\/$/, '');
+    const { url: plain, authorization } = splitAddress(parsed.href);
+    if (authorization !== undefined) this.#headers.authorization = authorization;
+    this.url = plain;
     this.#timeoutMs = timeoutMs;
   }
 

@@ -171,7 +171,8 @@ async function init(flags: InitFlags): Promise<void> {
   if (flags.prometheus !== undefined) {
     const { PrometheusClient } = await import('../budget/prometheus.js');
     const { realClock } = await import('../../base/clock.js');
-    const found = await discover(new PrometheusClient(flags.prometheus), realClock.nowMs());
+    const client = new PrometheusClient(flags.prometheus);
+    const found = await discover(client, realClock.nowMs());
     if (service === undefined) {
       const lines = found.map(
         (c) => `${c.service}\t${c.of ?? ''}\t${c.bad ?? 'M1, M2 of the mesh'}\n`,
@@ -187,7 +188,7 @@ async function init(flags: InitFlags): Promise<void> {
     if (match === undefined && bad === undefined) {
       const names = [...new Set(found.map((c) => c.service))].slice(0, 20).join(', ');
       throw new UserError({
-        message: `${flags.prometheus} measures no service called '${service}'`,
+        message: `${client.url} measures no service called '${service}'`,
         expected: names === '' ? '--bad and --total' : names,
       });
     }

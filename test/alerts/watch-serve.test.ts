@@ -432,14 +432,16 @@ describe('rules and alerts', () => {
   ])('at the end, an Alertmanager %s', async (_, answers, requests) => {
     let posted = 0;
     let finish = (): void => undefined;
+    const said: string[] = [];
     const sender = new AlertSender({
-      urls: ['http://alerts.example'],
+      urls: ['http://me:secret@alerts.example'],
       resendMs: 60_000,
       externalLabels: {},
       externalUrl: '',
-      say: () => undefined,
-      post: async () => {
+      say: (line) => void said.push(line),
+      post: async (address) => {
         posted++;
+        expect(address).toBe('http://me:secret@alerts.example/api/v2/alerts');
         if (posted === 1) await new Promise<void>((resolve) => (finish = resolve));
         if (!answers) throw new Error('HTTP status 500');
       },
@@ -457,6 +459,9 @@ describe('rules and alerts', () => {
     await closed;
     expect(posted).toBe(requests);
     expect(sender.dropped).toBe(answers ? 0 : 1000);
+    // The password is told nowhere.
+    expect([...sender.urls, ...said].join('\n')).not.toContain('secret');
+    expect(sender.urls).toEqual(['http://alerts.example/api/v2/alerts']);
   });
 
   test('are returned as Prometheus does, with failing rules and their errors', async () => {

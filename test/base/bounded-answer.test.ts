@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MetricCatalogue } from '../../alerts/lint/catalogue.js';
 import { addLiveMetrics } from '../../alerts/lint/live-metrics.js';
 import { AlertmanagerApi } from '../../alerts/routing/alertmanager-api.js';
+import { fetchWith, readAccess, splitAddress } from '../../base/access.js';
 import { boundedJson, boundedText } from '../../base/bounded-answer.js';
 import { UserError } from '../../base/errors.js';
 import { askPrometheus } from '../../slo/promql/data/remote.js';
@@ -22,7 +23,9 @@ const bodies: Record<string, string> = {
     '{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[["x",1]]}]}}',
 };
 
+const authorizations: string[] = [];
 const server = createServer((request, response) => {
+  if (request.headers.authorization) authorizations.push(request.headers.authorization);
   const [, kind = ''] = (request.url ?? '').split('/').map(decodeURIComponent);
   response.on('error', () => {});
   if (kind === 'packed') {
@@ -66,5 +69,32 @@ describe.each(Object.keys(bodies))('%s in place of an answer is a sentence', (ki
     ['metrics', () => addLiveMetrics(new MetricCatalogue(), at(kind), ['up'])],
   ])('%s', async (_, ask) => {
     await expect(ask()).rejects.toThrow(UserError);
+  });
+});
+
+describe('a password in an address is sent as a header, and never told', () => {
+  const withPassword = (kind: string): string => at(kind).replace('http://', 'http://me:p%40ss@');
+  const clients: Record<string, (url: string) => Promise<unknown>> = {
+    alertmanager: (url) => new AlertmanagerApi(url).silences(),
+    query: (url) => askPrometheus(url, 'up', { startMs: 0, endMs: 0 } as never),
+    metrics: (url) => addLiveMetrics(new MetricCatalogue(), url, []),
+    access: (url) => {
+      const access = readAccess('the Prometheus', { url });
+      return fetchWith(access)(access.url);
+    },
+  };
+  test.each(Object.keys(clients))('%s', async (name) => {
+    authorizations.length = 0;
+    const error: unknown = await clients[name]!(withPassword('html')).catch((e: unknown) => e);
+    expect(String((error as Error).message)).not.toMatch(/p@ss|p%40ss/);
+    expect(authorizations).toEqual([`Basic ${Buffer.from('me:p@ss').toString('base64')}`]);
+  });
+
+  test.each([
+    ['http://a/', { url: 'http://a' }],
+    ['http://100%:x@a/b/', { url: 'http://a/b', authorization: 'Basic MTAwJTp4' }],
+    ['nowhere', { url: 'nowhere' }],
+  ])('%s', (address, split) => {
+    expect(splitAddress(address)).toEqual(split);
   });
 });

@@ -1,5 +1,6 @@
 /** Opens measured data in files or in a Prometheus: the query function and the span. */
 import { join } from 'node:path';
+import { splitAddress } from '../../../base/access.js';
 import { realClock } from '../../../base/clock.js';
 import { parseDurationMs } from '../../../base/duration.js';
 import { UserError } from '../../../base/errors.js';
@@ -37,7 +38,7 @@ export function historyFrom(
     const span = spanOf(timeOf('--from', flags.from, toMs), toMs, stepMs);
     const folder = flags.cache ?? join(cacheFolder(), 'backtest');
     const ask = historyOf({ url: flags.prometheus, folder, clock: realClock, onProgress: say });
-    return { ask, span, text: `${spanText(span)} of ${flags.prometheus}` };
+    return { ask, span, text: `${spanText(span)} of ${splitAddress(flags.prometheus).url}` };
   }
   const data = new DataFiles();
   for (const file of flags.openmetrics ?? []) data.readOpenMetrics(file);

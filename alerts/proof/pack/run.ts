@@ -75,7 +75,7 @@ export async function packIncident(flags: PackFlags): Promise<Packed> {
   const roughly = (await firedIn(client, { fromMs, toMs }, stepFor(toMs - fromMs))).filter(wanted);
   if (roughly.length === 0) {
     throw new UserError(
-      `no alert fired at ${flags.prometheus} in that span${flags.alert ? ` of ${flags.alert.join(', ')}` : ''}`,
+      `no alert fired at ${client.url} in that span${flags.alert ? ` of ${flags.alert.join(', ')}` : ''}`,
       exitCode.failed,
     );
   }
@@ -88,7 +88,7 @@ export async function packIncident(flags: PackFlags): Promise<Packed> {
   );
   const series = await seriesOf(client, selectors, { fromMs: startMs, toMs }, stepMs);
   const fired = (await firedIn(client, { fromMs, toMs }, stepMs)).filter(wanted);
-  const texts = rulesFile(groups, flags.prometheus);
+  const texts = rulesFile(groups, client.url);
   const played = replay(readRuleText('rules.yaml', texts), series, stepMs);
   progress.clear();
   const absolute = played.fired

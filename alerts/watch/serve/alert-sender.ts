@@ -1,4 +1,5 @@
 /** Sends alerts to Alertmanagers as Prometheus does: at once, repeatedly, and resolved ones for 15 minutes. */
+import { splitAddress } from '../../../base/access.js';
 import { whyUnanswered } from '../../../base/errors.js';
 import type { Alert } from '../../rules/alerting.js';
 import type { Evaluated } from './rule-loop.js';
@@ -91,7 +92,9 @@ export class AlertSender {
 
 /** Sends to one Alertmanager, one request at a time, so that a slow one gets alerts late but in order. */
 class Queue {
+  /** Without a password: it is told, and shown at /api/v1/alertmanagers. */
   readonly url: string;
+  readonly #address: string;
   dropped = 0;
   readonly #post: (url: string, body: string) => Promise<void>;
   readonly #say: (line: string) => void;
@@ -106,7 +109,8 @@ class Queue {
     post: (url: string, body: string) => Promise<void>,
     say: (line: string) => void,
   ) {
-    this.url = url;
+    this.url = splitAddress(url).url;
+    this.#address = url;
     this.#post = post;
     this.#say = say;
   }
@@ -133,7 +137,7 @@ class Queue {
     while (this.#waiting.length > 0 && !this.#until?.aborted) {
       const batch = this.#waiting.splice(0, batchMax);
       try {
-        await this.#post(this.url, JSON.stringify(batch));
+        await this.#post(this.#address, JSON.stringify(batch));
         this.#lastError = '';
       } catch (error) {
         this.dropped += batch.length;
@@ -146,10 +150,14 @@ class Queue {
   }
 }
 
-async function postOverHttp(url: string, body: string): Promise<void> {
+async function postOverHttp(address: string, body: string): Promise<void> {
+  const { url, authorization } = splitAddress(address);
   const response = await fetch(url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: {
+      'content-type': 'application/json',
+      ...(authorization !== undefined && { authorization }),
+    },
     body,
     signal: AbortSignal.timeout(10_000),
   });

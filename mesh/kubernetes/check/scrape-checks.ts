@@ -1,6 +1,7 @@
 /**
  * Checks whether a Prometheus scrapes the mesh (every proxy, the controller and the injector), and the reason if not.
  */
+import { splitAddress } from '../../../base/access.js';
 import { boundedJson } from '../../../base/bounded-answer.js';
 import { messageOf } from '../../../base/errors.js';
 import { meshJobs } from '../../jobs.js';
@@ -35,9 +36,11 @@ const timeoutMs = 10_000;
 /** `given`: a URL, or `namespace/service:port`. Absent: the first Service that matches. */
 async function findPrometheus({ api, prometheus }: CheckContext): Promise<Found | undefined> {
   if (prometheus?.includes('://')) {
-    const base = prometheus.replace(/\/+$/, '');
+    const { url: base, authorization } = splitAddress(prometheus);
+    const headers = { ...(authorization !== undefined && { authorization }) };
     const ask: Ask = async (path) => {
-      const response = await fetch(`${base}${path}`, { signal: AbortSignal.timeout(timeoutMs) });
+      const signal = AbortSignal.timeout(timeoutMs);
+      const response = await fetch(`${base}${path}`, { headers, signal });
       if (!response.ok) throw new Error(`${base}${path}: ${response.status}`);
       return boundedJson(response);
     };

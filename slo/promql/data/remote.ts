@@ -1,5 +1,6 @@
 /** Runs queries in a Prometheus, or a compatible server, instead of this process. */
 import * as z from 'zod';
+import { splitAddress } from '../../../base/access.js';
 import { boundedJson } from '../../../base/bounded-answer.js';
 import { exitCode, UserError, whyUnanswered } from '../../../base/errors.js';
 import type { Points } from '../engine/points.js';
@@ -31,11 +32,13 @@ const answer = z.discriminatedUnion('status', [
 ]);
 
 export async function askPrometheus(
-  url: string,
+  address: string,
   query: string,
   times: QueryTimes,
 ): Promise<{ result: ResultValue; warnings: string[] }> {
-  const { success, data } = answer.safeParse(await ask(url, query, times));
+  const { url, authorization } = splitAddress(address);
+  const headers = { ...(authorization !== undefined && { authorization }) };
+  const { success, data } = answer.safeParse(await ask(url, headers, query, times));
   if (!success) {
     const message = `${url} does not answer as a Prometheus does`;
     throw new UserError({ message, expected: 'the address of a Prometheus' }, exitCode.environment);
@@ -46,6 +49,7 @@ export async function askPrometheus(
 
 async function ask(
   url: string,
+  headers: Record<string, string>,
   query: string,
   { startMs, endMs, stepMs }: QueryTimes,
 ): Promise<unknown> {
@@ -57,8 +61,9 @@ async function ask(
   );
   const path = stepMs === undefined ? 'query' : 'query_range';
   try {
-    const response = await fetch(`${url.replace(/\/$/, '')}/api/v1/${path}`, {
+    const response = await fetch(`${url}/api/v1/${path}`, {
       method: 'POST',
+      headers,
       body,
       signal: AbortSignal.timeout(120_000),
     });
