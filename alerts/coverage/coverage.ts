@@ -21,14 +21,10 @@ const maxSelectors = 500;
 const namesAtOnce = 200;
 
 /** Of the metrics that the rules need, those that had a series. */
-async function metricsThere(
-  { groups, query }: CoverageInput,
-  range: string,
-  records: ReturnType<typeof recordsOf>,
-): Promise<Set<string>> {
+async function metricsThere({ groups, query }: CoverageInput, range: string): Promise<Set<string>> {
   const needed = new Set<string>();
   const note = (name: string): boolean => !needed.add(name);
-  for (const { expr } of groups.flatMap((g) => g.rules)) needOf(expr, note, records);
+  for (const { expr } of groups.flatMap((g) => g.rules)) needOf(expr, note, new Map());
   const names = [...needed].map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   const found = new Set<string>();
   for (let at = 0; at < names.length; at += namesAtOnce) {
@@ -44,7 +40,7 @@ export async function coverageOf(input: CoverageInput): Promise<AlertCoverage[]>
   const { groups, proofs } = input;
   const range = `[${Math.max(1, Math.ceil(input.lookBackMs / 1000))}s]`;
   const records = recordsOf(groups);
-  const metrics = await metricsThere(input, range, records);
+  const metrics = await metricsThere(input, range);
   const rules = new Map<
     string,
     { alert: string; severity: string; exprs: string[]; versions: string[] }

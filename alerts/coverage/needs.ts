@@ -32,7 +32,10 @@ export function needOf(
   has: (metric: string) => boolean,
   records: ReadonlyMap<string, readonly string[]>,
 ): Need {
-  const under = new Set<string>();
+  /** Recorded metrics that can have a value. */
+  const able = new Set<string>();
+  /** The needs of the others in one walk: rules that read each other many times are walked once, circles are cut. */
+  const unable = new Map<string, Need>();
   const ofText = (text: string): Need => {
     const tree = treeOf(text);
     return tree ? ofTree(tree) : nothing;
@@ -40,12 +43,20 @@ export function needOf(
   const ofMetric = (name: string): Need => {
     if (ownMetrics.has(name) || has(name)) return nothing;
     const recorded = records.get(name);
-    if (!recorded || under.has(name)) return { possible: false, missing: [name] };
-    under.add(name);
+    const lacking = { possible: false, missing: [name] };
+    if (!recorded || able.has(name)) return recorded ? nothing : lacking;
+    const before = unable.get(name);
+    if (before) return before;
+    unable.set(name, lacking);
     const needs = recorded.map(ofText);
-    under.delete(name);
     // The inputs exist although the recording rule has no value: its selectors matched nothing.
-    return needs.some((n) => n.possible) ? nothing : all(needs);
+    if (needs.some((n) => n.possible)) {
+      able.add(name);
+      return nothing;
+    }
+    const need = all(needs);
+    unable.set(name, need);
+    return need;
   };
   const ofTree = (node: Expr): Need => {
     switch (node.kind) {
@@ -65,7 +76,13 @@ export function needOf(
         return 'expr' in node ? ofTree(node.expr) : nothing;
     }
   };
-  return ofText(expr);
+  // A metric that was cut in a circle may be able by one that the walk found able later.
+  for (;;) {
+    const before = able.size;
+    unable.clear();
+    const need = ofText(expr);
+    if (need.possible || able.size === before) return need;
+  }
 }
 
 const all = (needs: readonly Need[]): Need => ({

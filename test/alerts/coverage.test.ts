@@ -91,6 +91,31 @@ describe('the metrics that an expression needs', () => {
   });
 });
 
+test('rules that read each other many times are walked once', () => {
+  const levels = Array.from({ length: 60 }, (_, at) => at);
+  const records = new Map(
+    levels.map((at) => [`l${at}`, [`l${at + 1} + l${at + 1}`, `l${at + 1} or l0`]]),
+  );
+  const { possible, missing } = needOf('l0 > 1', () => false, records);
+  expect([possible, missing.includes('l60')]).toEqual([false, true]);
+});
+
+test('a circle with a way out is possible, wherever it is entered', () => {
+  const records = new Map([
+    ['x', ['n or c']],
+    ['n', ['x']],
+    ['lost', ['lost or gone']],
+  ]);
+  const possible = (expr: string): boolean => needOf(expr, (m) => m === 'c', records).possible;
+  expect(['x * n', 'n * x', 'n', 'x', 'lost'].map(possible)).toEqual([
+    true,
+    true,
+    true,
+    true,
+    false,
+  ]);
+});
+
 const there = ['up', 'requests_total', 'errors_total', 'all_total'];
 const asked: string[] = [];
 const query = async (expr: string): Promise<{ labels: Record<string, string> }[]> => {
