@@ -3,16 +3,25 @@
 /** 256 MiB: a month of a thousand series at 10,000 points each is less. */
 export const mostBytes = 256 * 1024 * 1024;
 
-/** The body as text. Throws if it has more than `most` bytes, or if the connection breaks. */
-export async function boundedText(response: Response, most = mostBytes): Promise<string> {
+/** The body. Throws `tooLong` if it has more than `most` bytes, and if the connection breaks. */
+export async function boundedBytes(
+  response: Response,
+  most = mostBytes,
+  tooLong = `its answer has more than ${most >> 20} MiB`,
+): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
     bytes += chunk.length;
-    if (bytes > most) throw new Error(`its answer has more than ${most >> 20} MiB`);
+    if (bytes > most) throw new Error(tooLong);
     chunks.push(chunk);
   }
-  return new TextDecoder().decode(Buffer.concat(chunks));
+  return Buffer.concat(chunks);
+}
+
+/** The body as text, without a byte order mark. Throws as `boundedBytes` does. */
+export async function boundedText(response: Response, most = mostBytes): Promise<string> {
+  return new TextDecoder().decode(await boundedBytes(response, most));
 }
 
 /** The body as JSON. Throws as `boundedText` does, and if the body is not JSON. */

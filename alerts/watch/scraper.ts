@@ -1,4 +1,5 @@
 /** Scrapes one target's metrics into a store, as Prometheus does, including `up` and staleness. */
+import { boundedBytes } from '../../base/bounded-answer.js';
 import type { Clock, Timer } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
 import { Labels, metricNameLabel } from '../../slo/promql/index.js';
@@ -25,16 +26,9 @@ export const fetchOverHttp: FetchMetrics = async (url, timeoutMs) => {
     headers: { accept: 'text/plain;version=0.0.4;q=1,*/*;q=0.1' },
   });
   if (!response.ok) throw new Error(`server returned HTTP status ${response.status}`);
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  // A body may be endless, and a small one may unpack to an endless one.
-  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    bytes += chunk.length;
-    if (bytes > bodyMaxBytes) throw new Error('the body is too large');
-    chunks.push(chunk);
-  }
+  const body = await boundedBytes(response, bodyMaxBytes, 'the body is too large');
   return {
-    text: Buffer.concat(chunks).toString('utf8'),
+    text: body.toString('utf8'),
     openMetrics: /^application\/openmetrics-text\b/i.test(
       response.headers.get('content-type') ?? '',
     ),

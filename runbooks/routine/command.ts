@@ -1,6 +1,6 @@
 /** `firedrill routine`: the page of a weekly, monthly or quarterly review. */
 import type { Command } from 'commander';
-import { exitCode, UserError } from '../../base/errors.js';
+import { UserError } from '../../base/errors.js';
 import { readTimeMs } from '../../base/time-text.js';
 import type { Routine, RoutineFacts } from './model.js';
 
@@ -93,24 +93,16 @@ async function budgetsOf(
   atMs: number,
 ): Promise<string> {
   const { readSlos } = await import('../../slo/spec/read.js');
-  const { budgetState } = await import('../../slo/budget/state.js');
+  const { budgetStates } = await import('../../slo/budget/state.js');
   const { defaultPolicy } = await import('../../slo/budget/gate.js');
   const { reportMarkdown } = await import('../../slo/budget/report.js');
   const { markdownText } = await import('../markdown.js');
-  const states = [];
-  const missing: string[] = [];
-  for (const slo of readSlos(input)) {
-    try {
-      states.push(await budgetState(slo, prometheus, { atMs }));
-    } catch (error) {
-      if (!(error instanceof UserError) || error.exitCode !== exitCode.inconclusive) throw error;
-      missing.push(`No data: ${markdownText(error.message)}\n`);
-    }
-  }
+  const { states, missing } = await budgetStates(readSlos(input), prometheus, () => ({ atMs }));
+  const lacking = missing.map(({ message }) => `No data: ${markdownText(message)}\n`);
   // The page has its own title already.
   const known =
     states.length === 0
       ? []
       : [reportMarkdown(states, routine, defaultPolicy).replace(/^# .*\n/, '')];
-  return [...missing, ...known].join('\n');
+  return [...lacking, ...known].join('\n');
 }

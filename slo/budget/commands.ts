@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../base/errors.js';
 import { sayRefused } from '../spec/refused.js';
-import type { BudgetState } from './state.js';
+import type { BudgetState, BudgetStates } from './state.js';
 import { formatOption } from '../../base/format-option.js';
 import { choiceOption, eachOf } from '../../base/choice-option.js';
 import { readTimeMs } from '../../base/time-text.js';
@@ -109,22 +109,16 @@ export function registerBudget(slo: Command): void {
     });
 }
 
-interface States {
-  states: BudgetState[];
-  /** The errors of SLOs for which Prometheus has no data. */
-  missing: UserError[];
-}
-
 /** Reports SLOs without data, without hiding the others; the command then ends with the exit code for missing data. */
 function sayMissing(missing: readonly UserError[]): void {
   for (const error of missing) process.stderr.write(`no data: ${error.message}\n`);
   if (missing.length > 0) process.exitCode = exitCode.inconclusive;
 }
 
-async function statesOf(flags: Flags): Promise<States> {
+async function statesOf(flags: Flags): Promise<BudgetStates> {
   const { readSlos } = await import('../spec/read.js');
   const { readCorrections } = await import('./corrections.js');
-  const { budgetState } = await import('./state.js');
+  const { budgetStates } = await import('./state.js');
   const { PrometheusClient } = await import('./prometheus.js');
   const { parseTimeScale } = await import('../rules/generate.js');
   const { realClock } = await import('../../base/clock.js');
@@ -145,19 +139,11 @@ async function statesOf(flags: Flags): Promise<States> {
   const prometheus = new PrometheusClient(flags.prometheus);
   const ids = all.map((slo) => slo.id);
   const corrections = flags.corrections ? readCorrections(flags.corrections, ids) : undefined;
-  const states: BudgetState[] = [];
-  const missing: UserError[] = [];
-  for (const slo of chosen) {
-    try {
-      const own = corrections?.get(slo.id) ?? [];
-      states.push(await budgetState(slo, prometheus, { atMs, timeScale, corrections: own }));
-    } catch (error) {
-      if (!(error instanceof UserError) || error.exitCode !== exitCode.inconclusive) throw error;
-      missing.push(error);
-    }
-  }
-  if (states.length === 0 && missing[0]) throw missing[0];
-  return { states, missing };
+  const found = await budgetStates(chosen, prometheus, (slo) => {
+    return { atMs, timeScale, corrections: corrections?.get(slo.id) ?? [] };
+  });
+  if (found.states.length === 0 && found.missing[0]) throw found.missing[0];
+  return found;
 }
 
 function policyOf(flags: GateFlags) {

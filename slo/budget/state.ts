@@ -69,6 +69,30 @@ const bucketsOfPeriod = 720;
 /** Number of incidents, the costliest, whose times are exact to a step; a report lists no more. */
 const narrowedMax = 10;
 
+export interface BudgetStates {
+  states: BudgetState[];
+  /** The errors of SLOs for which Prometheus has no data. */
+  missing: UserError[];
+}
+
+/** Reads the results of several SLOs' rules: one without data hides no other. */
+export async function budgetStates(
+  slos: readonly Slo[],
+  prometheus: PrometheusClient,
+  optionsOf: (slo: Slo) => StateOptions,
+): Promise<BudgetStates> {
+  const found: BudgetStates = { states: [], missing: [] };
+  for (const slo of slos) {
+    try {
+      found.states.push(await budgetState(slo, prometheus, optionsOf(slo)));
+    } catch (error) {
+      if (!(error instanceof UserError) || error.exitCode !== exitCode.inconclusive) throw error;
+      found.missing.push(error);
+    }
+  }
+  return found;
+}
+
 /** Reads the results of one SLO's rules. Throws a UserError if they recorded nothing. */
 export async function budgetState(
   slo: Slo,
