@@ -1,5 +1,6 @@
 /** The coverage of one game day, computed from its rules, its notifications and the series that existed. */
 import { createHash } from 'node:crypto';
+import { escapePattern } from '../../base/escape-pattern.js';
 import type { RuleGroup } from '../../slo/rules/model.js';
 import { type AlertCoverage, type AlertProof, keyOf } from './model.js';
 import { needOf, recordsOf, selectorsOf } from './needs.js';
@@ -25,7 +26,7 @@ async function metricsThere({ groups, query }: CoverageInput, range: string): Pr
   const needed = new Set<string>();
   const note = (name: string): boolean => !needed.add(name);
   for (const { expr } of groups.flatMap((g) => g.rules)) needOf(expr, note, new Map());
-  const names = [...needed].map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  const names = [...needed].map(escapePattern);
   const found = new Set<string>();
   for (let at = 0; at < names.length; at += namesAtOnce) {
     const pattern = JSON.stringify(names.slice(at, at + namesAtOnce).join('|'));

@@ -1,4 +1,5 @@
 /** The input of a check, and the functions by which it reports findings. */
+import { escapePattern } from '../../base/escape-pattern.js';
 import type { Place } from '../../base/errors.js';
 import { type Expr, walk } from '../../slo/promql/index.js';
 import { withoutParens } from '../../slo/promql/syntax/ast.js';
@@ -77,7 +78,7 @@ export function spanOfName(
   name: string,
 ): { from: number; to: number } {
   const text = rule.text.slice(node.from, node.to);
-  const escaped = name.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+  const escaped = escapePattern(name);
   const at = text.search(new RegExp(`(?<![\\w:])${escaped}(?![\\w:])`));
   return at < 0 ? node : { from: node.from + at, to: node.from + at + name.length };
 }

@@ -1,12 +1,11 @@
 /** The matchers by which an alert belongs to a team. */
+import { escapePattern } from '../../base/escape-pattern.js';
 import type { Team } from './declaration.js';
-
-const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 
 const anyOf = (label: string, values: readonly string[]): string =>
   values.length === 1
     ? `${label}=${JSON.stringify(values[0])}`
-    : `${label}=~${JSON.stringify(values.map(escaped).join('|'))}`;
+    : `${label}=~${JSON.stringify(values.map(escapePattern).join('|'))}`;
 
 /** The alert's owner, or its service if it has no owner; each is a list of matchers. */
 export function claimsOf(team: Team): string[][] {
