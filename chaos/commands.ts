@@ -1,5 +1,5 @@
 /** The commands of game days and of load; `chaos` and `gameday`, two groups in version 0.1, are one group. */
-import { Argument, type Command, type Option } from 'commander';
+import { Argument, type Command, Option } from 'commander';
 import { withAccess } from '../base/access-options.js';
 import { exitCode } from '../base/errors.js';
 import type { ExportOptions } from './export/command.js';
@@ -37,9 +37,11 @@ export function registerChaos(program: Command): void {
   const gameday = program
     .command('gameday')
     .description('Break a system on purpose, and prove that the right alerts fire in time');
+  registerInit(gameday);
   registerRun(gameday);
   registerTrend(gameday);
   registerReplay(gameday);
+  registerReport(gameday);
   registerRoute(gameday);
   registerCompare(gameday);
   registerAcknowledge(gameday);
@@ -322,15 +324,29 @@ function registerReplay(gameday: Command): void {
     .argument('[folder]', 'of its report', 'gameday-report')
     .option('--speed <factor>', 'speed-up factor, or max', '10')
     .addOption(formatOption('text', 'json'))
-    .option('--report <folder>', 'write the report again, byte for byte, from its events alone')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  firedrill gameday replay gameday-report --speed 20\n' +
-        '  firedrill gameday replay gameday-report --report again',
-    )
+    // Its name before there was `gameday report`.
+    .addOption(new Option('--report <folder>').hideHelp())
+    .addHelpText('after', '\nExample:\n  firedrill gameday replay gameday-report --speed 20')
     .action(async (folder: string, options: ReplayOptions) => {
       const { replayCommand } = await import('./gameday/replay.js');
       process.exitCode = await replayCommand(folder, options);
+    });
+}
+
+function registerReport(gameday: Command): void {
+  gameday
+    .command('report')
+    .description('Show the result of a recorded game day, or write its report again')
+    .argument('[folder]', 'of its report', 'gameday-report')
+    .option('-o, --out <folder>', 'write the report there, byte for byte, from the events alone')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  firedrill gameday report gameday-report\n' +
+        '  firedrill gameday report gameday-report -o again',
+    )
+    .action(async (folder: string, { out }: { out?: string }) => {
+      const { reportAgain } = await import('./gameday/replay.js');
+      reportAgain(folder, out);
     });
 }
 

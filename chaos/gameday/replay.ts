@@ -1,4 +1,4 @@
-/** `firedrill gameday replay`: replays a recorded day at any speed, from its events or its record. */
+/** `firedrill gameday replay` and `report`: a recorded day at any speed, and its result and report once more. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { styleFor } from '../../base/terminal.js';
@@ -19,7 +19,7 @@ export interface ReplayOptions {
   /** A factor of the original speed; `max` does not wait. */
   speed: string;
   format: string;
-  /** The folder for a new report, instead of printing the events. */
+  /** The folder for a new report; `gameday report -o` is its name today. */
   report?: string;
 }
 
@@ -47,7 +47,11 @@ export async function replayCommand(
   if (options.format !== 'text' && options.format !== 'json') {
     throw new UserError({ message: `bad --format '${options.format}'`, expected: 'text or json' });
   }
-  if (options.report !== undefined) return reportAgain(folder, options.report);
+  if (options.report !== undefined) {
+    process.stderr.write('replay --report is called report -o now\n');
+    reportAgain(folder, options.report);
+    return exitCode.ok;
+  }
   const events = eventsIn(folder);
   const startMs = clock.nowMs();
   const firstMs = events[0]?.atMs ?? 0;
@@ -68,8 +72,11 @@ export async function replayCommand(
   return exitCode.ok;
 }
 
-/** Writes the report of the day from its events alone, byte for byte the same. */
-function reportAgain(folder: string, out: string): number {
+/**
+ * Prints the day's result from its events alone, and writes its report, byte for byte the same, into `out` if that is
+ * given. Throws a UserError without a complete day in the folder.
+ */
+export function reportAgain(folder: string, out?: string): void {
   const file = join(folder, eventFileName);
   if (!existsSync(file)) {
     throw new UserError({
@@ -78,9 +85,8 @@ function reportAgain(folder: string, out: string): number {
     });
   }
   const recorded = recordedIn(file, parseEvents(file, readFileSync(file, 'utf8')));
-  tryFolder(out, 'the folder of the report');
+  if (out !== undefined) tryFolder(out, 'the folder of the report');
   const outcome = recorded as GameDayOutcome;
-  const paths = writeReport(out, outcome);
+  const paths = out === undefined ? undefined : writeReport(out, outcome);
   process.stdout.write(terminalSummary(outcome.record, styleFor(process.stdout), paths));
-  return exitCode.ok;
 }

@@ -52,8 +52,7 @@ test(
     // The events alone give the same report, byte for byte.
     const report = `${drill.folder}/gameday-report`;
     cpSync(`${report}/events.jsonl`, `${drill.folder}/events/events.jsonl`);
-    const again = await firedrill(drill.folder, 'gameday', 'replay', 'events', '--report', 'again')
-      .ended;
+    const again = await firedrill(drill.folder, 'gameday', 'report', 'events', '-o', 'again').ended;
     expect([again.code, again.output]).toEqual([0, expect.stringContaining('BackDown page')]);
     const files = readdirSync(report, { recursive: true, encoding: 'utf8' }).filter((name) =>
       /\.\w+$/.test(name),
