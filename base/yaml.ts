@@ -4,7 +4,6 @@ import {
   isMap,
   isNode,
   isScalar,
-  isSeq,
   LineCounter,
   parseAllDocuments,
   type ParsedNode,
@@ -14,7 +13,8 @@ import type * as z from 'zod';
 import { messageOf, type Place, type Problem, UserError } from './errors.js';
 import { nearestField } from './known-fields.js';
 import { inputName, readInput, tooLarge } from './input.js';
-import { nullText, type PlainDocument, readPlainDocuments } from './yaml-plain.js';
+import { type PlainDocument, readPlainDocuments } from './yaml-plain.js';
+import { readAsTexts } from './yaml-texts.js';
 
 export type Path = readonly (string | number)[];
 
@@ -109,7 +109,7 @@ export class YamlDocument {
       }
       const field = path.at(-1);
       if (typeof value !== 'string' || typeof field !== 'string') return value;
-      return change(field, value, () => this.#scalarAt(path).style === 'plain');
+      return change(field, value, () => this.isPlain(path));
     };
     return new YamlDocument(this.file, go(this.value, []), this.nodes, this.#plain);
   }
@@ -169,6 +169,11 @@ export class YamlDocument {
       line: header.line + before.length,
       column: this.#indentOf(start, value) + (before[before.length - 1] ?? '').length + 1,
     };
+  }
+
+  /** Whether the scalar at `path` is written without quotes. */
+  isPlain(path: Path): boolean {
+    return this.#scalarAt(path).style === 'plain';
   }
 
   #scalarAt(path: Path): { start?: number; style: string; value: string } {
@@ -310,7 +315,7 @@ function parseNodes(file: string, text: string, options: YamlOptions = {}): Yaml
   if (!Array.isArray(documents)) return [];
   const problems: Problem[] = [];
   for (const document of documents) {
-    if (options.texts) problems.push(...readAsTexts(file, document, lines));
+    if (options.texts) problems.push(...readAsTexts(file, document, lines, text));
     const loop = text.includes('&') && document.errors.length === 0 ? loopIn(document) : undefined;
     if (loop !== undefined) {
       const { line, col: column } = lines.linePos(loop);
@@ -336,24 +341,6 @@ function parseNodes(file: string, text: string, options: YamlOptions = {}): Yaml
   return documents
     .filter((d) => !isNothing(d.contents))
     .map((document) => ({ document, lines, text }));
-}
-
-/** Every scalar is a text but for null; returns the keys that are none, which Go refuses. */
-function readAsTexts(file: string, document: Document, lines: LineCounter): Problem[] {
-  const problems: Problem[] = [];
-  visit(document, {
-    Scalar(key, node) {
-      if (key !== 'key' && node.type === 'PLAIN' && nullText.test(node.source ?? '')) {
-        node.value = null;
-      }
-    },
-    Pair(_, { key }) {
-      if (!isMap(key) && !isSeq(key)) return;
-      const { line, col } = lines.linePos(key.range?.[0] ?? 0);
-      problems.push({ place: { file, line, column: col }, message: 'a key is a text' });
-    },
-  });
-  return problems;
 }
 
 /** The offset of an alias to a value that contains it, which has no end as a value. */

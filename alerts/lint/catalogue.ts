@@ -50,6 +50,8 @@ export const targetLabels: ReadonlySet<string> = new Set([
 ]);
 
 const suffixes = /_(bucket|sum|count)$/;
+const ofOpenMetrics = /_(total|info)$/;
+const ofSuffix: Readonly<Record<string, MetricType>> = { _total: 'counter', _info: 'info' };
 
 export class MetricCatalogue {
   readonly #metrics = new Map<string, MetricInfo>(ofPrometheus);
@@ -76,6 +78,10 @@ export class MetricCatalogue {
   find(name: string): MetricInfo | undefined {
     const own = this.#metrics.get(name);
     if (own) return own;
+    // OpenMetrics declares a counter and an info by the name without its suffix.
+    const declared = ofOpenMetrics.exec(name);
+    const family = declared && this.#metrics.get(name.slice(0, declared.index));
+    if (family?.type && family.type === ofSuffix[declared?.[0] ?? '']) return family;
     const whole = suffixes.test(name) ? this.#metrics.get(name.replace(suffixes, '')) : undefined;
     if (whole?.type !== 'histogram' && whole?.type !== 'summary') return undefined;
     const le = name.endsWith('_bucket') ? ['le'] : [];
@@ -113,10 +119,13 @@ export class MetricCatalogue {
   }
 }
 
+/** A number that rises and falls, whatever its ending: `argocd_repo_pending_request_total`. */
+const ofMoment = /_(pending|queued|waiting|active|open|running|current|in_?flight)_/;
+
 /** The type by the naming conventions of OpenMetrics and Prometheus; undefined where the name shows none. */
 function typeByName(name: string): MetricType | undefined {
   // Not `_count` and `_sum`: they may be parts of a histogram or plain numbers; `_bytes` may be either, too.
-  if (/_(total|bucket)$/.test(name)) return 'counter';
+  if (/_(total|bucket)$/.test(name)) return ofMoment.test(name) ? undefined : 'counter';
   if (/_(ratio|celsius|timestamp_seconds|in_flight|info|queue_length|temperature)$/.test(name)) {
     return 'gauge';
   }

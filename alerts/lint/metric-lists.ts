@@ -25,7 +25,8 @@ export function addMetricList(catalogue: MetricCatalogue, source: string): numbe
   if (count > 0) return count;
   throw new UserError({
     message: `${source} names no metric`,
-    expected: 'a name a line, an exposition (# TYPE …), a Markdown table, or /api/v1/metadata',
+    expected:
+      'a name a line, an exposition (# TYPE …), a Markdown table, /api/v1/metadata, or …/label/__name__/values',
   });
 }
 
@@ -76,6 +77,11 @@ function addMetadata(catalogue: MetricCatalogue, text: string): number {
     data = (JSON.parse(text) as { data?: unknown }).data;
   } catch {
     return 0;
+  }
+  if (Array.isArray(data)) {
+    const names = data.filter((name): name is string => typeof name === 'string');
+    for (const name of names) catalogue.add(name);
+    return names.length;
   }
   const entries = Object.entries((data ?? {}) as Record<string, { type?: string }[]>);
   for (const [name, [first]] of entries) catalogue.add(name, { type: typeIn(first?.type) });

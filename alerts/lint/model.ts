@@ -14,7 +14,7 @@ export const lintRules = {
   'promql/syntax': ['error', 'an expression that does not parse never fires'],
   'promql/feature-flag': [
     'warning',
-    'Prometheus 3 refuses the whole file until the feature is enabled',
+    'Prometheus refuses the whole file until the feature is enabled',
   ],
   'promql/unknown-metric': ['error', 'a metric that nobody exposes never fires'],
   'promql/unknown-label': ['error', 'a label that the metric does not have matches nothing'],

@@ -1,5 +1,6 @@
 /** Interval arithmetic: the values that an expression can have, which shows comparisons that never hold. */
-import { type Expr, withoutParens } from '../../slo/promql/syntax/ast.js';
+import { type Aggregate, type Expr, withoutParens } from '../../slo/promql/syntax/ast.js';
+import { typeOf } from '../../slo/promql/syntax/types.js';
 import type { MetricCatalogue } from './catalogue.js';
 
 export interface Range {
@@ -51,7 +52,6 @@ const within = new Set([
   'max_over_time',
   'last_over_time',
   'first_over_time',
-  'quantile_over_time',
   'sort',
   'sort_desc',
   'scalar',
@@ -84,7 +84,7 @@ export function rangeOf(expr: Expr, catalogue: MetricCatalogue): Range {
     case 'call':
       return rangeOfCall(expr, of);
     case 'aggregate':
-      return rangeOfAggregate(expr.op, of(expr.expr));
+      return rangeOfAggregate(expr, of(expr.expr));
     case 'binary':
       return rangeOfBinary(expr, of);
   }
@@ -99,7 +99,11 @@ function rangeOfCall(expr: Extract<Expr, { kind: 'call' }>, of: (e: Expr) => Ran
     const inner = e && withoutParens(e);
     return inner?.kind === 'number' ? inner.value : undefined;
   };
-  if (within.has(expr.name)) return of(expr.args.find((a) => a.kind !== 'number') ?? first);
+  if (expr.name === 'quantile_over_time') {
+    const phi = number(first) ?? Number.NaN;
+    return second && phi >= 0 && phi <= 1 ? of(second) : anything;
+  }
+  if (within.has(expr.name)) return of(first);
   const inner = of(first);
   switch (expr.name) {
     case 'sum_over_time':
@@ -133,8 +137,13 @@ const atMost = ({ min, max }: Range, bound: number | undefined): Range =>
     ? between(-Infinity, max)
     : between(Math.min(min, bound), Math.min(max, bound));
 
-function rangeOfAggregate(op: string, inner: Range): Range {
+function rangeOfAggregate({ op, param }: Aggregate, inner: Range): Range {
   switch (op) {
+    case 'quantile': {
+      // Above 1 it is +Inf, below 0 -Inf.
+      const phi = param && withoutParens(param);
+      return phi?.kind === 'number' && phi.value >= 0 && phi.value <= 1 ? inner : anything;
+    }
     case 'sum':
       // A sum has at least one element, so a sum of values from 0 on is at least the smallest of them.
       return inner.min >= 0 ? between(inner.min, Infinity) : anything;
@@ -156,6 +165,10 @@ const union = (a: Range, b: Range): Range =>
 
 function rangeOfBinary(expr: Extract<Expr, { kind: 'binary' }>, of: (e: Expr) => Range): Range {
   const [left, right] = [of(expr.left), of(expr.right)];
+  const { fillLeft, fillRight } = expr.matching ?? {};
+  if (fillLeft !== undefined || fillRight !== undefined) return anything;
+  // A comparison keeps the value of its vector side.
+  const isRightKept = typeOf(expr.left) === 'scalar' && typeOf(expr.right) === 'vector';
   switch (expr.op) {
     case 'and':
     case 'unless':
@@ -178,17 +191,15 @@ function rangeOfBinary(expr: Extract<Expr, { kind: 'binary' }>, of: (e: Expr) =>
     case '<=':
     case '==': {
       if (expr.bool) return between(0, 1);
-      // A comparison keeps the value of its vector side.
-      const scalarLeft = withoutParens(expr.left).kind === 'number';
-      const [kept, other] = scalarLeft ? [right, left] : [left, right];
-      const op = scalarLeft ? mirrored[expr.op] : expr.op;
+      const [kept, other] = isRightKept ? [right, left] : [left, right];
+      const op = isRightKept ? mirrored[expr.op] : expr.op;
       if (op === '==') return between(Math.max(kept.min, other.min), Math.min(kept.max, other.max));
       return op.startsWith('>')
         ? between(Math.max(kept.min, other.min), kept.max)
         : between(kept.min, Math.min(kept.max, other.max));
     }
     case '!=':
-      return expr.bool ? between(0, 1) : left;
+      return expr.bool ? between(0, 1) : isRightKept ? right : left;
     default:
       return anything;
   }

@@ -10,7 +10,7 @@ import {
   PromqlError,
   type Store,
 } from '../../slo/promql/index.js';
-import { featuresOf } from '../../slo/promql/syntax/features.js';
+import { type FeatureUse, featuresOf } from '../../slo/promql/syntax/features.js';
 import { RuleError, type RuleSample } from './model.js';
 
 const parsedMax = 20_000;
@@ -64,7 +64,7 @@ export class QueryEngine {
 
 /**
  * The mistake in an expression and its offset; undefined if there is none. With `enabled`, parts that need another
- * feature of Prometheus are mistakes, as they are for it.
+ * feature of Prometheus 3.16 are mistakes, as they are for it.
  */
 export function checkExpr(
   text: string,
@@ -72,7 +72,8 @@ export function checkExpr(
 ): { message: string; offset: number } | undefined {
   try {
     const expr = parse(text);
-    const use = enabled && featuresOf(expr).find((u) => !enabled.includes(u.feature));
+    const isOff = (u: FeatureUse) => u.since === undefined && !enabled?.includes(u.feature);
+    const use = enabled && featuresOf(expr).find(isOff);
     if (!use) return undefined;
     const message = `${use.word} is not enabled; it takes --enable-feature ${use.feature}`;
     return { message, offset: use.from };

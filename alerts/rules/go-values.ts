@@ -13,3 +13,10 @@ export const text = z
 
 /** Labels or annotations. */
 export const texts = z.record(z.string(), text);
+
+/** A number of any base, cut off to a whole one (`0x1F`, `1_000`, `1.5`); NaN if the text is none. */
+export function wholeOf(text: string): number {
+  const [, sign, digits = ''] = /^([-+]?)([\d.].*)$/.exec(text) ?? [];
+  const plain = digits.replaceAll(/(?<=\d)_(?=\d)/g, '').replace(/^0(?=[0-7]+$)/, '0o');
+  return digits === '' ? Number.NaN : Math.trunc(Number(sign === '-' ? -Number(plain) : plain));
+}

@@ -6,7 +6,7 @@ import * as z from 'zod';
 import { parseDurationMs } from '../../base/duration.js';
 import { type Place, type Problem, UserError } from '../../base/errors.js';
 import { checkYaml, type Path, parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
-import { orNone, text, texts } from './go-values.js';
+import { orNone, text, texts, wholeOf } from './go-values.js';
 import { type AlertingRule, listFiles, type Rule, type RuleGroup } from '../../slo/index.js';
 import { namingVmalert } from './dialects.js';
 import { parseAlertTemplate, TemplateError } from '../../slo/template/index.js';
@@ -68,8 +68,9 @@ const fileSchema = z.strictObject({
         limit: orNone(
           z
             .string()
-            .regex(/^[+-]?\d+$/, 'not a whole number')
-            .refine((n) => Math.abs(Number(n)) < 2 ** 63, 'expected at most 9223372036854775807'),
+            .transform(wholeOf)
+            .refine((n) => !Number.isNaN(n), 'not a whole number')
+            .refine((n) => !(Math.abs(n) > 2 ** 63), 'expected at most 9223372036854775807'),
         ),
         labels: orNone(texts),
         partial_response_strategy: orNone(
@@ -173,6 +174,10 @@ function groupsIn(
       problems.push({ place, message: `groupname: "${group.name}" is repeated in the same file` });
     }
     names.add(group.name);
+    if (group.limit !== undefined && !document.isPlain([...own, 'limit'])) {
+      const at = document.placeOf([...own, 'limit']);
+      problems.push({ place: at, message: 'limit is a text', expected: 'a number without quotes' });
+    }
     for (const name of Object.keys(group.labels ?? {})) {
       if (isName(name) && name !== '__name__') continue;
       const at = document.placeOfKey([...own, 'labels', name]);
@@ -184,7 +189,7 @@ function groupsIn(
       ...(group.interval === undefined ? {} : { intervalMs: group.interval }),
       ...(offset === undefined ? {} : { queryOffsetMs: offset }),
       // Prometheus takes a negative limit as no limit, like 0.
-      limit: Math.max(0, Number(group.limit ?? 0)),
+      limit: Math.max(0, group.limit ?? 0),
       rules: (group.rules ?? []).map((raw, j) => {
         const path = [...own, 'rules', j];
         problems.push(...problemsOfRule(document, path, raw, options));
@@ -249,7 +254,8 @@ function problemsOfRule(
     }
   }
   if (record !== '') {
-    if (raw.annotations) say('annotations', "invalid field 'annotations' in recording rule");
+    if (Object.keys(raw.annotations ?? {}).length > 0)
+      say('annotations', "invalid field 'annotations' in recording rule");
     if (raw.for) say('for', "invalid field 'for' in recording rule");
     if (raw.keep_firing_for) {
       say('keep_firing_for', "invalid field 'keep_firing_for' in recording rule");

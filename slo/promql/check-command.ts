@@ -1,6 +1,6 @@
 /** `firedrill promql check`: whether a query is valid, and where it is not. */
 import { lineColumn, PromqlError, withCaret } from './syntax/error.js';
-import { type FeatureUse, featuresOf } from './syntax/features.js';
+import { type FeatureUse, featuresOf, refusing } from './syntax/features.js';
 import { parse } from './syntax/parse.js';
 import { typeNames, typeOf } from './syntax/types.js';
 
@@ -37,7 +37,7 @@ function warning(text: string, file: string | undefined, use: FeatureUse): strin
   const { line, column } = lineColumn(text, use.from);
   const place = `${file === undefined ? '' : `${file}:`}${line}:${column}`;
   return (
-    `${place}: warning: a stock Prometheus refuses ${use.word}, and with it the whole rule file; ` +
+    `${place}: warning: ${refusing(use)} refuses ${use.word}, and with it the whole rule file; ` +
     `it takes --enable-feature=${use.feature}`
   );
 }

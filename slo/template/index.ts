@@ -8,7 +8,7 @@ import { AlertData, StringMap } from './values.js';
 export { TemplateError } from './lex.js';
 export { formatFloat } from './format.js';
 export { functionNames, type Surroundings } from './functions.js';
-export { parseTemplate, type Template } from './parse.js';
+export { type Node, type Operand, parseTemplate, type Pipeline, type Template } from './parse.js';
 export { TemplateSample } from './values.js';
 
 export const alertVariables = ['$labels', '$externalLabels', '$externalURL', '$value'];

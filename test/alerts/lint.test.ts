@@ -149,6 +149,12 @@ describe('A4: mistakes in expressions', () => {
     'queue_size > 5 and on (instance) queue_size < 3',
     'round(clamp_max(queue_size, 2), 5) > 4',
     'vector(scalar(rate(orders_total[5m]))) >= 0',
+    'queue_size > histogram_quantile(0.5, sum by (le) (rate(http_request_duration_seconds_bucket[1d])))',
+    '(1 + 2 < queue_size) > 10',
+    '(5 != queue_size) > 10',
+    'quantile_over_time((0.5), queue_size[10m]) > 1',
+    'quantile by (queue) (1.5, up) > 3',
+    'histogram_quantile(0.9, sum by (handler) (rate(http_request_duration_seconds{job="a_bucket"}[5m]))) > 1',
   ];
   test.each(right)('right: %s', (expr) => {
     expect(findingsOf(alertOf(`'${expr}'`)).map(say)).toEqual([]);
@@ -170,6 +176,31 @@ describe('A4: mistakes in expressions', () => {
     expect(found('tls_handshake_faliures_total > 1')).toContain('promql/unknown-metric');
     expect(found('something_of_ours > 1')).toEqual([]);
     expect(found('rate(requests_total[5m]) > 1')).toEqual([]);
+  });
+
+  test.each([
+    '{"status":"success","data":["orders_total","build_info","wait_seconds_bucket"]}',
+    '{"data":{"orders":[{"type":"counter"}],"build":[{"type":"info"}],"wait_seconds":[{"type":"histogram"}]}}',
+  ])("names as Prometheus's API lists them: %s", (answer) => {
+    const catalogue = new MetricCatalogue();
+    expect(addMetricText(catalogue, answer)).toBe(3);
+    catalogue.complete = true;
+    const found = (expr: string) => findingsOf(alertOf(expr), { catalogue }).map((f) => f.rule);
+    expect(found('rate(orders_total[5m]) > 1')).toEqual([]);
+    expect(found('rate(wait_seconds_bucket[5m]) * on (job) group_left () build_info > 1')).toEqual(
+      [],
+    );
+    expect(found('rate(build_total[5m]) > 1')).toEqual(['promql/unknown-metric']);
+  });
+
+  test.each([
+    'node_memory_MemFree_bytes < 9 or node_memory_MemFree < 9',
+    'sum(argocd_repo_pending_request_total) > 50',
+    'rate(:tensorflow:serving:request_count[5m]) > 5',
+    'vllm:num_requests_waiting > 5',
+  ])('a name that other rules take for a mistake: %s', (expr) => {
+    const catalogue = new MetricCatalogue();
+    expect(findingsOf(alertOf(`'${expr}'`), { catalogue }).map(say)).toEqual([]);
   });
 
   test('a metric with a colon is looked for in all files', () => {
@@ -240,6 +271,28 @@ describe('A4: what an alert carries', () => {
     const found = findingsOf(text).filter((f) => f.rule === rule);
     expect(found.map(say).join()).toMatch(words);
     expect(say(found[0]!)).toMatch(new RegExp(`^${place}`));
+  });
+
+  test.each([
+    '{{ range query "up" }}{{ .Labels.pod }} {{ .Value }}{{ end }}',
+    '{{ with query "up" }}{{ with first . }}{{ .Labels.pod }}{{ end }}{{ end }}',
+    '{{ range $i, $s := query "up" }}{{ $s.Labels.pod }}{{ end }}',
+    '{{/* $labels.pod */}}{{ "$labels.pod .Labels.pod" }}',
+    '{{ define "x" }}{{ .Labels.pod }}{{ end }}',
+  ])('%s shows no label of the alert', (template) => {
+    const text = alertOf("'sum by (queue) (queue_size) > 5'");
+    expect(findingsOf(text.replace(/summary: .*/, () => `summary: '${template}'`))).toEqual([]);
+  });
+
+  test('a label that the value decides, but does not show', () => {
+    const of = (template: string): string[] =>
+      findingsOf(
+        alertOf('queue_size > 5').replace('owner: team-shop', `owner: team-shop, l: '${template}'`),
+      ).map((f) => f.rule);
+    expect(of('{{ if gt $value 9.0 }}high{{ else }}low{{ end }}')).toEqual([]);
+    expect(of('{{ $v := .Value }}{{/* $value */}}x')).toEqual([]);
+    expect(of('{{ if true }}{{ $.Value }}{{ end }}')).toEqual(['alert/value-in-label']);
+    expect(of('{{ printf "%.0f" (.Value) }}')).toEqual(['alert/value-in-label']);
   });
 
   test('values and unbounded labels in labels', () => {

@@ -32,9 +32,29 @@ describe('rule files', () => {
     ['a selector for a record', rule('    record: "up{job=\\"a\\"}"\n')],
     ['300 years', rule('    alert: A\n    for: 300y\n')],
     ['a limit that is a word', rule('    alert: A\n', '  limit: few\n')],
+    ['a limit in quotes', rule('    alert: A\n', '  limit: "5"\n')],
+    ['an endless limit', rule('    alert: A\n', '  limit: .inf\n')],
+    ['half a character', rule('    alert: A\n    labels: {a: "\\ud83d\\ude00"}\n')],
   ])('%s is refused with its place', (_, text) => {
     expect(() => readRuleText('r.yml', text, { checkExpr })).toThrow(/^r\.yml:\d+:\d+: /);
   });
+});
+
+test('fields of rule files are read as Prometheus 3.16 reads them', () => {
+  const limits = ['0x1F', '0o17', '010', '1_000', '1e3', '1.5', '-5'].map((text) => {
+    const [group] = readRuleText('r.yml', `groups: [{name: g, limit: ${text}}]`);
+    return group?.limit;
+  });
+  expect(limits).toEqual([31, 15, 8, 1000, 1000, 1, 0]);
+  const text = rule('    record: r\n    annotations: {}\n');
+  expect(readRuleText('r.yml', text)[0]?.rules).toHaveLength(1);
+});
+
+test('a template without quotes is named as such', () => {
+  const text = rule('    alert: A\n    annotations:\n      summary: {{ $labels.job }} is down\n');
+  expect(() => readRuleText('r.yml', text)).toThrow(
+    /^r.yml:\d+:16: a value that begins with \{\{ is a map; expected quotes around the value/,
+  );
 });
 
 describe('queries', () => {
@@ -68,6 +88,16 @@ describe('queries', () => {
       lint([file], { enabledFeatures }).map((f) => f.rule);
     expect(found([])).toContain('promql/feature-flag');
     expect(found([feature])).not.toContain('promql/feature-flag');
+  });
+
+  test.each([
+    ['rate(x[5m * 2])', '3.14'],
+    ['rate(x[5m] anchored)', '3.16'],
+  ])('%s needs no feature from Prometheus %s on', (text, release) => {
+    const before = `a stock Prometheus before ${release} refuses`;
+    expect(checkQuery(text, undefined, 'text').shown).toContain(before);
+    expect(checkExpr(text, [])).toBeUndefined();
+    expect(checkExpr('info(x)', [])).toMatchObject({ offset: 0 });
   });
 
   test.each(['rate(x[5m])', 'x offset -5m', 'topk(1, x)', 'round(x)', 'max_over_time(x[1h:5m])'])(

@@ -1,5 +1,6 @@
 /** Checks that an alert has a `for`, a severity, an owner, a runbook and a summary, and does not look at medians. */
 import type { Expr } from '../../../slo/promql/index.js';
+import { isComparison } from '../../../slo/promql/syntax/ast.js';
 import { suggest } from '../../../base/suggest.js';
 import { type Check, eachNode, metricOf, numberIn, placeOfNode, selectorsIn } from '../context.js';
 import { type LintRule, offsetOf, placeOfField } from '../source.js';
@@ -10,8 +11,9 @@ export const latencyChecks: Check = (rule, _options, say) => {
   eachNode(rule, (node, parents) => {
     const quantile = quantileOf(node);
     // A median is a sensible baseline to compare other values with.
-    if (parents.some((p) => p.kind === 'binary' && p.op === '/' && node.from >= p.right.from))
-      return;
+    const isBase = (p: Expr): boolean =>
+      p.kind === 'binary' && (p.op === '/' || isComparison(p.op)) && node.from >= p.right.from;
+    if (parents.some(isBase)) return;
     if (quantile !== undefined && isMiddle(quantile) && isLatency(rule, node)) {
       say('alert/median-latency', placeOfNode(rule, node), {
         message: `the alert looks at p${Math.round(quantile * 100)}: half of the requests may be slow without it`,

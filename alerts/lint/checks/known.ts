@@ -25,7 +25,7 @@ export const renamedChecks: Check = (rule, options, say) => {
     const name = metricOf(node);
     if (name === undefined || options.recorded.has(name) || options.catalogue.complete) return;
     const found = renamed(name);
-    if (found && !options.catalogue.find(name)) {
+    if (found && !options.catalogue.find(name) && !readsToo(rule.expr, found.now)) {
       say('promql/renamed-metric', placeOfNode(rule, spanOfName(rule, node, name)), {
         message: `${name} is an old name (${found.since})`,
         fix: `now ${found.now}`,
@@ -44,6 +44,10 @@ export const renamedChecks: Check = (rule, options, say) => {
     }
   });
 };
+
+/** Whether the expression also reads the new metric, as in `new or old`. */
+const readsToo = (expr: Expr | undefined, now: string): boolean =>
+  expr !== undefined && selectorsIn(expr).some((s) => metricOf(s) === /^\w+/.exec(now)?.[0]);
 
 export const lateSampleChecks: Check = (rule, _options, say) => {
   if (rule.kind !== 'alert') return;

@@ -14,6 +14,9 @@ import {
 } from '../context.js';
 import type { LintRule } from '../source.js';
 
+/** Programs that expose names with colons, which otherwise are those of recording rules. */
+const ofPrograms = /^(:tensorflow|vllm|sglang|lmcache):/;
+
 export const metricChecks: Check = (rule, options, say) => {
   eachNode(rule, (node) => {
     if (node.kind !== 'selector') return;
@@ -21,7 +24,7 @@ export const metricChecks: Check = (rule, options, say) => {
     if (name === undefined || options.recorded.has(name)) return;
     const span = spanOfName(rule, node, name);
     if (name.includes(':')) {
-      if (options.catalogue.find(name)) return;
+      if (options.catalogue.find(name) || ofPrograms.test(name)) return;
       const near = suggest(name, options.recorded.keys());
       say('promql/unrecorded', placeOfNode(rule, span), {
         message: `${name} is recorded by no rule in these files`,

@@ -73,8 +73,9 @@ export const rateChecks: Check = (rule, options, say) => {
     const better = plain
       ? `sum${modifier}(${call.name}(${textOf(rule, inner.expr)}[${window}]))`
       : undefined;
+    const jumps = `the ${inner.op} falls and the ${call.name} jumps`;
     say('promql/rate-of-sum', placeOfNode(rule, call), {
-      message: `${call.name} of a ${inner.op}: when one process restarts, the sum falls and the ${call.name} jumps`,
+      message: `${call.name} of a ${inner.op}: when one process restarts, ${jumps}`,
       fix: better ?? `take the ${call.name} first, then the ${inner.op}`,
       edit: better === undefined ? undefined : editOf(rule, call, better),
     });

@@ -9,6 +9,7 @@ import {
 import type { Edit } from '../model.js';
 import type { Check } from '../context.js';
 import { type LabelSet, labelsOf, mayHave } from '../labels.js';
+import { type TemplateUse, usesIn } from '../template-uses.js';
 import { type LintRule, offsetOf } from '../source.js';
 
 export const templateChecks: Check = (rule, _options, say) => {
@@ -19,8 +20,9 @@ export const templateChecks: Check = (rule, _options, say) => {
       if (!text.includes('{{')) continue;
       const path = [...rule.path, field, name];
       const placeAt = (offset: number) => rule.document.placeWithin(path, offset);
+      let uses: TemplateUse[];
       try {
-        parseAlertTemplate(text);
+        uses = usesIn(parseAlertTemplate(text));
       } catch (error) {
         if (!(error instanceof TemplateError)) throw error;
         say('alert/template', placeAt(error.offset), {
@@ -29,15 +31,17 @@ export const templateChecks: Check = (rule, _options, say) => {
         });
         continue;
       }
-      for (const { label, offset } of usedLabels(text)) {
-        if (!labels || mayHave(labels, label) || guarded(text, label)) continue;
+      for (const { label, offset } of uses) {
+        if (!labels || label === undefined || mayHave(labels, label) || guarded(text, label))
+          continue;
         say('alert/template-label', placeAt(offset), {
           message: `${field}.${name} shows the label ${label}, which the expression removes`,
           fix: adviceOn(label, labels),
         });
       }
-      if (field === 'labels' && /\$value\b|\.Value\b/.test(actionsOf(text))) {
-        say('alert/value-in-label', placeAt(text.search(/\$value\b|\.Value\b/)), {
+      const value = uses.find((use) => use.label === undefined && use.shown);
+      if (field === 'labels' && value) {
+        say('alert/value-in-label', placeAt(value.offset), {
           message: `the label ${name} contains the value, so that every new value is a new alert`,
           fix: 'put it into an annotation',
         });
@@ -45,19 +49,6 @@ export const templateChecks: Check = (rule, _options, say) => {
     }
   }
 };
-
-const actionsOf = (text: string): string =>
-  [...text.matchAll(/\{\{([^]*?)\}\}/g)].map((m) => m[1]).join(' ');
-
-function usedLabels(text: string): { label: string; offset: number }[] {
-  const found: { label: string; offset: number }[] = [];
-  for (const action of text.matchAll(/\{\{[^]*?\}\}/g)) {
-    for (const use of action[0].matchAll(/(?:\$labels|\$?\.Labels)\.(\w+)/g)) {
-      found.push({ label: use[1] as string, offset: action.index + use.index });
-    }
-  }
-  return found;
-}
 
 /** Whether the template tests that the label exists before it shows the label. */
 const guarded = (text: string, label: string): boolean =>

@@ -1,7 +1,16 @@
 /** Finds comparisons that never or always hold, quantiles without buckets, and invalid patterns. */
 import type { Expr } from '../../../slo/promql/index.js';
-import { isComparison } from '../../../slo/promql/syntax/ast.js';
-import { type Check, eachNode, editOf, numberIn, placeOfNode, textOf } from '../context.js';
+import { isComparison, type VectorSelector } from '../../../slo/promql/syntax/ast.js';
+import {
+  type Check,
+  eachNode,
+  editOf,
+  metricOf,
+  numberIn,
+  placeOfNode,
+  selectorsIn,
+  textOf,
+} from '../context.js';
 import { labelsOf, mayHave } from '../labels.js';
 import { mirrored, rangeOf, verdictOf } from '../ranges.js';
 import type { LintRule } from '../source.js';
@@ -145,8 +154,8 @@ export const quantileChecks: Check = (rule, _options, say) => {
     if (node.kind !== 'call' || node.name !== 'histogram_quantile') return;
     const vector = node.args[1];
     // Native histograms have no series `_bucket`: their buckets are within the samples.
-    if (!vector || !/_bucket\b/.test(textOf(rule, vector)) || mayHave(labelsOf(vector), 'le'))
-      return;
+    const isBucket = (s: VectorSelector): boolean => /_bucket(:|$)/.test(metricOf(s) ?? '');
+    if (!vector || !selectorsIn(vector).some(isBucket) || mayHave(labelsOf(vector), 'le')) return;
     say('promql/no-le', placeOfNode(rule, vector), {
       message: 'histogram_quantile over buckets without the label le',
       fix: 'add le to the by (…) below it',

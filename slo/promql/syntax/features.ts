@@ -1,6 +1,6 @@
 /**
- * Parts of a query that Prometheus 3 refuses until a feature is enabled. One such rule makes it refuse the whole file
- * (Prometheus documentation, "Feature flags").
+ * Parts of a query that Prometheus refuses until a feature is enabled, in all of its releases or in older ones. One
+ * such rule makes it refuse the whole file (Prometheus documentation, "Feature flags"; its CHANGELOG has the releases).
  */
 import type { Duration, Expr, Span } from './ast.js';
 import { walk } from './ast.js';
@@ -17,14 +17,25 @@ export interface FeatureUse extends Span {
   feature: Feature;
   /** The feature's word in the query: `limitk`, `fill`. */
   word: string;
+  /** The first release that needs no flag; undefined if even 3.16 needs it. */
+  since: string | undefined;
 }
+
+const always: Partial<Record<Feature, string>> = {
+  'promql-duration-expr': '3.14',
+  'promql-extended-range-selectors': '3.16',
+};
+
+/** The program that refuses the use: `a stock Prometheus before 3.16`. */
+export const refusing = ({ since }: FeatureUse): string =>
+  since === undefined ? 'a stock Prometheus' : `a stock Prometheus before ${since}`;
 
 /** The features that a query uses, in the order of the text. */
 export function featuresOf(expr: Expr): FeatureUse[] {
   const uses: FeatureUse[] = [];
   walk(expr, (node) => {
     const use = (feature: Feature, word: string): void => {
-      uses.push({ feature, word, from: node.from, to: node.to });
+      uses.push({ feature, word, since: always[feature], from: node.from, to: node.to });
     };
     switch (node.kind) {
       case 'call':

@@ -101,7 +101,7 @@ export const { query: arbitraryQuery } = fc.letrec<{ query: Query; vector: Query
         .map(([f, r]) => join(`${f}(${r})`, true)),
       fc.tuple(movingRange, number).map(([r, n]) => join(`predict_linear(${r}, ${n})`, false)),
       fc
-        .tuple(rangeSelector, fc.constantFrom('0', '0.3', '0.5', '1'))
+        .tuple(rangeSelector, fc.constantFrom('0', '0.3', '(0.5)', '1', '1.5'))
         .map(([r, q]) => join(`quantile_over_time(${q}, ${r})`, false)),
       rangeSelector.map((r) => join(`double_exponential_smoothing(${r}, 0.3, 0.6)`, false)),
     );
@@ -154,6 +154,11 @@ export const { query: arbitraryQuery } = fc.letrec<{ query: Query; vector: Query
         .tuple(vector, comparison, bool, scalar)
         .map(([a, c, w, b]) =>
           a.exact && b.exact ? join(`(${a.text}) ${c}${w} ${b.text}`, true) : a,
+        ),
+      fc
+        .tuple(scalar, comparison, bool, vector)
+        .map(([a, c, w, b]) =>
+          a.exact && b.exact ? join(`(${a.text}) ${c}${w} (${b.text})`, true) : b,
         ),
       fc
         .tuple(scalar, arithmetic, vector)
