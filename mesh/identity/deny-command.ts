@@ -63,7 +63,8 @@ Examples:
   firedrill identity deny --folder pki --identity cart.retail.serviceaccount.identity.retail.local
 
 A denial takes effect when the proxies have the next bundle, within seconds. The controller cuts open connections;
-connections between proxies last until they are idle. A workload that is denied by its identity may join again.`,
+proxies cut tunnels and close idle connections within a second, and a request in flight goes on to its end.
+A workload that is denied by its identity may join again.`,
     )
     .action(async (flags: Flags) => {
       const nowMs = Date.now();

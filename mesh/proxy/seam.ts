@@ -13,6 +13,8 @@ export interface Serving {
   readonly tls: TlsLabel;
   /** Keeps the destination of the last authority, until the flow's generation changes. */
   begin(request: RequestInfo): Flow;
+  /** Whether the policy would still allow the request, which upgraded its connection; absent: no policy applies. */
+  mayStay?(request: RequestInfo): boolean;
   /** Whether the destination of the last request speaks HTTP/1.1 only (`protocol: http1`). */
   readonly http1Only?: boolean;
   /** The port is declared HTTP/2: bytes that are neither HTTP/2 nor HTTP/1.1 get no HTTP/1.1 answer. */

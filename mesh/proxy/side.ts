@@ -12,7 +12,7 @@ import { Connector } from './listen/connect.js';
 import type { DeadlineWheel } from './listen/deadlines.js';
 import { type Accepted, Listener } from './listen/listener.js';
 import type { OriginalDestination } from './listen/original-destination.js';
-import { InboundServing, OutboundServing, standing } from './listen/serving.js';
+import { InboundServing, OutboundServing, Standing } from './listen/serving.js';
 import { type Answers, OpaqueConnection } from './tcp/opaque-connection.js';
 import type { IdentityStore } from './tls/identity-store.js';
 import type { DeclaredProtocol } from '../schema/choices.js';
@@ -32,7 +32,7 @@ type Direction = 'inbound' | 'outbound';
 const handshakeTimeoutMs = 5000;
 const detectTimeoutMs = 10_000;
 const quietMs = 500;
-/** Opaque connections are judged again this often. */
+/** Opaque and upgraded connections are judged again this often. */
 const reviewMs = 1000;
 /** The limit for heads of requests and answers, in both protocols. */
 const defaultMaxHeadBytes = 64 * 1024;
@@ -48,6 +48,7 @@ export abstract class Side {
   protected readonly http2: Http2Front;
   protected readonly opaque = new Set<OpaqueConnection>();
   readonly #listeners: Listener[] = [];
+  readonly #review: Timer;
   port = 0;
 
   constructor(direction: Direction, parts: SideParts) {
@@ -88,6 +89,10 @@ export abstract class Side {
         ...(headTimeoutMs !== undefined && { headTimeoutMs }),
         ...(idleTimeoutMs !== undefined && { idleTimeoutMs }),
       },
+    });
+    this.#review = clock.every(reviewMs, () => {
+      for (const connection of this.opaque) connection.review();
+      this.http1.review(clock.nowMs());
     });
     gateway[direction].onEndpointRemoved = (endpoint: EndpointState) => {
       this.http1.forget(endpoint);
@@ -191,6 +196,7 @@ export abstract class Side {
   }
 
   stop(): void {
+    this.#review.cancel();
     this.closePort();
     this.http1.abandon();
     this.http2.abandon();
@@ -241,18 +247,8 @@ export class OutboundSide extends Side {
 }
 
 export class InboundSide extends Side {
-  readonly #review: Timer;
-
   constructor(parts: SideParts) {
     super('inbound', parts);
-    this.#review = parts.clock.every(reviewMs, () => {
-      for (const connection of this.opaque) connection.review();
-    });
-  }
-
-  override stop(): void {
-    this.#review.cancel();
-    super.stop();
   }
 
   #portOf(originalDst: string | undefined): number {
@@ -278,16 +274,22 @@ export class InboundSide extends Side {
     const peer = { identity: peerIdentity, address: peerAddress };
     if (!server) return wire.destroy();
     const tls = peerIdentity === undefined ? 'disabled' : 'true';
+    const standing = new Standing(inbound, wire, this.parts.clock);
     const isSkipped = this.parts.config.skipPorts?.inbound.includes(port);
     // A port declared HTTP is read as HTTP; other bytes get a 400.
     const isHttp = server.protocol === 'http1' || server.protocol === 'http2';
     if (accepted.spoken === 'opaque' && (!isHttp || isSkipped)) {
       if (!inbound.mayConnect(server, peer)) return wire.destroy();
-      const { clock } = this.parts;
-      const mayStay = standing(inbound, server, { ...peer, tls }, wire, () => clock.nowMs());
+      const mayStay = (): boolean => {
+        if (!standing.hasChanged()) return true;
+        const identity = standing.isProven ? peerIdentity : undefined;
+        return inbound.mayStay(server, { ...peer, identity }, tls);
+      };
       return this.relay(accepted, inbound.connect(server, peer, tls), { mayStay });
     }
     // A refused client gets an answer to each request: a reset would not tell the reason.
-    this.serve(accepted, new InboundServing(inbound, server, port, { ...peer, tls }, originalDst));
+    const client = { ...peer, tls } as const;
+    const serving = new InboundServing(inbound, server, port, client, standing, originalDst);
+    this.serve(accepted, serving);
   }
 }

@@ -111,6 +111,8 @@ export type End =
   | 'complete'
   /** The client closed or reset first. */
   | 'client-gone'
+  /** The policy, or the denial of a certificate, ended an upgraded or opaque connection. */
+  | 'unauthorized'
   /** The upstream closed, reset or broke the protocol in mid response. */
   | 'upstream-broke'
   /** requestTimeoutMs passed in mid response. */

@@ -67,6 +67,12 @@ export class InboundFlow {
     return this.#present(server as CompiledServer).authorization.mayStay(peer, tls);
   }
 
+  /** Asked again for an upgraded connection, by the policy that the server has now. */
+  mayGoOn(server: ServerState, request: RequestInfo, identity: string | undefined): boolean {
+    const compiled = this.#present(server as CompiledServer);
+    return compiled.mayGoOn(request, identity, judge(request.path, compiled.looksAtPaths));
+  }
+
   begin(server: ServerState, request: RequestInfo): Flow {
     this.begun++;
     // A connection keeps its server; after a change of policy the new server of that name decides.

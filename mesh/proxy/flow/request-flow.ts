@@ -176,7 +176,7 @@ export abstract class RequestFlow<R extends CompiledRoute> implements Flow, Flow
     const isLocal = this.headMs < 0;
     if (isLocal) this.#endedWithoutHead(how, nowMs);
     else if (how !== 'complete' && how !== 'client-gone') {
-      this.classification = failure;
+      if (how !== 'unauthorized') this.classification = failure;
       this.reason = how;
       raise(route.metrics.errors, how);
     } else if (route.failures.has(this.status, this.grpcStatus)) this.classification = failure;

@@ -124,11 +124,29 @@ export class CompiledServer implements ServerState {
   }
 
   /** The route whose rights the request needs: a path with two readings needs those of both. */
-  guardOf(route: CompiledRoute, request: RequestInfo, judged: Judged | undefined): CompiledRoute {
+  guardOf(
+    route: CompiledRoute,
+    request: RequestInfo,
+    judged: Judged | undefined,
+    identity = request.peerIdentity,
+  ): CompiledRoute {
     if (judged?.other === undefined) return route;
     const other = this.#routeOf(request, judged.other) ?? this.defaultRoute;
-    const { peerIdentity, peerAddress } = request;
-    return this.authorization.allows(peerIdentity, peerAddress, other.name) ? route : other;
+    return this.authorization.allows(identity, request.peerAddress, other.name) ? route : other;
+  }
+
+  /** Whether the request would be let in now, from a client with this identity. A refusal is counted. */
+  mayGoOn(request: RequestInfo, identity: string | undefined, judged: Judged | undefined): boolean {
+    if (judged && judged.problem !== '') return false;
+    const path = judged ? judged.path : pathOf(request.path);
+    const route = this.#routeOf(request, path) ?? this.defaultRoute;
+    const guard = this.guardOf(route, request, judged, identity);
+    const { peerAddress, tls } = request;
+    if (!this.authorization.allows(identity, peerAddress, guard.name)) {
+      this.authorization.decide(identity, peerAddress, guard.name, tls, false);
+      return false;
+    }
+    return route.unservable === '';
   }
 
   /** Returns the same array for the same identity, so that a front may keep its serialised form. */

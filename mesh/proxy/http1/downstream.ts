@@ -159,6 +159,11 @@ export class Downstream implements WireUser, Holder {
     const { body } = exchange;
     this.#headDueMs = Infinity;
     this.#idleDueMs = Infinity;
+    if (this.wire.isDenied()) {
+      this.#parts.onBadRequest('denied');
+      this.refuse(403, 'unauthorized', "the client's certificate is denied");
+      return headEnd;
+    }
     body.begin(this.head);
     if (body.done) {
       exchange.begin(buffer, headEnd, headEnd);
@@ -332,11 +337,17 @@ export class Downstream implements WireUser, Holder {
     this.wire.resume();
   }
 
-  /** Closes an idle connection while draining. */
+  /** Closes the connection if it is idle: while draining, or since no more requests may begin on it. */
   endIdle(): void {
     if (!this.isIdle) return;
     this.#close();
     this.wire.endThenDestroy(lingerMs);
+  }
+
+  /** A verdict lasts for as long as the policy would give it again: called every second. */
+  review(nowMs: number): void {
+    if (this.wire.isOutlived(nowMs)) this.endIdle();
+    this.#exchange.review();
   }
 
   /** The client has given up, or the drain's time is up. */

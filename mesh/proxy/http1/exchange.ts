@@ -225,7 +225,7 @@ export class Exchange implements UpstreamUser, Front<Flow> {
       (isOld ? head.chunked || head.contentLength < 0 : !head.chunked && head.contentLength < 0);
     // A client that has not sent its whole body may keep the rest (it expected a 100): what follows cannot be read.
     const closes = untilClose || !this.body.done;
-    if (closes || this.#parts.isDraining() || this.#isExpired()) client.isLast = true;
+    if (closes || this.#mustLeave) client.isLast = true;
     this.#responseBytes += to - from;
     const isSame =
       head.minor === 1 && !head.hasHop && !client.isLast && !isOld && !flow.responseHeaders;
@@ -240,10 +240,9 @@ export class Exchange implements UpstreamUser, Front<Flow> {
     else this.#tries.passed(to - from);
   }
 
-  /** The client's certificate has expired since the handshake: the client must connect and authenticate again. */
-  #isExpired(): boolean {
-    const { expiresMs } = this.#wire;
-    return expiresMs !== Infinity && expiresMs <= Date.now();
+  /** A client whose certificate has ended since the handshake must connect and authenticate again. */
+  get #mustLeave(): boolean {
+    return this.#parts.isDraining() || this.#wire.isOutlived(Date.now());
   }
 
   /** Writes the head and the body's first bytes, in one write if they are small. */
@@ -298,7 +297,7 @@ export class Exchange implements UpstreamUser, Front<Flow> {
 
   answer(refusal: Refusal): void {
     const client = this.#client;
-    if (!this.body.done || this.#parts.isDraining()) client.isLast = true;
+    if (!this.body.done || this.#mustLeave) client.isLast = true;
     this.#wire.writeText(
       answerText({
         status: refusal.status,
@@ -377,6 +376,12 @@ export class Exchange implements UpstreamUser, Front<Flow> {
     this.#tries.lasts();
     this.#client.isLast = true;
     this.#client.becomesTunnel();
+  }
+
+  /** A tunnel has no next request at which its client would be judged again. */
+  review(): void {
+    if (!this.isTunnel || !this.isUnderWay) return;
+    if (this.#lane?.isDenied || !this.#request.mayStay()) this.cut('unauthorized');
   }
 
   tunnelBytes(buffer: Buffer, length: number): void {

@@ -163,6 +163,11 @@ export class Http1Front {
     for (const connection of this.#connections) connection.endIdle();
   }
 
+  /** Called every second, with the wall time. */
+  review(nowMs: number): void {
+    for (const connection of this.#connections) connection.review(nowMs);
+  }
+
   /** Connections with a request in flight, or an answer that the client has not taken. */
   get busy(): number {
     let count = this.#leaving.size;

@@ -18,5 +18,7 @@ export interface Lane {
   tunnel(): void;
   /** The client sends no more through a tunnel. */
   end(): void;
+  /** Of a tunnel: the certificate that the endpoint showed is denied. */
+  readonly isDenied?: boolean;
   readonly trailers: string[] | undefined;
 }

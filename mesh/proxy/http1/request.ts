@@ -55,6 +55,10 @@ export class ClientRequest implements RequestInfo {
     return flow;
   }
 
+  mayStay(): boolean {
+    return this.#serving.mayStay?.(this) ?? true;
+  }
+
   /** The changes to the head on its way to the endpoint. */
   changes(flow: Flow, endpoint: EndpointState): RequestChanges {
     const { head } = this;

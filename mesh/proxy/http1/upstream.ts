@@ -90,8 +90,11 @@ export class Upstream implements WireUser, Lane {
 
   /** Whether both certificates are still valid, long after the handshake. */
   isProven(): boolean {
-    const { expiresMs } = this.wire;
-    return expiresMs === Infinity || expiresMs > Date.now();
+    return !this.wire.isOutlived(Date.now());
+  }
+
+  get isDenied(): boolean {
+    return this.wire.isDenied();
   }
 
   /** `decoded`: the user wants the data of chunked responses, not their framing. */

@@ -94,10 +94,9 @@ export abstract class Connection implements WireUser, FrameSink {
 
   protected readonly now = (): number => this.shared.clock.monotonicMs();
 
-  /** A certificate of the handshake has expired. */
+  /** A certificate of the handshake has expired, or is denied. */
   protected get isOutlived(): boolean {
-    const { expiresMs } = this.wire;
-    return expiresMs !== Infinity && expiresMs <= this.shared.clock.nowMs();
+    return this.wire.isOutlived(this.shared.clock.nowMs());
   }
 
   /** The peer's first settings are known. */

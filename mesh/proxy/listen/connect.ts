@@ -155,6 +155,7 @@ export class Connector {
       attempt.succeed(() => {
         const wire = counted(takeOver(socket, deaf), metrics, direction, 'true');
         wire.expiresMs = Math.min(peer.notAfterMs, ownNotAfterMs);
+        wire.isDenied = peer.isDenied;
         return wire;
       }, protocol);
     });

@@ -258,6 +258,7 @@ export class Listener {
     metrics.handshakeSucceeded('inbound');
     const wire = takeOver(socket, undefined as unknown as WireUser);
     wire.expiresMs = peer.notAfterMs;
+    wire.isDenied = peer.isDenied;
     this.#count(wire, 'true');
     const { meta } = pending;
     const hand = (spoken: Spoken, first: Buffer, isGuess = false): void =>

@@ -5,8 +5,8 @@
 import type { ServerState, InboundFlow } from '../flow/inbound.js';
 import type { DestinationState, OutboundFlow } from '../flow/outbound.js';
 import type { Flow, RequestInfo, TlsLabel } from '../flow/contract.js';
+import type { Clock } from '../../../base/clock.js';
 import type { Serving } from '../seam.js';
-import type { Peer } from '../../policy/authorize.js';
 import type { Wire } from './wire.js';
 
 export class OutboundServing implements Serving {
@@ -44,27 +44,37 @@ export class OutboundServing implements Serving {
 }
 
 /**
- * Answers whether the policy would still let an opaque connection in: asked again only after a change of the policy
- * and at the end of the client's certificate, from which on the client has no identity.
+ * Notices when a verdict must be given again: after a change of the policy, and when the client's certificate ends or
+ * is denied. From then on the client has no identity.
  */
-export function standing(
-  flow: InboundFlow,
-  server: ServerState,
-  peer: Peer & { tls: TlsLabel },
-  wire: Wire,
-  nowMs: () => number,
-): () => boolean {
-  let { generation } = flow;
-  let wasExpired = false;
-  return () => {
-    const isExpired = wire.expiresMs <= nowMs();
-    if (generation === flow.generation && isExpired === wasExpired) return true;
-    ({ generation } = flow);
-    wasExpired = isExpired;
-    const { address, tls } = peer;
-    const identity = isExpired ? undefined : peer.identity;
-    return flow.mayStay(server, { address, identity }, tls);
-  };
+export class Standing {
+  readonly #flow: InboundFlow;
+  readonly #wire: Wire;
+  readonly #clock: Clock;
+  #generation: number;
+  isProven = true;
+
+  constructor(flow: InboundFlow, wire: Wire, clock: Clock) {
+    this.#flow = flow;
+    this.#wire = wire;
+    this.#clock = clock;
+    this.#generation = flow.generation;
+  }
+
+  /** Whether the policy has changed since the last call of either method. */
+  hasNewPolicy(): boolean {
+    const { generation } = this.#flow;
+    if (generation === this.#generation) return false;
+    this.#generation = generation;
+    return true;
+  }
+
+  /** Whether the verdict must be given again. */
+  hasChanged(): boolean {
+    const wasProven = this.isProven;
+    this.isProven = !this.#wire.isOutlived(this.#clock.nowMs());
+    return this.hasNewPolicy() || this.isProven !== wasProven;
+  }
 }
 
 export class InboundServing implements Serving {
@@ -75,20 +85,21 @@ export class InboundServing implements Serving {
   readonly peerAddress: string;
   readonly tls: TlsLabel;
   #server: ServerState;
-  #generation: number;
+  readonly #standing: Standing;
 
   constructor(
     flow: InboundFlow,
     server: ServerState,
     port: number,
     peer: { identity: string | undefined; address: string; tls: TlsLabel },
+    standing: Standing,
     originalDst?: string,
   ) {
     this.#originalDst = originalDst;
     this.#flow = flow;
     this.#server = server;
     this.#port = port;
-    this.#generation = flow.generation;
+    this.#standing = standing;
     this.peerIdentity = peer.identity;
     this.peerAddress = peer.address;
     this.tls = peer.tls;
@@ -103,12 +114,19 @@ export class InboundServing implements Serving {
   }
 
   begin(request: RequestInfo): Flow {
-    const flow = this.#flow;
-    if (this.#generation !== flow.generation) {
-      this.#generation = flow.generation;
-      // Policy may change during a connection; a removed server serves the requests that it has.
-      this.#server = flow.serverFor(this.#port, this.#originalDst) ?? this.#server;
-    }
-    return flow.begin(this.#server, request);
+    // Policy may change during a connection.
+    if (this.#standing.hasNewPolicy()) this.#server = this.#present;
+    return this.#flow.begin(this.#server, request);
+  }
+
+  mayStay(request: RequestInfo): boolean {
+    if (!this.#standing.hasChanged()) return true;
+    const identity = this.#standing.isProven ? this.peerIdentity : undefined;
+    return this.#flow.mayGoOn(this.#present, request, identity);
+  }
+
+  /** A removed server serves the requests that it has. */
+  get #present(): ServerState {
+    return this.#flow.serverFor(this.#port, this.#originalDst) ?? this.#server;
   }
 }

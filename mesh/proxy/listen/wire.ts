@@ -55,6 +55,8 @@ export abstract class Wire implements Holder {
    * connection after it.
    */
   expiresMs = Infinity;
+  /** Whether the certificate that the peer showed is denied, maybe since the handshake. */
+  isDenied: () => boolean = never;
   /** Called once when the connection is closed, by either side; `failed` when the peer or the network broke it. */
   onGone: (failed: boolean) => void = () => undefined;
   #waiting = false;
@@ -63,6 +65,11 @@ export abstract class Wire implements Holder {
   constructor(socket: Socket, user: WireUser) {
     this.socket = socket;
     this.user = user;
+  }
+
+  /** Whether a certificate of the handshake has expired at this wall time, or the peer's is denied. */
+  isOutlived(nowMs: number): boolean {
+    return this.expiresMs !== Infinity && (this.expiresMs <= nowMs || this.isDenied());
   }
 
   /** Bytes written and not yet with the kernel at this moment, including the overhead of TLS. */
@@ -204,6 +211,8 @@ export abstract class Wire implements Holder {
     }
   }
 }
+
+const never = (): boolean => false;
 
 interface TcpHandle {
   getpeername?(into: object): number;

@@ -171,7 +171,8 @@ export class OpaqueConnection implements WireUser, Front<ConnectionFlow>, Holder
 
   /** A verdict lasts for as long as the policy would give it again: called every second. */
   review(): void {
-    if (this.#parts.mayStay?.() === false) this.#finish('client-gone', true);
+    const isDenied = this.#server?.isDenied() ?? false;
+    if (isDenied || this.#parts.mayStay?.() === false) this.#finish('unauthorized', true);
   }
 
   onEnd(): void {

@@ -1,7 +1,7 @@
 /** The peer of a finished handshake: the name in its certificate, and the certificate's expiry. */
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
-import { denialsInForce, isDenied } from '../../identity/denials.js';
+import { type Denial, denialsInForce, isDenied } from '../../identity/denials.js';
 import { dnsNamesIn, parseIdentity } from '../../identity/names.js';
 import { type HandshakeFailure, handshakeFailure } from './failures.js';
 
@@ -9,6 +9,8 @@ export interface Peer {
   identity: string;
   /** Wall time, milliseconds: the certificate's expiry. */
   notAfterMs: number;
+  /** Whether the certificate is denied, maybe since the handshake. */
+  isDenied(): boolean;
 }
 
 /**
@@ -40,19 +42,24 @@ export function verifiedPeer(
   // A certificate authority must not act as a workload: it could issue such a certificate for any name.
   if (certificate.ca) return 'authority';
   const names = dnsNamesIn(certificate.subjectAltName);
-  if (isDeniedPeer(certificate, names)) return 'denied';
+  const isDenied = denialOf(certificate, names);
+  if (isDenied()) return 'denied';
   const identity = names.find((name) =>
     expected === undefined ? parseIdentity(name) !== undefined : name === expected,
   );
-  return identity === undefined ? 'name-mismatch' : { identity, notAfterMs };
+  return identity === undefined ? 'name-mismatch' : { identity, notAfterMs, isDenied };
 }
 
-const isDeniedPeer = ({ serialNumber, validFrom }: X509Certificate, names: string[]): boolean =>
-  denialsInForce.list.length > 0 &&
-  ['', ...names].some((identity) =>
-    isDenied(denialsInForce.list, {
-      serial: serialNumber,
-      identity,
-      notBeforeMs: Date.parse(validFrom),
-    }),
-  );
+/** Denials are compared once for each bundle that brings them, not once for each request. */
+function denialOf({ serialNumber: serial, validFrom }: X509Certificate, names: string[]) {
+  const notBeforeMs = Date.parse(validFrom);
+  let seen: readonly Denial[] = [];
+  let verdict = false;
+  return (): boolean => {
+    const { list } = denialsInForce;
+    if (list === seen) return verdict;
+    seen = list;
+    verdict = ['', ...names].some((identity) => isDenied(list, { serial, identity, notBeforeMs }));
+    return verdict;
+  };
+}
