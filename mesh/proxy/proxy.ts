@@ -129,6 +129,7 @@ export class Proxy {
       gateway,
       identity,
       clock: this.#parts.clock,
+      log: this.#parts.log,
       deadlines: new DeadlineWheel(this.#parts.clock, afterPoll),
       originalDestination: isTransparent
         ? await (await import('./listen/original-destination.js')).originalDestination()

@@ -11,6 +11,7 @@ import type { Serving } from './seam.js';
 import { Connector } from './listen/connect.js';
 import type { DeadlineWheel } from './listen/deadlines.js';
 import { type Accepted, Listener } from './listen/listener.js';
+import { Refusals } from './listen/refusals.js';
 import type { OriginalDestination } from './listen/original-destination.js';
 import { InboundServing, OutboundServing, Standing } from './listen/serving.js';
 import { type Answers, OpaqueConnection } from './tcp/opaque-connection.js';
@@ -23,6 +24,7 @@ export interface SideParts {
   readonly identity: IdentityStore;
   readonly clock: Clock;
   readonly deadlines: DeadlineWheel;
+  log(this: void, line: string): void;
   /** Set in transparent mode. */
   readonly originalDestination: OriginalDestination | undefined;
 }
@@ -48,6 +50,7 @@ export abstract class Side {
   protected readonly http2: Http2Front;
   protected readonly opaque = new Set<OpaqueConnection>();
   readonly #listeners: Listener[] = [];
+  protected readonly refusals: Refusals;
   readonly #review: Timer;
   port = 0;
 
@@ -55,6 +58,7 @@ export abstract class Side {
     this.parts = parts;
     this.#direction = direction;
     const { config, gateway, identity, clock, deadlines } = parts;
+    this.refusals = new Refusals(direction, gateway.metrics, clock, parts.log);
     this.#connector = new Connector({
       direction,
       identity,
@@ -128,6 +132,7 @@ export abstract class Side {
       identity,
       terminatesTls: config.identity !== undefined,
       maxConnections: config.limits?.maxConnections ?? defaultMaxConnections,
+      refusals: this.refusals,
       detectTimeoutMs,
       handshakeTimeoutMs,
       originalDst,
@@ -272,7 +277,10 @@ export class InboundSide extends Side {
         ? undefined
         : inbound.serverFor(port, originalDst);
     const peer = { identity: peerIdentity, address: peerAddress };
-    if (!server) return wire.destroy();
+    if (!server) {
+      this.refusals.refused('no-server');
+      return wire.destroy();
+    }
     const tls = peerIdentity === undefined ? 'disabled' : 'true';
     const standing = new Standing(inbound, wire, this.parts.clock);
     const isSkipped = this.parts.config.skipPorts?.inbound.includes(port);

@@ -95,9 +95,20 @@ export type TryFailure =
   | 'bad-response'
   /** The pool's limits of connections and pending requests are reached, or the wait for a connection took too long. */
   | 'overflow'
+  /** This machine has no port, file descriptor or memory left for a connection; nothing was sent. */
+  | 'exhausted'
+  /** This proxy has no certificate yet, so that it cannot prove its identity; nothing was sent. */
+  | 'no-certificate'
   /** The client neither sent its body nor read the answer while others waited for a connection: 408. */
   | 'slow-client'
   | `tls:${string}`;
+
+/** The proxy's own failure. */
+export const isOwn = (why: TryFailure): boolean => why === 'exhausted' || why === 'no-certificate';
+
+/** Says nothing of the endpoint's health. */
+export const isNeutral = (why: TryFailure): boolean =>
+  why === 'stale-connection' || why === 'not-processed' || why === 'overflow' || isOwn(why);
 
 /** Nobody took the connection. */
 export const isUnconnected = (why: TryFailure): boolean =>

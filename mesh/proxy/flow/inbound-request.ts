@@ -1,6 +1,13 @@
 /** One inbound request on its way to the app. */
 import { raise, tlsCode } from '../telemetry/request-metrics.js';
-import type { End, EndpointState, RequestInfo, TryFailure } from './contract.js';
+import {
+  type End,
+  type EndpointState,
+  isOwn,
+  type RequestInfo,
+  type TryFailure,
+} from './contract.js';
+import { afterFailure } from './refusal.js';
 import { isIdempotent } from './method.js';
 import type { FlowParts } from './parts.js';
 import { mirrorHeader } from './reserved.js';
@@ -100,10 +107,9 @@ export class InboundRequest extends RequestFlow<CompiledRoute> {
       this.refuse(408, why, 'the client was too slow while others waited');
       return 'fail';
     }
-    this.server.target.failures++;
-    if (why === 'overflow') this.refuse(503, why, 'the connection pool is full', 1000);
-    else if (why.endsWith('timeout')) this.refuse(504, why, `the app: ${why}`);
-    else this.refuse(502, why, `the app: ${why}`);
+    if (!isOwn(why)) this.server.target.failures++;
+    const [status, text, waitMs] = afterFailure(why, 'the app');
+    this.refuse(status, why, text, waitMs);
     return 'fail';
   }
 

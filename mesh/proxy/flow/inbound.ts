@@ -1,7 +1,14 @@
 /** The inbound side: finds the server of a port, authorizes its callers, and carries requests to the app. */
 import type { MeshState } from '../../model.js';
 import type { Peer } from '../../policy/authorize.js';
-import type { ConnectionFlow, EndpointState, Flow, RequestInfo, TlsLabel } from './contract.js';
+import {
+  type ConnectionFlow,
+  type EndpointState,
+  type Flow,
+  isOwn,
+  type RequestInfo,
+  type TlsLabel,
+} from './contract.js';
 import { InboundRequest } from './inbound-request.js';
 import { type FlowParts, ownDestination } from './parts.js';
 import { judge } from './route/target.js';
@@ -121,8 +128,8 @@ export class InboundFlow {
         return target;
       },
       connected: () => undefined,
-      tryFailed() {
-        target.failures++;
+      tryFailed(why) {
+        if (!isOwn(why)) target.failures++;
         refusal = { kind: 'answer' };
         return 'fail';
       },

@@ -5,6 +5,7 @@ import {
   type ConnectionFlow,
   type End,
   type EndpointState,
+  isOwn,
   isUnconnected,
   type TryFailure,
 } from './contract.js';
@@ -102,9 +103,11 @@ export class OutboundConnection implements ConnectionFlow {
     const endpoint = this.#endpoint;
     const nowMs = this.#parts.clock.monotonicMs();
     if (endpoint) {
-      this.#backend.observe(endpoint, nowMs - this.#triedMs, true, nowMs, !isUnconnected(why));
-      if (!this.#judged) this.#judge(endpoint, true, nowMs);
-      this.#backend.connectFailed(endpoint, why, nowMs);
+      if (!isOwn(why)) {
+        this.#backend.observe(endpoint, nowMs - this.#triedMs, true, nowMs, !isUnconnected(why));
+        if (!this.#judged) this.#judge(endpoint, true, nowMs);
+        this.#backend.connectFailed(endpoint, why, nowMs);
+      }
       this.#tried.push(endpoint);
       this.#release();
     }

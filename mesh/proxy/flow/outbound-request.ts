@@ -7,6 +7,8 @@ import {
   type End,
   type EndpointState,
   type HeaderEdits,
+  isNeutral,
+  isOwn,
   isUnsent,
   type RequestInfo,
   type TryFailure,
@@ -16,6 +18,7 @@ import { isIdempotent } from './method.js';
 import { beginMirror } from './mirror.js';
 import { outboundLayers } from './outbound-layers.js';
 import type { FlowParts } from './parts.js';
+import { afterFailure } from './refusal.js';
 import { RequestFlow } from './request-flow.js';
 import { backoffMs } from './retry/backoff.js';
 import { type AttemptInFlight, OutboundHedge } from './retry/hedge.js';
@@ -182,15 +185,16 @@ export class OutboundRequest extends RequestFlow<RouteState> {
       this.refuse(408, why, 'the client was too slow while others waited');
       return 'fail';
     }
-    if (why === 'stale-connection' || why === 'not-processed' || why === 'overflow') {
+    if (isNeutral(why)) {
       this.#release();
-      if (this.#mayRetryFreely(why, nowMs)) {
+      const isFree = this.#mayRetryFreely(why, nowMs);
+      if (isFree) this.#delayMs = 0;
+      // A port may be free again after a backoff.
+      if (isFree || (isOwn(why) && this.#retriesFailure(why) && this.#takeRetry(nowMs, true))) {
         this.#past(0, why, nowMs);
-        this.#delayMs = 0;
         return 'retry';
       }
-      if (why === 'overflow') this.refuse(503, why, 'the connection pool is full', 1000);
-      else this.#refuseAfter(why);
+      this.#refuseAfter(why);
       return 'fail';
     }
     this.#judged = true;
@@ -357,8 +361,8 @@ export class OutboundRequest extends RequestFlow<RouteState> {
     if (why === 'stale-connection' && !isIdempotent(this.request.method) && !this.#mayRetry) {
       return false;
     }
-    if (why === 'overflow') {
-      // Another endpoint may have room; this one has none.
+    if (why === 'overflow' || isOwn(why)) {
+      // Another endpoint may have room, or a free port on the way to it; this one has none.
       const { tried } = this;
       tried.push(this.endpoint as EndpointRecord);
       if (!this.backend.candidatesFor(this).some((e) => !tried.includes(e))) return false;
@@ -445,8 +449,8 @@ export class OutboundRequest extends RequestFlow<RouteState> {
   }
 
   #refuseAfter(why: TryFailure): void {
-    if (why.endsWith('timeout')) this.refuse(504, why, `${this.destination.name}: ${why}`);
-    else this.refuse(502, why, `${this.destination.name}: ${why}`);
+    const [status, text, waitMs] = afterFailure(why, this.destination.name);
+    this.refuse(status, why, text, waitMs);
   }
 
   #mirror({ backend, fraction }: NonNullable<RouteState['mirror']>): void {

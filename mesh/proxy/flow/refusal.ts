@@ -1,5 +1,5 @@
 /** The proxy's own answers. */
-import type { HeaderList, Refusal, RequestInfo } from './contract.js';
+import type { HeaderList, Refusal, RequestInfo, TryFailure } from './contract.js';
 
 /** By gRPC's own HTTP mapping, and by Linkerd's for a proxy's own answers. */
 export function grpcStatusOf(status: number): number {
@@ -46,6 +46,16 @@ export function refusal(
     body: `${message}\n`,
     reason,
   };
+}
+
+/** The answer after the last failed attempt: its status, its text, and its Retry-After in milliseconds (0: none). */
+export function afterFailure(why: TryFailure, name: string): [number, string, number] {
+  if (why === 'overflow') return [503, 'the connection pool is full', 1000];
+  if (why === 'exhausted') {
+    return [503, 'this machine has no port, file descriptor or memory left', 1000];
+  }
+  if (why === 'no-certificate') return [503, 'this proxy has no certificate yet', 1000];
+  return [why.endsWith('timeout') ? 504 : 502, `${name}: ${why}`, 0];
 }
 
 const hops = /^\d{1,9}$/;

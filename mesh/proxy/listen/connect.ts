@@ -1,5 +1,6 @@
 /** Connections to endpoints: TCP, or TLS if the endpoint has an identity, which its certificate must prove. */
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, isIPv6, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import type { Clock } from '../../../base/clock.js';
 import { connectUnnamed } from '../../../base/connect-tls.js';
@@ -11,6 +12,7 @@ import { handshakeFailure } from '../tls/failures.js';
 import type { IdentityStore } from '../tls/identity-store.js';
 import { type Peer, verifiedPeer } from '../tls/peer.js';
 import { afterPoll } from './deadlines.js';
+import { tooManyForEndpoint } from './files.js';
 import { takeOver } from './take-over.js';
 import type { Wire, WireUser } from './wire.js';
 
@@ -71,7 +73,7 @@ export class Connector {
     const { host, port, localAddress } = endpoint;
     const from = localAddress === undefined ? {} : { localAddress };
     const socket = connectTcp({ host, port, noDelay: true, allowHalfOpen: true, ...from });
-    const attempt = new Attempt(socket, handler);
+    const attempt = new Attempt(socket, handler, host);
     const timer = clock.after(connectTimeoutMs, () =>
       afterPoll(() => attempt.fail('connect-timeout')),
     );
@@ -95,7 +97,7 @@ export class Connector {
       // This proxy has no valid certificate, so it cannot prove its identity to a peer.
       let cancelled = false;
       setImmediate(() => {
-        if (!cancelled) handler.failed('tls:no-client-certificate');
+        if (!cancelled) handler.failed('no-certificate');
       });
       return {
         cancel: () => {
@@ -122,7 +124,7 @@ export class Connector {
       ...(session && { session }),
     };
     const socket = connectUnnamed(options);
-    const attempt = new Attempt(socket, handler);
+    const attempt = new Attempt(socket, handler, endpoint.host);
     let connected = false;
     let timer = clock.after(connectTimeoutMs, () =>
       afterPoll(() => {
@@ -134,7 +136,8 @@ export class Connector {
       if (failure === undefined) metrics.handshakeSucceeded(direction);
       else if (failure.startsWith('tls:')) metrics.handshakeFailed(direction, failure.slice(4));
     };
-    attempt.failureOf = (code) => (connected ? `tls:${handshakeFailure(code)}` : tcpFailure(code));
+    attempt.failureOf = (code) =>
+      connected ? `tls:${handshakeFailure(code)}` : tcpFailure(code, endpoint.host);
     socket.once('connect', () => {
       connected = true;
       timer.cancel();
@@ -169,9 +172,14 @@ class Attempt {
   readonly #handler: Handler;
   #settled = false;
   onSettled: (failure: TryFailure | undefined) => void = () => undefined;
-  failureOf: (code: string | undefined) => TryFailure = tcpFailure;
+  failureOf: (code: string | undefined) => TryFailure;
 
-  constructor(socket: Socket, handler: Handler) {
+  constructor(socket: Socket, handler: Handler, host: string) {
+    this.failureOf = (code) => tcpFailure(code, host);
+    // The runtime opens the socket after this call.
+    setImmediate(() => {
+      if (tooManyForEndpoint(socket)) this.fail('exhausted');
+    });
     this.#socket = socket;
     this.#handler = handler;
     socket.on('error', (error: NodeJS.ErrnoException) => this.fail(this.failureOf(error.code)));
@@ -201,7 +209,10 @@ class Attempt {
   }
 }
 
-function tcpFailure(code: string | undefined): TryFailure {
+const hasIPv6 = (): boolean =>
+  Object.values(networkInterfaces()).some((at) => at?.some(({ family }) => family === 'IPv6'));
+
+function tcpFailure(code: string | undefined, host: string): TryFailure {
   switch (code) {
     case 'ECONNREFUSED':
       return 'refused';
@@ -211,8 +222,18 @@ function tcpFailure(code: string | undefined): TryFailure {
     case 'EPIPE':
     case undefined:
       return 'reset';
+    case 'EMFILE':
+    case 'ENFILE':
+    case 'EADDRINUSE':
+    case 'ENOBUFS':
+    case 'ENOMEM':
+    case 'EAGAIN':
+      return 'exhausted';
+    case 'EADDRNOTAVAIL':
+      // No port is left, or this machine has no address of that family.
+      return isIPv6(host) && !hasIPv6() ? 'unreachable' : 'exhausted';
     default:
-      // No route, no such name, no ports left.
+      // No route, no such name.
       return 'unreachable';
   }
 }

@@ -18,8 +18,10 @@ import { verifiedPeer } from '../tls/peer.js';
 import { counted, opaqueProtocol } from './connect.js';
 import { afterPoll } from './deadlines.js';
 import { maxLookedAt, type Spoken, spokenIn } from './detection.js';
+import { tooManyForClient } from './files.js';
 import { type Newcomer, Newcomers } from './newcomers.js';
 import { letGo, takeOver } from './take-over.js';
+import type { Refusals } from './refusals.js';
 import type { Wire, WireUser } from './wire.js';
 import type { DeclaredProtocol } from '../../schema/choices.js';
 
@@ -54,6 +56,7 @@ export interface ListenerParts {
   /** False: the app terminates TLS itself, so it is passed on. */
   readonly terminatesTls: boolean;
   readonly maxConnections: number;
+  readonly refusals: Refusals;
   /**
    * The longest wait for the first byte; then a connection is opaque, or closed where only HTTP could name its
    * destination.
@@ -125,8 +128,10 @@ export class Listener {
   }
 
   #accept(socket: Socket): void {
-    const { maxConnections, direction, originalDst } = this.#parts;
-    if (this.open >= maxConnections) {
+    const { maxConnections, direction, originalDst, refusals } = this.#parts;
+    const isFull = this.open >= maxConnections;
+    if (isFull || tooManyForClient(socket)) {
+      refusals.refused(isFull ? 'connections' : 'files');
       socket.destroy();
       return;
     }
@@ -149,7 +154,10 @@ export class Listener {
     const looking = new Looking(wire, this.#parts, isOpaque, (spoken, first, isGuess) => {
       if (spoken === 'tls' && mayBeTls) {
         // Before the first certificate there is no identity to present; after its expiry the peers reject it.
-        if (!this.#parts.identity.isReady) return wire.destroy();
+        if (!this.#parts.identity.isReady) {
+          refusals.refused('no-certificate');
+          return wire.destroy();
+        }
         return this.#handshake(letGo(wire, first), meta);
       }
       this.#count(wire, label);
@@ -331,6 +339,7 @@ class Looking implements WireUser, Newcomer {
   }
 
   giveUp(): void {
+    this.#parts.refusals.refused('burst');
     this.#wire.destroy();
   }
 

@@ -290,6 +290,11 @@ export const metricSpecs = {
   },
   tcp_read_bytes_total: { type: 'counter', help: 'Bytes read.', labels: transport },
   tcp_write_bytes_total: { type: 'counter', help: 'Bytes written.', labels: transport },
+  tcp_refused_total: {
+    type: 'counter',
+    help: 'New connections closed unserved. Reasons: connections, files, burst, no-certificate, no-server.',
+    labels: ['direction', 'reason'],
+  },
   tls_handshakes_total: {
     type: 'counter',
     help: 'Handshakes that succeeded.',
@@ -420,6 +425,11 @@ export const metricSpecs = {
     labels: [],
   },
   process_open_fds: { type: 'gauge', help: 'Open file descriptors (Linux).', labels: [] },
+  process_max_fds: {
+    type: 'gauge',
+    help: 'The limit of open file descriptors (Linux).',
+    labels: [],
+  },
   nodejs_heap_size_total_bytes: { type: 'gauge', help: 'Heap reserved.', labels: [] },
   nodejs_heap_size_used_bytes: { type: 'gauge', help: 'Heap in use.', labels: [] },
   nodejs_external_memory_bytes: { type: 'gauge', help: 'Memory outside the heap.', labels: [] },

@@ -14,6 +14,7 @@ export function processMetrics(info: {
     ['namespace', info.workload.namespace],
   ]);
   const node = new LabelSet([['version', process.version]]);
+  const maxDescriptors = fileLimit();
   let before = performance.eventLoopUtilization();
   return (sink) => {
     const { user, system } = process.cpuUsage();
@@ -37,6 +38,7 @@ export function processMetrics(info: {
     before = now;
     const descriptors = openDescriptors();
     if (descriptors !== undefined) sink.value('process_open_fds', noLabels, descriptors);
+    if (maxDescriptors !== undefined) sink.value('process_max_fds', noLabels, maxDescriptors);
     sink.value('nodejs_version_info', node, 1);
     sink.value('proxy_build_info', build, 1);
   };
@@ -45,6 +47,17 @@ export function processMetrics(info: {
 function openDescriptors(): number | undefined {
   try {
     return readdirSync('/proc/self/fd').length - 1;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The process's limit of open file descriptors; undefined where the system does not report it. */
+export function fileLimit(): number | undefined {
+  try {
+    const text = readFileSync('/proc/self/limits', 'utf8');
+    const [, limit] = /^Max open files +(\d+)/m.exec(text) ?? [];
+    return limit === undefined ? undefined : Number(limit);
   } catch {
     return undefined;
   }

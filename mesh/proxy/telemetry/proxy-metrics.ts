@@ -42,6 +42,7 @@ export class ProxyMetrics {
   readonly #transports = new Map<string, TransportMetrics>();
   readonly #handshakes = new Map<Direction, number>();
   readonly #handshakeFailures = new Map<string, number>();
+  readonly #refusals = new Map<string, number>();
   readonly #routes = new Map<string, RequestMetrics>();
   readonly #labelledRoom = { left: maxLabelled };
   /** The label of requests, if there is one; tells which of its values still have series. */
@@ -95,6 +96,10 @@ export class ProxyMetrics {
    */
   handshakeFailed(direction: Direction, reason: string): void {
     raise(this.#handshakeFailures, `${direction} ${reason}`);
+  }
+
+  connectionRefused(direction: Direction, reason: string): void {
+    raise(this.#refusals, `${direction} ${reason}`);
   }
 
   /** The counters of a route: the same object for the same labels, also after it was retired. */
@@ -200,10 +205,14 @@ export class ProxyMetrics {
       const count = this.#handshakes.get(direction);
       if (count) sink.value('tls_handshakes_total', labelsOf({ direction }), count);
     }
-    for (const [key, count] of this.#handshakeFailures) {
-      const [direction = '', ...reason] = key.split(' ');
-      const labels = labelsOf({ direction, reason: reason.join(' ') });
-      sink.value('tls_handshake_failures_total', labels, count);
+    for (const [name, counts] of [
+      ['tls_handshake_failures_total', this.#handshakeFailures],
+      ['tcp_refused_total', this.#refusals],
+    ] as const) {
+      for (const [key, count] of counts) {
+        const [direction = '', ...reason] = key.split(' ');
+        sink.value(name, labelsOf({ direction, reason: reason.join(' ') }), count);
+      }
     }
     this.#collectIdentity(sink);
     sink.value('control_configured', noLabels, this.controllerConfigured ? 1 : 0);

@@ -1,4 +1,7 @@
-/** Collectors that hang, disks that are full, files that are half written, timers that throw, and secrets. */
+/**
+ * Collectors that hang, disks that are full, files that are half written, descriptors that run out, timers that throw,
+ * and secrets.
+ */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import type { Socket } from 'node:net';
@@ -6,13 +9,16 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { startNode } from '../../../base/child.js';
+import { startNode, startProgram } from '../../../base/child.js';
 import { SimulatedClock } from '../../../base/clock.js';
 import { program } from '../../../base/paths.js';
 import type { MeshState, ProxyConfig } from '../../../mesh/model.js';
 import { alignedClock } from '../../../mesh/proxy/aligned-clock.js';
 import { watchState } from '../../../mesh/proxy/config-watch.js';
+import type { EndpointState } from '../../../mesh/proxy/flow/contract.js';
+import { Connector } from '../../../mesh/proxy/listen/connect.js';
 import { otlpPost } from '../../../mesh/proxy/telemetry/span-exporter.js';
+import { deadPort } from './dead-port.js';
 import { destination, rawServer, say, server, startProxy, state, until } from './rig.js';
 
 let folder: string;
@@ -250,4 +256,109 @@ test('the admin port holds a limited number of connections, and the newest is se
   await until(() => ended >= 400 - 256);
   expect(await (await fetch(`http://127.0.0.1:${proxy.admin}/ready`)).text()).toBe('ready\n');
   expect(ended).toBeLessThan(400 - 250);
+});
+
+async function metrics(port: number): Promise<string> {
+  return (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+}
+
+test('descriptors that run out are told as such: clients are refused by name, endpoints are not to blame', async () => {
+  const app = await rawServer((socket) => socket.resume());
+  open.push(() => app.close());
+  const file = configFile({
+    admin: { host: '127.0.0.1', port: 0 },
+    state: state({ destinations: [destination('cart', [`127.0.0.1:${app.port}`])] }),
+  });
+  const said: string[] = [];
+  const child = startProgram(
+    'proxy',
+    'sh',
+    [
+      '-c',
+      'ulimit -n 128; exec "$@"',
+      'sh',
+      process.execPath,
+      program('mesh/proxy/main'),
+      '--config',
+      file,
+    ],
+    { onStderr: (line) => said.push(line) },
+  );
+  open.push(() => child.stop());
+  const { outbound, admin } = (await child.ready) as { outbound: number; admin: number };
+  const clients: { got: string; socket: Socket }[] = [];
+  const call = (): void => {
+    const socket = connect(outbound, '127.0.0.1');
+    const one = { got: '', socket };
+    socket.on('data', (bytes) => (one.got += bytes.toString('latin1')));
+    socket.on('close', () => (one.got ||= 'closed')).on('error', () => undefined);
+    socket.write('GET / HTTP/1.1\r\n');
+    clients.push(one);
+    open.push(() => void socket.destroy());
+  };
+  for (let i = 0; i < 70; i++) call();
+  await until(async () =>
+    /^tcp_open_connections\{.*peer="src".*\} 70$/m.test(await metrics(admin)),
+  );
+  for (const { socket } of clients) socket.write('Host: cart\r\n\r\n');
+  await until(() => clients.some(({ got }) => got.includes('503 ')));
+  expect(clients.find(({ got }) => got.includes('503 '))?.got).toMatch(/no port, file descriptor/);
+  const endpoints = (await (await fetch(`http://127.0.0.1:${admin}/endpoints`)).json()) as {
+    state: string;
+    failures: number;
+  }[];
+  expect(endpoints).toMatchObject([{ state: 'ready', failures: 0 }]);
+  for (let i = 0; i < 80; i++) call();
+  await until(() => clients.filter(({ got }) => got === 'closed').length >= 20);
+  const text = await metrics(admin);
+  const refused = /^tcp_refused_total\{direction="outbound",reason="files"\} (\d+)$/m.exec(
+    text,
+  )?.[1];
+  expect(Number(refused)).toBe(clients.filter(({ got }) => got === 'closed').length);
+  expect(text).toMatch(/^process_max_fds 128$/m);
+  expect(said.filter((line) => /connection refused.*ulimit -n/.test(line))).toHaveLength(1);
+});
+
+test('clients above maxConnections are counted and told, and told again ten seconds later', async () => {
+  const app = await rawServer((socket) => socket.resume());
+  open.push(() => app.close());
+  const clock = new SimulatedClock(1000);
+  const proxy = await startProxy({
+    clock,
+    limits: { maxConnections: 1 },
+    state: state({ destinations: [destination('cart', [`127.0.0.1:${app.port}`])] }),
+  });
+  open.push(() => proxy.stop());
+  const first = connect(proxy.outbound, '127.0.0.1');
+  open.push(() => void first.destroy());
+  first.write('GET / HTTP/1.1\r\nHost: cart\r\n\r\n');
+  await until(() => app.sockets.size === 1);
+  for (let i = 0; i < 3; i++) expect(await say(proxy.outbound, '')).toMatch(/<(end|reset)>/);
+  clock.advance(10_000);
+  await say(proxy.outbound, '');
+  expect(proxy.logs).toEqual([
+    'outbound connection refused: limits.maxConnections are open',
+    'outbound connection refused (2 more since the last line): limits.maxConnections are open',
+  ]);
+  expect(await metrics(proxy.admin)).toMatch(
+    /^tcp_refused_total\{direction="outbound",reason="connections"\} 4$/m,
+  );
+});
+
+test.each([
+  ['127.0.0.1', '203.0.113.7', 'exhausted'],
+  ['127.0.0.1', undefined, 'refused'],
+])('a connection to %s from %s fails as %s', async (host, localAddress, failure) => {
+  const parts = { direction: 'outbound', connectTimeoutMs: 1000, handshakeTimeoutMs: 1000 };
+  const metrics_ = { transport: () => undefined };
+  const connector = new Connector({
+    ...parts,
+    metrics: metrics_,
+    clock: new SimulatedClock(0),
+  } as never);
+  const endpoint = { host, port: await deadPort(), localAddress } as EndpointState;
+  const why = await new Promise((resolve) => {
+    connector.connect(endpoint, ['http/1.1'], { connected: resolve, failed: resolve });
+  });
+  expect(why).toBe(failure);
 });

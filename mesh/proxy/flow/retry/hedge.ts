@@ -1,7 +1,7 @@
 /** The copy of a request that is slow to be answered: its endpoint, its budget, and the verdict on both attempts. */
 import { raise } from '../../telemetry/request-metrics.js';
 import type { EndpointRecord } from '../balance/endpoint.js';
-import type { EndpointState, Hedge, TryFailure } from '../contract.js';
+import { type EndpointState, type Hedge, isNeutral, type TryFailure } from '../contract.js';
 import type { OutboundRequest } from '../outbound-request.js';
 import { breakerFailures, repelling } from '../route/classify.js';
 
@@ -11,9 +11,6 @@ export interface AttemptInFlight {
   readonly sinceMs: number;
   readonly isProbe: boolean;
 }
-
-/** Says nothing of the endpoint. */
-const neutral = new Set<TryFailure>(['stale-connection', 'not-processed', 'overflow']);
 
 export class OutboundHedge implements Hedge {
   readonly afterMs: number;
@@ -92,7 +89,7 @@ export class OutboundHedge implements Hedge {
     if (typeof why === 'number') {
       backend.observe(endpoint, tookMs, repelling.has(why, -1), nowMs);
       backend.verdict(endpoint, breakerFailures.has(why, -1), isProbe, nowMs, request);
-    } else if (neutral.has(why)) {
+    } else if (isNeutral(why)) {
       if (isProbe) backend.probeLost(endpoint);
     } else {
       backend.failed(endpoint, why, { tookMs, isProbe, nowMs }, request);
