@@ -35,11 +35,11 @@ function factsOfCounters(expr: string): SloFacts {
 
 /** SLOs of the files by their ids. Throws a UserError with every mistake in them. */
 export const slosById = (paths: readonly string[]): Map<string, Slo> =>
-  new Map(readSlos(paths).map((slo) => [slo.id, slo]));
+  new Map(readSlos(paths, { windows: 'any' }).map((slo) => [slo.id, slo]));
 
 /** A page for each alert of the files' SLOs. Throws a UserError with every mistake in them. */
 export function pagesOfSlos(paths: readonly string[], pages: ReadonlyMap<string, Page>): OwnPage[] {
-  return readSlos(paths).flatMap((slo) => {
+  return readSlos(paths, { windows: 'any' }).flatMap((slo) => {
     const { alerting, service, owner } = slo;
     const burn = alerting.page !== false || alerting.ticket !== false ? [alerting.name] : [];
     const names = [

@@ -42,7 +42,8 @@ export async function generateRoutes(flags: GenerateFlags): Promise<void> {
   }
 }
 
-const readSome = (paths: readonly string[]): Slo[] => (paths.length === 0 ? [] : readSlos(paths));
+const readSome = (paths: readonly string[]): Slo[] =>
+  paths.length === 0 ? [] : readSlos(paths, { windows: 'any' });
 
 /** Checks a configuration with amtool, and throws a UserError with its messages. */
 export async function checkConfig(text: string): Promise<void> {

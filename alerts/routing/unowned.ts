@@ -13,7 +13,7 @@ export interface RoutedAlert {
 
 /** The alerts in SLO files and rule files. */
 export function alertsIn(slos: readonly string[], ruleFiles: readonly string[]): RoutedAlert[] {
-  const ofSlos = (slos.length === 0 ? [] : readSlos(slos)).flatMap((slo) =>
+  const ofSlos = (slos.length === 0 ? [] : readSlos(slos, { windows: 'any' })).flatMap((slo) =>
     compileSlo(slo)
       .flatMap((group) => group.rules)
       .flatMap((rule) =>

@@ -9,6 +9,7 @@ import { exitCode, formatProblem, messageOf, type Place, UserError } from '../..
 import { wakes } from '../../runbooks/pager.js';
 import type { Slo } from '../../slo/index.js';
 import { PrometheusClient } from '../../slo/budget/prometheus.js';
+import { emptyText } from '../../slo/budget/gate.js';
 import { budgetState } from '../../slo/budget/state.js';
 import { percentText, timeText } from '../../runbooks/words.js';
 import { failureOf, runCommand } from '../faults/run-command.js';
@@ -188,7 +189,10 @@ export class Guard {
     const atMs = this.#clock.nowMs();
     const low: string[] = [];
     for (const slo of this.#drill.slos) {
-      const { rolling } = await budgetState(slo, prometheus, { atMs });
+      const state = await budgetState(slo, prometheus, { atMs });
+      const empty = emptyText(state);
+      if (empty !== undefined) return [false, empty];
+      const { rolling } = state;
       if (rolling.remaining < atLeast) low.push(`${slo.id} has ${percentText(rolling.remaining)}`);
     }
     const bound = percentText(atLeast);

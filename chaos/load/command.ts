@@ -58,7 +58,7 @@ export async function loadCommand(given: LoadCommandOptions): Promise<number> {
   const { lengthMs, rate, driver } = checked(given);
   const drill = given.url === undefined && given.profile === undefined ? findDrill() : undefined;
   const files = given.input.length > 0 ? given.input : (drill?.slos ?? []);
-  const slos = files.length > 0 ? readSlos(files) : [];
+  const slos = files.length > 0 ? readSlos(files, { windows: 'any' }) : [];
   const written = drill?.load ?? planOf(given, rate, [...new Set(slos.map((s) => s.service))]);
   const ownUrl = written.kind === 'profile' ? written.profile.url : undefined;
   const asked = given.url ?? ownUrl;

@@ -47,7 +47,8 @@ export function exportLoad(file: string, given: LoadExportOptions): number {
     namespace: given.namespace,
     parallelism: numberOf('parallelism', given.parallelism, 1, 100),
     lengthMs,
-    thresholds: given.input.length > 0 ? thresholdsOf(readSlos(given.input)) : [],
+    thresholds:
+      given.input.length > 0 ? thresholdsOf(readSlos(given.input, { windows: 'any' })) : [],
   });
   for (const text of left) process.stderr.write(`${text}\n`);
   process.stdout.write(yaml);

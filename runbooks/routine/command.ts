@@ -97,7 +97,11 @@ async function budgetsOf(
   const { defaultPolicy } = await import('../../slo/budget/gate.js');
   const { reportMarkdown } = await import('../../slo/budget/report.js');
   const { markdownText } = await import('../markdown.js');
-  const { states, missing } = await budgetStates(readSlos(input), prometheus, () => ({ atMs }));
+  const { states, missing } = await budgetStates(
+    readSlos(input, { windows: 'any' }),
+    prometheus,
+    () => ({ atMs }),
+  );
   const lacking = missing.map(({ message }) => `No data: ${markdownText(message)}\n`);
   // The page has its own title already.
   const known =

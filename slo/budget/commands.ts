@@ -122,7 +122,7 @@ async function statesOf(flags: Flags): Promise<BudgetStates> {
   const { PrometheusClient } = await import('./prometheus.js');
   const { parseTimeScale } = await import('../rules/generate.js');
   const { realClock } = await import('../../base/clock.js');
-  const all = readSlos(flags.input, { refused: sayRefused });
+  const all = readSlos(flags.input, { refused: sayRefused, windows: 'any' });
   const chosen = flags.slo ? all.filter((s) => flags.slo?.includes(s.id)) : all;
   const unknown = flags.slo?.find((id) => !all.some((s) => s.id === id));
   if (unknown !== undefined) {

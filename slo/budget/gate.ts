@@ -23,15 +23,25 @@ const leftText = (share: number): string =>
     ? `${percent(share)} of the error budget is left`
     : `the error budget is spent ${(1 - share).toFixed(1)} times over`;
 
+/** Why a budget says nothing, whatever is left of it; undefined if it does. */
+export function emptyText({ slo, rolling, measured }: BudgetState): string | undefined {
+  const lack = !measured
+    ? 'nothing was measured in the last hour'
+    : rolling.total === 0
+      ? 'no event in its period'
+      : undefined;
+  return lack === undefined ? undefined : `${slo.id}: ${lack}, so nothing shows that it works`;
+}
+
 /** Decides over several SLOs; one that closes the gate is enough. */
 export function gateOf(states: readonly BudgetState[], policy: GatePolicy): GateDecision {
   const reasons: string[] = [];
-  for (const { slo, rolling, month, burnRate } of states) {
+  for (const state of states) {
+    const { slo, rolling, month, burnRate } = state;
     const spending = slo.period.calendar === 'month' ? month : rolling;
-    if (rolling.total === 0) {
-      reasons.push(`${slo.id}: no event in its period, so nothing shows that it works`);
-      continue;
-    }
+    const empty = emptyText(state);
+    if (empty !== undefined) reasons.push(empty);
+    if (rolling.total === 0) continue;
     if (spending.remaining < policy.minRemaining) {
       reasons.push(
         `${slo.id}: ${leftText(spending.remaining)}, ` +

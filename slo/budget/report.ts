@@ -1,5 +1,7 @@
 /** The budgets of a week, a month or a quarter as a page in Markdown and in HTML. */
 import { achievedText, budgetMinutes, type BudgetState, differenceText } from './state.js';
+import { countsEvents } from '../rules/increments.js';
+import type { Slo } from '../spec/model.js';
 import { type GatePolicy, gateOf } from './gate.js';
 
 export type Routine = 'weekly' | 'monthly' | 'quarterly';
@@ -31,18 +33,22 @@ export function minutesText(minutes: number): string {
 /** One line for each time that does not count, with the share of the budget that its bad events would have spent. */
 export function correctionsText({ slo, rolling, corrections }: BudgetState): string[] {
   const allowed = ((100 - slo.objective) / 100) * rolling.total;
+  const unit = countsEvents(slo.sli) ? 'events' : 'samples';
   return corrections.map(({ startMs, endMs, kind, reason, bad, total }) => {
     const share = allowed > 0 ? `, ${spentText(bad / allowed)}` : '';
     return (
       `${time(startMs)}, ${minutesText((endMs - startMs) / 60_000)}, ` +
       `${kind === 'drill' ? 'drill' : 'not counted'}: ` +
-      `${Math.round(bad)} bad of ${Math.round(total)} events${share} (${reason})`
+      `${Math.round(bad)} bad of ${Math.round(total)} ${unit}${share} (${reason})`
     );
   });
 }
 
-const eventsText = (events: number): string =>
-  Math.abs(events) >= 100 ? Math.round(events).toLocaleString('en') : events.toFixed(1);
+const eventsText =
+  ({ sli }: Slo) =>
+  (events: number): string =>
+    (Math.abs(events) >= 100 ? Math.round(events).toLocaleString('en') : events.toFixed(1)) +
+    (countsEvents(sli) ? '' : ' samples');
 
 /** Days as text; below two days, hours and minutes. */
 const daysText = (days: number): string =>
@@ -108,7 +114,7 @@ export function reportMarkdown(
         `${slo.objective}% in ${slo.period.calendar ?? `${slo.period.days} d`}`,
         achievedText(rolling),
         remainingText(rolling.remaining),
-        leftText(rolling.remainingEvents, eventsText),
+        leftText(rolling.remainingEvents, eventsText(slo)),
         leftText(rolling.remainingMinutes, minutesText),
         remainingText(month.remaining),
       ];
@@ -127,7 +133,7 @@ function detail(state: BudgetState): string[] {
     const cells = [
       time(i.startMs),
       minutesText((i.endMs - i.startMs) / 60_000),
-      eventsText(i.bad),
+      eventsText(slo)(i.bad),
       spentText(i.spent),
       `${i.peakBurn.toFixed(1)}x`,
     ];

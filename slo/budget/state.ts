@@ -1,8 +1,8 @@
 /** The state of an error budget, for the rolling window and the calendar month, as a share, in events and in time. */
 import { exitCode, UserError } from '../../base/errors.js';
 import { budgetRatio, type Slo } from '../spec/model.js';
-import { formatDurationMs } from '../../base/duration.js';
-import { errorRatio } from '../rules/names.js';
+import { formatDurationMs, parseDurationMs } from '../../base/duration.js';
+import { errorRatio, totalPrefix } from '../rules/names.js';
 import {
   coarseStepMs,
   type CompileOptions,
@@ -39,6 +39,8 @@ export interface BudgetState {
   month: Spending;
   /** Burn rate over the last hour; undefined without traffic. */
   burnRate: number | undefined;
+  /** Whether the rules recorded any step in the last hour; false: nothing shows how the service is. */
+  measured: boolean;
   incidents: Incident[];
   forecast: Forecast;
   /** Bad and total events of each bucket, oldest first. */
@@ -99,8 +101,9 @@ export async function budgetState(
   prometheus: PrometheusClient,
   options: StateOptions,
 ): Promise<BudgetState> {
-  const plan = planOf(slo, options);
   const { atMs } = options;
+  const { measured, ...step } = await lastHour(planOf(slo, options), prometheus, atMs);
+  const plan = planOf(slo, { ...options, ...step });
   const periodMs = scaled(plan, plan.periodMs);
   const monthMs = Math.max(monthStart(atMs), atMs - 31 * 86_400_000);
   const firstMs = Math.min(atMs - periodMs, monthMs);
@@ -147,10 +150,29 @@ export async function budgetState(
     rolling,
     month,
     burnRate: ratio === undefined ? undefined : ratio / plan.budget,
+    measured,
     incidents,
     forecast: forecastOf(buckets, plan.budget, rolling, periodMs / 30),
     buckets,
     corrections: await corrected(firstMs),
+  };
+}
+
+/** Whether steps were recorded in the last hour, and their length, which `generate --step` chose. */
+async function lastHour(
+  plan: Plan,
+  prometheus: PrometheusClient,
+  atMs: number,
+): Promise<{ measured: boolean; stepMs?: number }> {
+  const steps = `{__name__=~"${totalPrefix}.+",${plan.selector.slice(1)}`;
+  const hour = formatDurationMs(scaled(plan, 3_600_000));
+  const found = await prometheus.query(`last_over_time(${steps}[${hour}])`, atMs);
+  const lengths = found.flatMap(
+    ({ labels }) => parseDurationMs(labels.__name__?.slice(totalPrefix.length) ?? '') ?? [],
+  );
+  return {
+    measured: found.length > 0,
+    ...(lengths.length > 0 ? { stepMs: Math.min(...lengths) } : {}),
   };
 }
 

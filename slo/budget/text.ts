@@ -1,5 +1,6 @@
 /** One budget as lines for a terminal. */
 import { formatTable } from '../../base/terminal.js';
+import { countsEvents } from '../rules/increments.js';
 import {
   correctionsText,
   forecastText,
@@ -12,11 +13,12 @@ import { achievedText, type BudgetState, differenceText, type Spending } from '.
 
 export function budgetText(state: BudgetState): string {
   const { slo, rolling, month, burnRate, incidents } = state;
+  const events = countsEvents(slo.sli) ? '' : ' samples';
   const row = (name: string, s: Spending): string[] => [
     name,
     achievedText(s),
     remainingText(s.remaining),
-    `${leftText(s.remainingEvents, (n) => String(Math.round(n)))} of ${Math.round(s.remainingEvents + s.bad)}`,
+    `${leftText(s.remainingEvents, (n) => String(Math.round(n)))} of ${Math.round(s.remainingEvents + s.bad)}${events}`,
     leftText(s.remainingMinutes, minutesText),
   ];
   const table = formatTable(
@@ -30,7 +32,7 @@ export function budgetText(state: BudgetState): string {
   const apart = correctionsText(state).map((line) => `  ${line}\n`);
   return (
     `${slo.id}: ${slo.objective}%\n${table}\n` +
-    `burn rate in the last hour: ${burnRate === undefined ? 'no traffic' : burnRate.toFixed(2)}\n` +
+    `burn rate in the last hour: ${burnRate?.toFixed(2) ?? (state.measured ? 'no traffic' : 'not measured')}\n` +
     `forecast: ${forecastText(state)}\n${differenceText(state)}\n` +
     (worst.length > 0 ? `spent by incident:\n${worst.join('')}` : '') +
     (apart.length > 0 ? `booked apart:\n${apart.join('')}` : '')

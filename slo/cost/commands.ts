@@ -115,10 +115,11 @@ async function brokenBudgets(
   if (!flags.keep) return [];
   const { readSlos } = await import('../spec/read.js');
   const { budgetState } = await import('../budget/state.js');
+  const { emptyText } = await import('../budget/gate.js');
   const broken: string[] = [];
-  for (const slo of readSlos(flags.keep)) {
+  for (const slo of readSlos(flags.keep, { windows: 'any' })) {
     const state = await budgetState(slo, prometheus, { atMs });
-    if (state.rolling.remaining < 0) broken.push(slo.id);
+    if (state.rolling.remaining < 0 || emptyText(state) !== undefined) broken.push(slo.id);
   }
   return broken;
 }

@@ -13,6 +13,7 @@ interface PreviewFlags {
   window: string;
   rateInterval: string;
   step: string;
+  windows?: string;
   mesh?: boolean;
   out: string;
 }
@@ -28,13 +29,14 @@ export function registerDashboards(program: Command): void {
     .requiredOption('-i, --input <path...>', 'SLO files, folders, or -')
     .requiredOption('-o, --out <folder>', 'folder, made if it is missing')
     .option('--step <duration>', 'base resolution of the rules', '30s')
+    .option('--windows <file>', 'alert windows of your own, as in slo generate')
     .option('--mesh', 'use metrics of proxies (default: if an SLO uses them)')
     .option('--no-mesh', 'use the SLOs alone')
     .addHelpText(
       'after',
       '\nExample:\n  firedrill dashboards generate -i examples/slo -o dashboards/',
     )
-    .action(async (flags: { input: string[]; out: string; step: string; mesh?: boolean }) => {
+    .action(async (flags: Parameters<typeof dashboardsOf>[0] & { out: string }) => {
       const { grafanaJson } = await import('./grafana.js');
       const { writeAll } = await import('../rules/write-files.js');
       const all = await dashboardsOf(flags);
@@ -52,6 +54,7 @@ export function registerDashboards(program: Command): void {
     .option('--window <duration>', 'how far back the plots reach', '1h')
     .option('--rate-interval <duration>', 'range of rate(), at least two scrapes', '5m')
     .option('--step <duration>', 'base resolution of the rules', '30s')
+    .option('--windows <file>', 'alert windows of your own, as in slo generate')
     .option('--mesh', 'use metrics of proxies (default: if an SLO uses them)')
     .option('--no-mesh', 'use the SLOs alone')
     .option('-o, --out <file>', 'file of the page', 'dashboards.html')
@@ -72,12 +75,19 @@ export function registerDashboards(program: Command): void {
     });
 }
 
-async function dashboardsOf(flags: { input: string[]; step: string; mesh?: boolean }) {
+async function dashboardsOf(flags: {
+  input: string[];
+  step: string;
+  windows?: string;
+  mesh?: boolean;
+}) {
   const { readSlos } = await import('../spec/read.js');
   const { allDashboards } = await import('./dashboards.js');
   const { parseStep } = await import('../rules/generate.js');
-  const slos = readSlos(flags.input, { refused: sayRefused });
-  return allDashboards(slos, parseStep(flags.step), flags.mesh);
+  const { windowsOf } = await import('../rules/generate-command.js');
+  const { windows } = await windowsOf(flags);
+  const slos = readSlos(flags.input, { refused: sayRefused, windows: windows ?? 'any' });
+  return allDashboards(slos, parseStep(flags.step), flags.mesh, windows);
 }
 
 async function answersFor(

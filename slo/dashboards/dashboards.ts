@@ -1,5 +1,6 @@
 /** The dashboards: executive, on-call, fleet, one for each SLO, and one for the proxies of a mesh. */
 import { defaultStepMs } from '../rules/plan.js';
+import type { WindowTable } from '../rules/windows.js';
 import { meshMetrics } from '../spec/mesh-metrics.js';
 import type { Slo } from '../spec/model.js';
 import { debugDashboard } from './debug.js';
@@ -26,13 +27,20 @@ export const allDashboards = (
   slos: readonly Slo[],
   stepMs: number,
   mesh = slos.some(countsInMesh),
+  windows?: WindowTable,
 ): Dashboard[] => [
   ...commonDashboards(mesh, stepMs),
-  ...slos.map((slo) => sloDashboard(slo, stepMs)),
+  ...slos.map((slo) => sloDashboard(slo, { stepMs, ...(windows ? { windows } : {}) })),
 ];
 
 const meshSeries = new RegExp(
   `\\b(${[meshMetrics.responses, meshMetrics.requests, `${meshMetrics.latencyMs}_bucket`].join('|')})\\b`,
 );
 
-const countsInMesh = ({ sli }: Slo): boolean => meshSeries.test(JSON.stringify(sli));
+/** Labels of Linkerd, which has metrics of the same names. */
+const ofLinkerd = /\b(deployment|statefulset|daemonset|authority|control_plane_ns)\s*[=!]/;
+
+function countsInMesh({ sli }: Slo): boolean {
+  const text = JSON.stringify(sli);
+  return meshSeries.test(text) && /\bdirection\s*=/.test(text) && !ofLinkerd.test(text);
+}

@@ -34,7 +34,7 @@ export function fleetDashboard(): Dashboard {
       ),
       table('Objectives', 'The objective.', `${names.infoMetric}{service=~"$service"}`, 'count'),
       table(
-        'Events without an owner',
+        'SLOs without an owner',
         'SLOs that nobody is paged for: give each an owner.',
         `count(${names.infoMetric}{owner=""}) or 0 * count(${names.infoMetric})`,
         'count',

@@ -1,13 +1,19 @@
 /** One dashboard for one SLO. */
 import * as names from '../rules/names.js';
-import { planOf } from '../rules/plan.js';
+import { type Plan, planOf } from '../rules/plan.js';
+import { periodRatio } from '../rules/ratios.js';
 import { budgetRatio, type Slo } from '../spec/model.js';
 import type { Dashboard, Panel } from './model.js';
 import { uidOf } from './uid.js';
 import { stat, series, budgetLeft, burnMarks, firingAlerts } from './panels.js';
 
 /** One dashboard for one SLO (S4): burn-down, burn rates, events. */
-export function sloDashboard(slo: Slo, stepMs: number): Dashboard {
+export function sloDashboard(
+  slo: Slo,
+  options: Pick<Plan['options'], 'windows'> & { stepMs: number },
+): Dashboard {
+  const { stepMs } = options;
+  const plan = planOf(slo, options);
   const of = `{slo="${slo.id}"}`;
   const budget = budgetRatio(slo.objective);
   const runbook = slo.alerting.annotations.runbook_url;
@@ -22,7 +28,7 @@ export function sloDashboard(slo: Slo, stepMs: number): Dashboard {
     description: slo.description ?? `${slo.objective}% of events are good`,
     variables: [],
     panels: [
-      ...figuresOf(slo, of, link),
+      ...figuresOf(plan, of, link),
       series({
         title: 'Budget burn-down',
         description: 'What is left of the budget. A step down is an incident.',
@@ -44,7 +50,7 @@ export function sloDashboard(slo: Slo, stepMs: number): Dashboard {
         unit: 'times',
         thresholds: { warn: 1, bad: 3 },
         log: true,
-        marks: burnMarks(planOf(slo, { stepMs })),
+        marks: burnMarks(plan),
         ...link,
       }),
       series({
@@ -62,8 +68,8 @@ export function sloDashboard(slo: Slo, stepMs: number): Dashboard {
 }
 
 /** The objective, the measured ratio, and the remaining budget. */
-function figuresOf(slo: Slo, of: string, link: Pick<Panel, 'runbook'>): Panel[] {
-  const periodMs = slo.period.days * 86_400_000;
+function figuresOf(plan: Plan, of: string, link: Pick<Panel, 'runbook'>): Panel[] {
+  const { slo } = plan;
   const budget = budgetRatio(slo.objective);
   return [
     stat({
@@ -75,7 +81,7 @@ function figuresOf(slo: Slo, of: string, link: Pick<Panel, 'runbook'>): Panel[] 
     stat({
       title: 'Achieved',
       description: 'Over the period so far, a ratio of sums.',
-      queries: [{ expr: `1 - ${names.errorRatio(periodMs)}${of}` }],
+      queries: [{ expr: `1 - ${periodRatio(plan)}${of}` }],
       unit: 'ratio',
       thresholds: { warn: slo.objective / 100, bad: slo.objective / 100, falling: true },
     }),

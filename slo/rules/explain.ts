@@ -13,7 +13,7 @@ import {
   scaled,
 } from './plan.js';
 import { falsePagesAt, outagePagedAfterMs } from './false-pages.js';
-import { isExactQuery } from './increments.js';
+import { countsEvents, isExactQuery } from './increments.js';
 import { reachNote, reachOf } from './reach.js';
 import { theoryOf } from './theory.js';
 
@@ -77,7 +77,7 @@ export function explain(
     };
   });
   const byChance = traffic.find((t) => t.falsePagesPerYear > (slo.alerting.falsePagesPerYear ?? 1));
-  if (byChance && countsEvents(slo.sli)) {
+  if (byChance && hasTraffic(slo.sli)) {
     warnings.push(
       `at ${Math.round(byChance.eventsPerHour)} events an hour, chance causes ` +
         `${pagesText(byChance.falsePagesPerYear)} pages a year while half of the budget is spent; ` +
@@ -97,7 +97,7 @@ export function explain(
       ticket: after('ticket', errorRatio),
     })),
     alerts: alertTexts(slo, plan, period),
-    traffic: countsEvents(slo.sli) ? traffic : [],
+    traffic: hasTraffic(slo.sli) ? traffic : [],
     rules: groups.reduce((sum, g) => sum + g.rules.length, 0),
     samplesPerEvaluation: samplesOf(slo, options),
     warnings,
@@ -111,6 +111,9 @@ function warningsOf(slo: Slo, options: CompileOptions, all: ReadonlyMap<string, 
     warnings.push(
       'the query is not a sum of counters: it is sampled, so windows are close but not exact',
     );
+    if (!countsEvents(slo.sli)) {
+      warnings.push('only its ratio is known: numbers of events in steps and budgets are samples');
+    }
   }
   if (slo.sli.kind === 'ratio' && slo.sli.weight === undefined) {
     warnings.push(
@@ -156,7 +159,8 @@ function samplesOf(slo: Slo, options: CompileOptions): number {
   return Math.round(samples);
 }
 
-const countsEvents = (sli: Sli): boolean => ['events', 'latency', 'composite'].includes(sli.kind);
+const hasTraffic = (sli: Sli): boolean =>
+  ['events', 'latency', 'composite'].includes(sli.kind) && countsEvents(sli);
 
 const pagesText = (pages: number): string =>
   pages >= 10 ? String(Math.round(pages)) : pages >= 0.005 ? pages.toFixed(2) : '0';

@@ -80,30 +80,40 @@ export function registerGenerate(slo: Command): void {
     .command('validate')
     .description('Check that SLO files are well-formed, and list every mistake')
     .argument('<path...>', 'files, folders, or - for standard input')
+    .option('--windows <file>', 'alert windows of your own, as in generate')
     .addOption(formatOption('text', 'json'))
     .addHelpText('after', '\nExample:\n  firedrill slo validate examples/slo')
-    .action(async (paths: string[], flags: { format: string }) => {
-      const { readSlos } = await import('../spec/read.js');
-      try {
-        const refused: Problem[] = [];
-        const slos = readSlos(paths, { refused: (problems) => refused.push(...problems) });
-        const problems = refused.length > 0 ? { problems: refused } : {};
-        const answer = { valid: refused.length === 0, slos: slos.map((s) => s.id), ...problems };
-        process.stdout.write(
-          flags.format === 'json'
-            ? `${JSON.stringify(answer, undefined, 2)}\n`
-            : `${counted(slos.length, 'valid SLO')}\n`,
-        );
-        if (flags.format === 'json' && refused.length > 0) process.exitCode = exitCode.usage;
-        else sayRefused(refused);
-        for (const note of reachNotes(slos)) process.stderr.write(`note: ${formatProblem(note)}\n`);
-      } catch (error) {
-        if (!(error instanceof UserError) || flags.format !== 'json') throw error;
-        const result = { valid: false, problems: error.problems };
-        process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
-        process.exitCode = exitCode.usage;
-      }
+    .action(validate);
+}
+
+async function validate(
+  paths: string[],
+  flags: { format: string; windows?: string },
+): Promise<void> {
+  const { readSlos } = await import('../spec/read.js');
+  const windows = await windowsOf(flags);
+  try {
+    const refused: Problem[] = [];
+    const slos = readSlos(paths, {
+      ...windows,
+      refused: (problems) => refused.push(...problems),
     });
+    const problems = refused.length > 0 ? { problems: refused } : {};
+    const answer = { valid: refused.length === 0, slos: slos.map((s) => s.id), ...problems };
+    process.stdout.write(
+      flags.format === 'json'
+        ? `${JSON.stringify(answer, undefined, 2)}\n`
+        : `${counted(slos.length, 'valid SLO')}\n`,
+    );
+    if (flags.format === 'json' && refused.length > 0) process.exitCode = exitCode.usage;
+    else sayRefused(refused);
+    for (const note of reachNotes(slos)) process.stderr.write(`note: ${formatProblem(note)}\n`);
+  } catch (error) {
+    if (!(error instanceof UserError) || flags.format !== 'json') throw error;
+    const result = { valid: false, problems: error.problems };
+    process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
+    process.exitCode = exitCode.usage;
+  }
 }
 
 export function registerBackfill(slo: Command): void {
@@ -133,7 +143,7 @@ export function registerBackfill(slo: Command): void {
           expected: 'two times such as 2026-05-01T00:00:00Z, in order and past',
         });
       }
-      const slos = readSlos(flags.input, { refused: sayRefused });
+      const slos = readSlos(flags.input, { refused: sayRefused, windows: 'any' });
       const prometheus = new PrometheusClient(flags.prometheus);
       const lines = backfillLines(slos, prometheus, from, to);
       if (flags.out === '-') await pipeline(lines, process.stdout, { end: false });
@@ -146,6 +156,12 @@ export function registerBackfill(slo: Command): void {
     });
 }
 
+/** Reads the table of `--windows`; empty without one. */
+export async function windowsOf(flags: { windows?: string }) {
+  const { readWindowTable } = await import('./windows.js');
+  return flags.windows === undefined ? {} : { windows: readWindowTable(flags.windows) };
+}
+
 /** Reads and checks the options that affect the rules. */
 export async function compileFlags(
   flags: Pick<
@@ -154,12 +170,11 @@ export async function compileFlags(
   >,
 ) {
   const { checkLinks, parseTimeScale, parseStep } = await import('./generate.js');
-  const { readWindowTable } = await import('./windows.js');
   checkLinks(flags);
   return {
     timeScale: parseTimeScale(flags.timeScale),
     stepMs: parseStep(flags.step),
-    ...(flags.windows === undefined ? {} : { windows: readWindowTable(flags.windows) }),
+    ...(await windowsOf(flags)),
     ...(flags.runbookUrl === undefined ? {} : { runbookUrl: flags.runbookUrl }),
     ...(flags.runbookBase === undefined ? {} : { runbookBase: flags.runbookBase }),
     ...(flags.dashboardUrl === undefined ? {} : { dashboardUrl: flags.dashboardUrl }),

@@ -7,6 +7,7 @@
  * committed after it was evaluated.
  */
 import { formatDurationMs } from '../../base/duration.js';
+import type { Sli } from '../spec/model.js';
 import {
   bothSpellings,
   fillWindow,
@@ -177,29 +178,50 @@ export const isExactQuery = (query: string): boolean =>
   isBareSelector(query) || linearCounterCalls(query) !== undefined;
 
 /**
+ * The unit of a query's values: counted in each step, or sampled as events a second, as events of the window, or as
+ * anything else, which gives ratios but no number of events.
+ */
+export type QueryUnit = 'counted' | 'second' | 'window' | 'other';
+
+const perSecond = /\bi?rate\s*\(/;
+const perWindow = /\b(increase|(sum|count)_over_time)\s*\(/;
+
+const round = (x: number): number => Number(x.toPrecision(12));
+
+/** The unit that all of the queries have. */
+function unitOfQueries(queries: readonly string[]): QueryUnit {
+  if (queries.every(isExactQuery)) return 'counted';
+  const all = (unit: RegExp, other: RegExp): boolean =>
+    queries.every((query) => unit.test(query) && !other.test(query));
+  return all(perSecond, perWindow) ? 'second' : all(perWindow, perSecond) ? 'window' : 'other';
+}
+
+/**
  * Queries whose ratio counts, in one unit: if one of them can only be sampled, all are, and a bare counter has the
  * function of the others; `increase` beside `rate` is a rate, too.
  */
-export function inOneUnit(queries: readonly string[]): { queries: string[]; exact: boolean } {
-  if (queries.every(isExactQuery)) return { queries: [...queries], exact: true };
+export function inOneUnit(queries: readonly string[]): { queries: string[]; unit: QueryUnit } {
+  if (queries.every(isExactQuery)) return { queries: [...queries], unit: 'counted' };
   const increases = /\bincrease(?=\s*\()/g;
   const by = queries.some((query) => /\brate\s*\(/.test(query)) ? 'rate' : 'increase';
   const sampled = (query: string): string =>
     isBareSelector(query) ? `${by}(${query.trim()}[{{.window}}])` : query.replaceAll(increases, by);
-  return { queries: queries.map(sampled), exact: false };
+  const all = queries.map(sampled);
+  // Beside one that can only be sampled, a sum of counters is sampled as well.
+  return { queries: all, unit: unitOfQueries(all) };
 }
 
 /**
  * The events of one step from a spec's query: a bare counter, or a template with `{{.window}}`. Its counters are added
- * to `counters` under `role`; the first of all counters is the evidence that a target was scraped. `exact`: false for
- * a query beside one that can only be sampled.
+ * to `counters` under `role`; the first of all counters is the evidence that a target was scraped. `unit`: that of all
+ * queries whose ratio counts.
  */
 export function stepOf(
   template: string,
   role: string,
   counters: Counters,
   options: StepOptions,
-  exact = true,
+  unit = unitOfQueries([template]),
 ): string {
   template = bothSpellings(template);
   const increments = (selector: string): string => {
@@ -209,11 +231,28 @@ export function stepOf(
   const summed = (expr: string): string =>
     isSummedBy(template, options.by) ? expr : sumBy(options.by, expr);
   if (isBareSelector(template)) return sumBy(options.by, increments(template));
-  const calls = exact ? linearCounterCalls(template) : undefined;
+  const calls = unit === 'counted' ? linearCounterCalls(template) : undefined;
   if (calls) return summed(replaceCalls(template, calls, (c) => increments(c.selector)));
-  // The result is a rate per second, which needs no scaling: only the ratio of bad to total is used.
-  const range = formatDurationMs(Math.max(1, Math.round(sampleRangeMs * options.timeScale)));
-  return summed(fillWindow(template, range));
+  const rangeMs = Math.max(1, Math.round(sampleRangeMs * options.timeScale));
+  const sampled = summed(fillWindow(template, formatDurationMs(rangeMs)));
+  // The events of a step, for budgets and the guards that count; without a known unit only the ratio is meant.
+  const { stepMs } = options;
+  const ofMs = { counted: stepMs, second: 1000, window: rangeMs, other: stepMs }[unit];
+  return ofMs === stepMs ? sampled : `((${sampled}) * ${round(stepMs / ofMs)})`;
+}
+
+/** Whether an SLI's events are known by number; others are samples of a value, of which only the ratio is known. */
+export function countsEvents(sli: Sli): boolean {
+  switch (sli.kind) {
+    case 'events':
+      return (
+        unitOfQueries(inOneUnit([sli.total, sli.bad ?? sli.good ?? sli.total]).queries) !== 'other'
+      );
+    case 'ratio':
+      return sli.weight !== undefined && unitOfQueries([sli.weight]) !== 'other';
+    default:
+      return true;
+  }
 }
 
 /** Selectors of a classic histogram: all observations, and those up to the bound. */

@@ -17,7 +17,8 @@ const window = (ms: number): string => formatDurationMs(ms);
 
 /** Sums of events in one step; the name contains the unscaled step. */
 export const badIncrease = (ms: number): string => `slo:events_bad:increase${window(ms)}`;
-export const totalIncrease = (ms: number): string => `slo:events_total:increase${window(ms)}`;
+export const totalPrefix = 'slo:events_total:increase';
+export const totalIncrease = (ms: number): string => totalPrefix + window(ms);
 /** The value of each counter of an SLO at the last evaluation, by series; a label names the counter. */
 export const counterSeen = 'slo:counter:last';
 export const counterLabel = 'slo_counter';

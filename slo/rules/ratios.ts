@@ -84,18 +84,20 @@ function monthRules(plan: Plan): RecordingRule[] {
   ];
 }
 
+/** The recorded error ratio that the budget is kept by. */
+export const periodRatio = ({ slo, scale, periodMs }: Plan): string =>
+  slo.period.calendar === 'month' && scale === 1
+    ? names.monthRatioMetric
+    : names.errorRatio(periodMs);
+
 /** The objective and the state of the budget, for dashboards and people. */
 export function metadataRules(plan: Plan): RecordingRule[] {
   const { slo } = plan;
-  const ratio =
-    slo.period.calendar === 'month' && plan.scale === 1
-      ? names.monthRatioMetric
-      : names.errorRatio(plan.periodMs);
   return [
     record(plan, names.objectiveRatioMetric, `vector(${objectiveRatio(slo.objective)})`),
     record(plan, names.errorBudgetMetric, `vector(${budgetRatio(slo.objective)})`),
     record(plan, names.periodDaysMetric, `vector(${slo.period.days})`),
-    record(plan, names.periodBurnMetric, `${ratio}${plan.selector} / ${plan.budget}`),
+    record(plan, names.periodBurnMetric, `${periodRatio(plan)}${plan.selector} / ${plan.budget}`),
     record(plan, names.budgetRemainingMetric, `1 - ${names.periodBurnMetric}${plan.selector}`),
     { ...record(plan, names.infoMetric, 'vector(1)'), labels: infoLabels(plan) },
   ];

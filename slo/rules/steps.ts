@@ -119,7 +119,7 @@ function eventSteps(
   const both = inOneUnit([sli.total, sli.bad ?? sli.good ?? sli.total]);
   const [all = '', some = ''] = both.queries;
   const stepsOf = (query: string, role: string, by: StepOptions): string =>
-    stepOf(query, role, counters, by, both.exact);
+    stepOf(query, role, counters, by, both.unit);
   const total = bounded(plan, stepsOf(all, 'total', options));
   const own = ofBad(plan, options);
   if (sli.bad !== undefined) {
@@ -127,7 +127,7 @@ function eventSteps(
     return { counters, total, bad: ofGroups(plan, orZero(plan, bad)), first: 'total' };
   }
   const good = stepsOf(some, 'good', own);
-  const again = both.exact ? stepsOf(all, 'total', own) : undefined;
+  const again = both.unit === 'counted' ? stepsOf(all, 'total', own) : undefined;
   const difference = `${allSteps(plan, own, again)} - (${orZero(plan, good)})`;
   if (options.from === 'history' || ofOneExposition(sli.total, sli.good ?? sli.total)) {
     const bad = ofGroups(plan, `clamp_min(${difference}, 0)`);

@@ -2,7 +2,7 @@
 import { UserError } from '../../base/errors.js';
 import { classicHistogram } from '../rules/increments.js';
 import type { Sli, Slo } from './model.js';
-import { isBareSelector, isSummedBy } from './query.js';
+import { isBareSelector } from './query.js';
 
 /** An SLI as two rates over `{{.window}}`, or a ratio; throws a UserError for an SLI of another kind. */
 export function asEvents(slo: Slo, format: string): Extract<Sli, { kind: 'events' | 'ratio' }> {
@@ -16,11 +16,15 @@ export function asEvents(slo: Slo, format: string): Extract<Sli, { kind: 'events
     return { kind: 'events', total: sum(total), bad: `${sum(total)} - ${sum(good)}` };
   }
   if (sli.kind !== 'events') return refuse(slo, format, `an SLI of kind ${sli.kind}`);
-  const good = sum(sli.good ?? '');
-  const less = isSummedBy(good, []) ? good : `(${good})`;
-  const bad = sli.bad === undefined ? `${sum(sli.total)} - ${less}` : sum(sli.bad);
-  return { kind: 'events', total: sum(sli.total), bad };
+  const total = sum(sli.total);
+  // Good events that never happened have no series; then all events are bad, as in our own rules.
+  const bad =
+    sli.bad === undefined ? `${total} - ${orNone(sum(sli.good ?? ''), total)}` : sum(sli.bad);
+  return { kind: 'events', total, bad };
 }
+
+/** The events, or 0 of them while there is a total. */
+export const orNone = (events: string, total: string): string => `((${events}) or 0 * (${total}))`;
 
 function refuse(slo: Slo, format: string, what: string): never {
   throw new UserError({

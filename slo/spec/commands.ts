@@ -18,6 +18,7 @@ interface InitFlags {
 }
 
 interface ExplainFlags {
+  windows?: string;
   timeScale: string;
   eventsPerHour?: string;
   prometheus?: string;
@@ -49,20 +50,10 @@ export function registerSpec(slo: Command): void {
     .option('--time-scale <ratio>', 'factor of windows and durations, as in generate', '1')
     .option('--events-per-hour <n>', 'traffic (default: three examples)')
     .option('--prometheus <url>', 'measure the traffic over a day')
+    .option('--windows <file>', 'alert windows of your own, as in generate')
     .addOption(formatOption('text', 'json'))
     .addHelpText('after', '\nExample:\n  firedrill slo explain examples/slo/retail.yaml')
-    .action(async (paths: string[], flags: ExplainFlags) => {
-      const { readSlos } = await import('./read.js');
-      const { explain, explanationText } = await import('../rules/explain.js');
-      const { parseTimeScale } = await import('../rules/generate.js');
-      const timeScale = parseTimeScale(flags.timeScale);
-      const slos = readSlos(paths, { refused: sayRefused });
-      const traffic = await trafficOf(slos, flags);
-      const all = slos.map((s) => explain(s, { timeScale }, traffic.get(s.id), slos));
-      process.stdout.write(
-        flags.format === 'json' ? json(all) : all.map(explanationText).join('\n'),
-      );
-    });
+    .action(explainAll);
 
   slo
     .command('diff')
@@ -132,6 +123,18 @@ export function registerSpec(slo: Command): void {
 
 const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
 
+async function explainAll(paths: string[], flags: ExplainFlags): Promise<void> {
+  const { readSlos } = await import('./read.js');
+  const { explain, explanationText } = await import('../rules/explain.js');
+  const { parseTimeScale } = await import('../rules/generate.js');
+  const { windowsOf } = await import('../rules/generate-command.js');
+  const options = { timeScale: parseTimeScale(flags.timeScale), ...(await windowsOf(flags)) };
+  const slos = readSlos(paths, { ...options, refused: sayRefused });
+  const traffic = await trafficOf(slos, flags);
+  const all = slos.map((s) => explain(s, options, traffic.get(s.id), slos));
+  process.stdout.write(flags.format === 'json' ? json(all) : all.map(explanationText).join('\n'));
+}
+
 async function exportRollouts(
   paths: string[],
   to: 'argo' | 'flagger',
@@ -160,6 +163,9 @@ async function convert(paths: string[], to: string, out: string, period?: string
     ...(period === undefined ? {} : { period: parsePeriod(period) }),
   });
   writeAll(out, true, new Map([['slos', exportSlos(slos, format)]]));
+  if (format === 'firedrill') return;
+  const { leftOut } = await import('./left-out.js');
+  for (const line of leftOut(slos, format)) process.stderr.write(`left out: ${line}\n`);
 }
 
 async function init(flags: InitFlags): Promise<void> {

@@ -2,6 +2,8 @@
 import { stringify } from 'yaml';
 import { formatDurationMs } from '../../base/duration.js';
 import { asEvents } from './as-events.js';
+import { openSloObjects } from './export-openslo.js';
+import { lean } from './lean.js';
 import { type AlertSettings, type Sli, type Slo, unitOf } from './model.js';
 import { ownApiVersion } from './own-schema.js';
 import { selectorOf } from './query.js';
@@ -20,13 +22,6 @@ export function exportSlos(slos: readonly Slo[], format: ExportFormat): string {
 }
 
 const document = (value: unknown): string => stringify(value, { lineWidth: 0 });
-
-/** The fields without those that are empty. */
-function lean(fields: Record<string, unknown>): Record<string, unknown> {
-  const says = (v: unknown): boolean =>
-    v !== undefined && !(typeof v === 'object' && v !== null && Object.keys(v).length === 0);
-  return Object.fromEntries(Object.entries(fields).filter(([, v]) => says(v)));
-}
 
 function ownFile(service: string, slos: Slo[]): unknown[] {
   return [{ apiVersion: ownApiVersion, service, slos: slos.map(ownSlo) }];
@@ -156,44 +151,5 @@ function slothFile(service: string, slos: Slo[]): unknown[] {
         };
       }),
     },
-  ];
-}
-
-function openSloObjects(service: string, slos: Slo[]): unknown[] {
-  const head = (kind: string, name: string) => ({
-    apiVersion: 'openslo/v1',
-    kind,
-    metadata: { name },
-  });
-  const source = (query: string) => ({ metricSource: { type: 'Prometheus', spec: { query } } });
-  return [
-    { ...head('Service', service), spec: {} },
-    ...slos.map((slo) => {
-      const sli = asEvents(slo, 'OpenSLO');
-      const ratioMetric =
-        sli.kind === 'ratio'
-          ? { rawType: 'failure', raw: source(sli.error) }
-          : { counter: true, bad: source(sli.bad ?? ''), total: source(sli.total) };
-      const calendar = slo.period.calendar === 'month';
-      return {
-        ...head('SLO', slo.id),
-        spec: lean({
-          description: slo.description,
-          service,
-          indicator: { metadata: { name: slo.name }, spec: { ratioMetric } },
-          timeWindow: [
-            calendar
-              ? {
-                  duration: '1M',
-                  isRolling: false,
-                  calendar: { startTime: '2026-01-01 00:00:00', timeZone: 'UTC' },
-                }
-              : { duration: `${slo.period.days}d`, isRolling: true },
-          ],
-          budgetingMethod: 'Occurrences',
-          objectives: [{ targetPercent: slo.objective }],
-        }),
-      };
-    }),
   ];
 }

@@ -6,7 +6,7 @@ import { yamlDocuments } from '../../base/yaml-text.js';
 import { UserError } from '../../base/errors.js';
 import { distinctNames } from '../rules/object-names.js';
 import { planOf } from '../rules/plan.js';
-import { asEvents } from './as-events.js';
+import { asEvents, orNone } from './as-events.js';
 import { budgetRatio, type Slo } from './model.js';
 import { fillWindow } from './query.js';
 
@@ -26,18 +26,19 @@ export function rolloutObjects(
   return yamlDocuments(slos.map((slo, i) => write(names[i] as string, slo, prometheus)));
 }
 
-/** The smallest error ratio that pages; without pages, the budget itself. */
+/** The smallest error ratio that pages; without pages that a ratio can reach, the budget itself. */
 function boundOf(slo: Slo): number {
-  const pages = planOf(slo).windows.filter((w) => w.severity === 'page');
-  const factor = slo.alerting.page === false ? 1 : Math.min(...pages.map((w) => w.factor));
-  return Number(
-    (Math.max(1, Number.isFinite(factor) ? factor : 1) * budgetRatio(slo.objective)).toPrecision(6),
-  );
+  const budget = budgetRatio(slo.objective);
+  const pages = slo.alerting.page === false ? [] : planOf(slo).windows;
+  const least = Math.min(...pages.filter((w) => w.severity === 'page').map((w) => w.factor));
+  return Number((least * budget < 1 ? Math.max(1, least) * budget : budget).toPrecision(6));
 }
 
 function ratioOf(slo: Slo, format: string, window: string): string {
   const sli = asEvents(slo, format);
-  const query = sli.kind === 'ratio' ? sli.error : `(${sli.bad}) / (${sli.total})`;
+  // A service that never failed has no series of failures, and must pass.
+  const query =
+    sli.kind === 'ratio' ? sli.error : `${orNone(sli.bad ?? '', sli.total)} / (${sli.total})`;
   return fillWindow(query, window);
 }
 

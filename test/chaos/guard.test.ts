@@ -20,6 +20,7 @@ const production = {
   url: '',
   query: '',
   token: undefined as string | undefined,
+  measured: true,
 };
 const server = createServer((request, response) => {
   if (production.token !== undefined && request.headers.authorization !== production.token) {
@@ -35,7 +36,9 @@ const server = createServer((request, response) => {
     }
     const query = new URLSearchParams(body).get('query') ?? '';
     const value = query.includes('bad') ? production.bad : 100_000;
-    const result = path.endsWith('query_range')
+    const isEmpty =
+      path.endsWith('query_range') || (!production.measured && /last_over/.test(query));
+    const result = isEmpty
       ? []
       : query.startsWith('ALERTS')
         ? production.alerts.map(({ labels }) => ({ metric: labels, value: [0, '1'] }))
@@ -135,6 +138,12 @@ describe('production', () => {
     expect(await refusals(spec)).toEqual([
       'guard.production.budgetLeft:3:5: front-availability has 10.00% of its budget left, and 20.0% are needed',
     ]);
+    production.bad = 0;
+    production.measured = false;
+    expect(await refusals(spec)).toEqual([
+      expect.stringContaining('nothing was measured in the last hour'),
+    ]);
+    production.measured = true;
   });
 
   test('asked with its token, and refused without', async () => {

@@ -21,6 +21,7 @@ service: shop
 slos:
   - { name: cart, objective: 99, window: 7d, sli: { events: { bad: b, total: t } } }
   - { name: pay, objective: 99, window: 7d, sli: { events: { bad: b2, total: t } } }
+  - { name: fast, objective: 99, window: 7d, sli: { events: { bad: b3, total: t } } }
 `,
 );
 const file = join(folder, 'corrections.yaml');
@@ -57,6 +58,14 @@ describe('corrections of a budget', () => {
       history.add(`slo:events_total:increase4m${own}`, coarse.total, t);
       coarse = { bad: 0, total: 0 };
     }
+    // The rules of this one were made with `--step 15s`.
+    for (let t = endMs - 2 * hourMs; t <= endMs; t += 15_000) {
+      for (const step of t % 240_000 === 0 ? ['15s', '4m'] : ['15s']) {
+        const own = `increase${step}{slo="shop-fast",service="shop"}`;
+        history.add(`slo:events_bad:${own}`, step === '15s' ? 1 : 16, t);
+        history.add(`slo:events_total:${own}`, step === '15s' ? 10 : 160, t);
+      }
+    }
     history.seal();
     server = await HistoryServer.start(history);
   }, 60_000);
@@ -67,7 +76,8 @@ describe('corrections of a budget', () => {
   });
 
   const budget = (...more: string[]): string => {
-    const from = `--slo shop-cart --prometheus ${server?.url ?? ''} --at ${at(0)}`.split(' ');
+    const of = more.includes('--slo') ? '' : '--slo shop-cart ';
+    const from = `${of}--prometheus ${server?.url ?? ''} --at ${at(0)}`.split(' ');
     return execFileSync(process.execPath, [
       program('cli'),
       'slo',
@@ -119,6 +129,12 @@ describe('corrections of a budget', () => {
       [endMs - 3 * hourMs, endMs - 2.5 * hourMs],
     ]);
     expect(budget()).toMatch(/05-20T06:00 {2}[0-9.]+ times the budget in 60 min\n/);
+  });
+
+  testWith('prometheus', 'promtool')('take the steps that were recorded, of any length', () => {
+    const text = `corrections:\n  - { from: '${at(1)}', to: '${at(0.5)}', reason: x }\n`;
+    const seen = budget('--slo', 'shop-fast', '--corrections', corrections(text));
+    expect(seen).toContain('not counted: 120 bad of 1200 events');
   });
 
   test.each([

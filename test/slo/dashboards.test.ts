@@ -43,6 +43,35 @@ test('where no SLO counts what a mesh does, no panel asks for it, unless it is a
   expect(withMesh.map((d) => d.uid)).toContain('firedrill-debug');
 });
 
+test('counters that only have the name of those of a mesh bring no dashboard of one', () => {
+  const of = (text: string): string[] => {
+    const counted = readSloText('in.yaml', text);
+    return allDashboards(counted, 30_000).map((d) => d.uid);
+  };
+  const slo = (sli: string): string =>
+    `apiVersion: firedrill.dev/v1\nservice: a\nslos: [{ name: b, objective: 99, sli: ${sli} }]\n`;
+  const counters = (matchers: string): string =>
+    `{ events: { bad: 'response_total{${matchers},classification="failure"}', ` +
+    `total: 'response_total{${matchers}}' } }`;
+  expect(of(slo('M1'))).toContain('firedrill-debug');
+  expect(of(slo(counters('job="api"')))).not.toContain('firedrill-debug');
+  // Linkerd's.
+  expect(of(slo(counters('deployment="web",direction="inbound"')))).not.toContain(
+    'firedrill-debug',
+  );
+});
+
+test('the achieved ratio is that of the period by which the budget is kept', () => {
+  const achieved = (window: string): string | undefined => {
+    const slos = `slos: [{ name: b, objective: 99, window: ${window}, sli: M1 }]`;
+    const text = `apiVersion: firedrill.dev/v1\nservice: a\n${slos}\n`;
+    const slo = allDashboards(readSloText('in.yaml', text), 30_000).at(-1);
+    return slo?.panels.find((p) => p.title === 'Achieved')?.queries[0]?.expr;
+  };
+  expect(achieved('7d')).toBe('1 - slo:sli_error:ratio_rate7d{slo="a-b"}');
+  expect(achieved('month')).toBe('1 - slo:sli_error:ratio_month{slo="a-b"}');
+});
+
 test('a zero is shown only where something was counted', () => {
   const all = expressions(allDashboards(own, 30_000, true));
   const zeros = all.filter((expr) => expr.includes('vector(0)'));

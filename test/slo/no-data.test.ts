@@ -17,6 +17,7 @@ let server: Server;
 /** Bad events of the measured SLO. */
 let bad = 1;
 let total = 1000;
+let measured = true;
 
 beforeAll(async () => {
   const slo = (name: string): string =>
@@ -38,7 +39,8 @@ beforeAll(async () => {
           : 0.01;
       const point = [Date.now() / 1000, String(value)];
       const series = { metric: {}, ...(range ? { values: [point] } : { value: point }) };
-      const result = asked.includes('slo="a-old"') ? [series] : [];
+      const isThere = asked.includes('slo="a-old"') && (measured || !asked.includes('last_over'));
+      const result = isThere ? [series] : [];
       const data = { resultType: range ? 'matrix' : 'vector', result };
       response.end(JSON.stringify({ status: 'success', data }));
     });
@@ -88,6 +90,16 @@ test('a period without an event shuts the gate', async () => {
   [bad, total] = [0, 0];
   const { code, out } = await slo('gate');
   expect([code, out]).toEqual([1, expect.stringContaining('no event in its period')]);
+});
+
+test('rules that record nothing any more shut the gate, and no burn is taken for no traffic', async () => {
+  [bad, total, measured] = [0, 1000, false];
+  const { code, out } = await slo('gate');
+  expect([code, out]).toEqual([
+    1,
+    expect.stringContaining('nothing was measured in the last hour'),
+  ]);
+  measured = true;
 });
 
 test('remaining budgets are readable', () => {

@@ -4,15 +4,17 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { parse, stringify } from 'yaml';
+import { parse, parseAllDocuments, stringify } from 'yaml';
 import { formatProblem } from '../../base/errors.js';
 import { findTool } from '../../base/tools.js';
 import { compileSlos, readSloText } from '../../slo/index.js';
+import { evaluateInstant, MemoryStore, parse as parsePromql } from '../../slo/promql/index.js';
 import { generate } from '../../slo/rules/generate.js';
 import { outputFiles } from '../../slo/rules/outputs.js';
 import { explain } from '../../slo/rules/explain.js';
 import { ruleFileText } from '../../slo/rules/write.js';
 import { exportSlos } from '../../slo/spec/export.js';
+import { leftOut } from '../../slo/spec/left-out.js';
 import { rolloutObjects } from '../../slo/spec/rollouts.js';
 import { testWith } from '../tools.js';
 
@@ -275,7 +277,7 @@ test('labels of every rule leave the raw series apart, and are no label of group
 test('an export keeps what good events are, the severity, and the unit of a histogram', () => {
   const good = `${windowed('x')} - ${windowed('y')}`;
   const [slo] = readSloText('in.yaml', own(`{ events: { good: "${good}", total: t } }`));
-  expect(exportSlos([slo!], 'sloth')).toContain(`sum(rate(t[{{.window}}])) - (${good})`);
+  expect(exportSlos([slo!], 'sloth')).toContain(`sum(rate(t[{{.window}}])) - ((${good}) or 0 * (`);
   const latency = readSloText(
     'in.yaml',
     own(
@@ -294,4 +296,78 @@ test('the short window of a long one is a twelfth, in whole minutes', () => {
     '{ severity: page, factor: 2, long: 30m }, { severity: page, factor: 2, long: 7d }';
   const [slo] = readSloText('in.yaml', own('M1', `    alerting: { windows: [${windows}] }\n`));
   expect(slo?.alerting.windows?.map((w) => w.shortMs / 60_000)).toEqual([3, 840]);
+});
+
+test('an export to OpenSLO holds the alerts, and names what it leaves out', () => {
+  const alerting = `    alerting:
+      windows:
+        - { severity: page, factor: 10, long: 1h30m }
+        - { severity: ticket, factor: 1, long: 3d }
+      page: { for: 2m, keepFiringFor: 5m }
+      annotations: { a: b }
+      falsePagesPerYear: 1
+`;
+  const [slo] = readSloText('in.yaml', own('{ events: { bad: x, total: t } }', alerting));
+  const text = exportSlos([slo!], 'openslo');
+  const policies = (parseAllDocuments(text)[1]!.toJS() as OpenSlo).spec.alertPolicies;
+  // OpenSLO's own library takes one condition a policy, durations of one unit, and at least one target.
+  expect(policies.map(({ spec }) => spec.conditions.map((c) => c.spec.condition))).toEqual([
+    [{ kind: 'burnrate', op: 'gt', threshold: 10, lookbackWindow: '90m', alertAfter: '2m' }],
+    [{ kind: 'burnrate', op: 'gt', threshold: 1, lookbackWindow: '3d' }],
+  ]);
+  expect(policies.every(({ spec }) => spec.notificationTargets.length === 1)).toBe(true);
+  const [back] = readSloText('back.yaml', text);
+  expect(back?.alerting.windows).toEqual(slo?.alerting.windows);
+  expect([back?.alerting.page, back?.alerting.ticket]).toMatchObject([
+    { forMs: 120_000 },
+    { forMs: 0 },
+  ]);
+  expect(leftOut([slo!], 'openslo')).toEqual([
+    'cart-a: OpenSLO has no annotations, keepFiringFor, falsePagesPerYear',
+  ]);
+  expect(leftOut([slo!], 'sloth')).toEqual([
+    'cart-a: Sloth has no alerting.windows, for, keepFiringFor, falsePagesPerYear, noData',
+  ]);
+});
+
+interface OpenSlo {
+  spec: {
+    alertPolicies: {
+      spec: {
+        conditions: { spec: { condition: unknown } }[];
+        notificationTargets: unknown[];
+      };
+    }[];
+  };
+}
+
+test.each([
+  ['sum(rate(t[{{.window}}]) > 0)', 'sum(rate(b[{{.window}}]))', 30, 60],
+  ['sum(increase(t[{{.window}}]) > 0)', 'b', 30, 60],
+  ['sum(count_over_time(p[{{.window}}]))', 'sum(sum_over_time(p[{{.window}}]))', 2, 2],
+  // Of these, only the ratio is known.
+  ['sum(rate(t[{{.window}}]))', 'sum(avg_over_time(p[{{.window}}]))', 1, 2],
+])('a step of sampled queries holds the events of a step: %s', (total, bad, ofBad, ofTotal) => {
+  const store = new MemoryStore();
+  const series = (name: string) => store.series({ __name__: name, slo: 'cart-a', service: 'cart' });
+  const [t, b, p] = [series('t'), series('b'), series('p')];
+  // Two events a second, half of them bad; a probe every 15 s.
+  for (let s = 0; s <= 600; s += 15) {
+    t.append(s * 1000, 2 * s);
+    b.append(s * 1000, s);
+    p.append(s * 1000, 1);
+  }
+  const [slo] = readSloText('in.yaml', own(`{ events: { bad: '${bad}', total: '${total}' } }`));
+  const [first, second] = compileSlos([slo!])[0]!.rules.filter(
+    (r) => r.kind === 'record' && r.record.endsWith('increase30s'),
+  );
+  const value = (expr: string): number => {
+    const found = evaluateInstant(parsePromql(expr), store, 599_000).value;
+    return found.type === 'vector' ? (found.samples[0]?.value as number) : NaN;
+  };
+  expect([value(second!.expr), value(first!.expr)].map((n) => Math.round(n * 1000) / 1000)).toEqual(
+    [ofBad, ofTotal],
+  );
+  const notes = explain(slo!).warnings.join();
+  expect(notes.includes('only its ratio is known')).toBe(total.includes('(rate(t[{{.window}}]))'));
 });
