@@ -45,9 +45,11 @@ export class Scraper {
   readonly target: Target;
   readonly #clock: Clock;
   readonly #store: MemoryStore;
-  readonly #intervalMs: number;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
   readonly #fetchMetrics: FetchMetrics;
-  readonly #own: Record<string, string>;
+  /** The target's own labels. */
+  readonly labels: Readonly<Record<string, string>>;
   /** Parsed labels by the series' text, because most scrapes bring the same series. */
   readonly #known = new Map<string, Labels>();
   #present = new Map<string, Labels>();
@@ -56,6 +58,8 @@ export class Scraper {
   #stopped = false;
   #lastMs = -Infinity;
   lastError: string | undefined;
+  /** The start of the last scrape that ended, and its duration. */
+  last: { timeMs: number; seconds: number } | undefined;
 
   constructor(
     target: Target,
@@ -67,14 +71,15 @@ export class Scraper {
     this.target = target;
     this.#clock = clock;
     this.#store = store;
-    this.#intervalMs = intervalMs;
+    this.intervalMs = intervalMs;
+    this.timeoutMs = Math.min(10_000, intervalMs);
     this.#fetchMetrics = fetchMetrics;
-    this.#own = { ...target.labels, job: target.job, instance: instanceOf(target) };
+    this.labels = { ...target.labels, job: target.job, instance: instanceOf(target) };
   }
 
   start(): void {
     this.scrape();
-    this.#timer = this.#clock.every(this.#intervalMs, () => this.scrape());
+    this.#timer = this.#clock.every(this.intervalMs, () => this.scrape());
   }
 
   /** Stops scraping and marks all series of the target as ended. */
@@ -92,11 +97,10 @@ export class Scraper {
     const startMs = Math.max(this.#clock.nowMs(), this.#lastMs + 1);
     this.#lastMs = startMs;
     const began = this.#clock.monotonicMs();
-    const timeoutMs = Math.min(10_000, this.#intervalMs);
     const took = (): number => (this.#clock.monotonicMs() - began) / 1000;
     let answer: ReturnType<FetchMetrics>;
     try {
-      answer = this.#fetchMetrics(this.target.url, timeoutMs);
+      answer = this.#fetchMetrics(this.target.url, this.timeoutMs);
     } catch (error) {
       this.#fail(startMs, took(), error);
       return;
@@ -163,11 +167,11 @@ export class Scraper {
 
   /** The target's labels win; exposed labels of the same names are renamed to `exported_…`. */
   #labels(exposed: Record<string, string>, metric: string): Labels {
-    const labels: Record<string, string> = { ...this.#own, [metricNameLabel]: metric };
+    const labels: Record<string, string> = { ...this.labels, [metricNameLabel]: metric };
     for (const [name, value] of Object.entries(exposed)) {
       if (name === metricNameLabel || value === '') continue;
       let free = name;
-      while (free in this.#own) free = `exported_${free}`;
+      while (free in this.labels) free = `exported_${free}`;
       labels[free] = value;
     }
     return Labels.of(labels);
@@ -187,6 +191,7 @@ export class Scraper {
   }
 
   #report(timeMs: number, up: number, seconds: number, scraped: number, added: number): void {
+    this.last = { timeMs, seconds };
     const values = [up, seconds, scraped, scraped, added];
     ownMetrics.forEach((name, i) => {
       this.#store.append(this.#labels({}, name), timeMs, values[i] as number);

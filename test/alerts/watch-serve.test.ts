@@ -132,6 +132,54 @@ describe('asked', () => {
     expect(await form.json()).toMatchObject({ data: { resultType: 'scalar', result: [at, '7'] } });
   });
 
+  test('targets and their last scrapes, as in Prometheus', async () => {
+    const app = createServer((request, response) => {
+      response.writeHead(request.url === '/metrics' ? 200 : 500).end('x 1\n');
+    });
+    await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve));
+    const { port } = app.address() as AddressInfo;
+    const base = `http://127.0.0.1:${port}`;
+    try {
+      const url = await start({ scrape: [`a=${base}/metrics`, `b=${base}/none`] });
+      const health = async (): Promise<unknown[]> => {
+        const { data } = (await ask(url, 'targets')) as {
+          data: { activeTargets: { health: string }[] };
+        };
+        return data.activeTargets.map((target) => target.health);
+      };
+      await expect.poll(health).toEqual(['up', 'down']);
+      expect(await ask(url, 'targets?state=active&scrapePool=b')).toMatchObject({
+        data: {
+          activeTargets: [
+            {
+              labels: { job: 'b', instance: `127.0.0.1:${port}` },
+              scrapeUrl: `${base}/none`,
+              lastError: 'server returned HTTP status 500',
+              lastScrape: new Date(startMs).toISOString(),
+              scrapeInterval: '15s',
+              scrapeTimeout: '10s',
+            },
+          ],
+          droppedTargets: [],
+        },
+      });
+      expect(await ask(url, 'targets?state=dropped')).toMatchObject({
+        data: { activeTargets: [] },
+      });
+    } finally {
+      app.close();
+    }
+  });
+
+  test('a port that another program uses', async () => {
+    const url = await start();
+    const second = startServing(flags({ listen: new URL(url).host }), () => {}, clock);
+    const { host } = new URL(url);
+    await expect(second).rejects.toThrow(
+      `--listen ${host}: another program uses this port (EADDRINUSE)`,
+    );
+  });
+
   test('the name of a label in a path may be in the code of UTF-8 names', async () => {
     const url = await start();
     const labels = { __name__: 'level', 'service.name': 'shop', a_b: 'c', U__x_d800_: 'd' };
@@ -219,6 +267,18 @@ describe('bounded', () => {
       data: { result: [{ value: [startMs / 1000, '2'] }] },
     });
     expect(await (await fetch(`${url}/metrics`)).text()).toContain('refused_series_total 2');
+  });
+
+  test('long labels are refused before they fill the memory, and those that went make room', async () => {
+    const url = await start({ maxSeries: '100', retention: '1m' });
+    const long = (job: string, at = startMs): Written => level(job + 'x'.repeat(40_000), [at, 1]);
+    const answer = await write(url, long('a'), long('b'), level('c', [startMs, 1]));
+    expect(await answer.text()).toContain(
+      '1 series beyond the limit of 100, or of 65536 characters',
+    );
+    expect((await write(url, long('a', startMs + 1))).status).toBe(204);
+    await clock.advance(120_000);
+    expect((await write(url, long('b', startMs + 120_000))).status).toBe(204);
   });
 
   test('the oldest time goes where there are too many samples, and what is past keeping', async () => {

@@ -49,7 +49,11 @@ export function registerWatch(program: Command): void {
       'address in links to this server (default: the listening address)',
     )
     .option('--retention <duration>', 'drop older samples (default: 24h; with --file never)')
-    .option('--max-series <n>', 'maximum number of series; further ones are refused', '200000')
+    .option(
+      '--max-series <n>',
+      'maximum number of series, with 600 characters of labels each on average; further ones are refused',
+      '200000',
+    )
     .option(
       '--max-samples <n>',
       'maximum number of samples; beyond it, the oldest quarter of the time is dropped',

@@ -1,4 +1,4 @@
-/** A store with bounds: it drops series beyond the limit and old samples, and counts both. */
+/** A store with bounds: it drops series and labels beyond the limit and old samples, and counts both. */
 import { Labels, MemoryStore, StoredSeries } from '../../../slo/promql/index.js';
 import type { Histogram } from '../../../slo/promql/histogram/histogram.js';
 
@@ -11,10 +11,15 @@ export interface StoreLimits {
   retentionMs: number;
 }
 
+/** Characters of a series' labels on average. */
+const labelsOfSeries = 600;
+
 export class LimitedStore extends MemoryStore {
   readonly limits: StoreLimits;
-  /** Number of dropped samples of series beyond the limit. */
+  /** Number of dropped samples of series beyond the limits. */
   refused = 0;
+  /** Characters of the labels of all series. */
+  #labels = 0;
   /** Number of samples at the last sweep plus those counted since. */
   samples = 0;
 
@@ -23,13 +28,23 @@ export class LimitedStore extends MemoryStore {
     this.limits = limits;
   }
 
-  /** Beyond the limit, returns a series that no query can find. */
+  /** Characters that the labels of all series may have; a few long labels are enough to fill the memory. */
+  get labelsMax(): number {
+    return Math.max(65_536, this.limits.seriesMax * labelsOfSeries);
+  }
+
+  /** Beyond the limits, returns a series that no query can find. */
   override series(labels: Labels | Readonly<Record<string, string>>): StoredSeries {
-    if (this.seriesCount < this.limits.seriesMax) return super.series(labels);
-    const known = this.known(labels);
+    const own = labels instanceof Labels ? labels : Labels.of(labels);
+    const known = this.known(own);
     if (known) return known;
+    const { length } = own.key;
+    if (this.seriesCount < this.limits.seriesMax && this.#labels + length <= this.labelsMax) {
+      this.#labels += length;
+      return super.series(own);
+    }
     this.refused++;
-    return new StoredSeries(labels instanceof Labels ? labels : Labels.of(labels), 1);
+    return new StoredSeries(own, 1);
   }
 
   /** Adds a sample and counts it; false if the series has another one of that time, which stays. */
@@ -61,7 +76,9 @@ export class LimitedStore extends MemoryStore {
 
   #count(): void {
     this.samples = 0;
+    this.#labels = 0;
     for (const series of this.all()) {
+      this.#labels += series.labels.key.length;
       this.samples += series.length;
       series.histograms?.forEach((histogram) => {
         if (histogram) this.samples += weightOf(histogram) - 1;

@@ -8,7 +8,7 @@ import type { Evaluated } from './rule-loop.js';
 
 /** Go's zero time, for an evaluation that never happened. */
 const never = '0001-01-01T00:00:00Z';
-const time = (ms: number | undefined): string =>
+export const goTime = (ms: number | undefined): string =>
   ms === undefined ? never : new Date(ms).toISOString();
 
 /** A float in Go's exponent notation: `1e+00`. */
@@ -22,10 +22,10 @@ const alertJson = (alert: Alert): object => ({
   labels: alert.labels.toObject(),
   annotations: alert.annotations,
   state: alert.state,
-  activeAt: time(alert.activeAtMs),
+  activeAt: goTime(alert.activeAtMs),
   ...(alert.keepFiringSinceMs === undefined
     ? {}
-    : { keepFiringSince: time(alert.keepFiringSinceMs) }),
+    : { keepFiringSince: goTime(alert.keepFiringSinceMs) }),
   value: exponential(alert.value),
 });
 
@@ -84,7 +84,7 @@ export function rulesJson(groups: readonly Evaluated[], filter: RuleFilter): obj
       limit: group.limit,
       rules,
       evaluationTime: evaluated.tookSeconds,
-      lastEvaluation: time(evaluated.lastMs),
+      lastEvaluation: goTime(evaluated.lastMs),
     };
   });
   const { names, type, matchers } = filter;
@@ -110,7 +110,7 @@ function ruleJson(evaluated: Evaluated, read: ReadRule, bare: boolean): object {
     health,
     ...(lastError === undefined ? {} : { lastError }),
     evaluationTime: evaluated.tookSeconds,
-    lastEvaluation: time(evaluated.lastMs),
+    lastEvaluation: goTime(evaluated.lastMs),
   };
   if (rule.kind === 'record') return { name: rule.record, ...common, type: 'recording' };
   const state = evaluated.state.alerting.find((a) => a.rule === rule);

@@ -3,7 +3,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Clock, realClock, type Timer } from '../../../base/clock.js';
 import { parseDurationMs } from '../../../base/duration.js';
-import { exitCode, messageOf, UserError } from '../../../base/errors.js';
+import { notListening, UserError } from '../../../base/errors.js';
 import { type HostPort, hostPort } from '../../../base/host-port.js';
 import { packageVersion } from '../../../base/paths.js';
 import { readCsv } from '../../../slo/promql/data/csv.js';
@@ -80,10 +80,10 @@ export async function startServing(
   const bounds = { subqueryStepMs: times.evaluationMs, samplesMax: querySamplesMax };
   const nowMs = (): number => clock.nowMs();
   const queries = new QueryAnswers(store, bounds, nowMs);
-  served = { store, queries, rules, sender, version: packageVersion(), nowMs };
   const scrapers = targets.map(
     (target) => new Scraper(target, clock, store, times.scrapeMs, fetchOverHttp),
   );
+  served = { store, queries, rules, sender, scrapers, version: packageVersion(), nowMs };
   for (const scraper of scrapers) scraper.start();
   rules.start();
   const sweep: Timer = clock.every(sweepEveryMs, () => store.sweep(clock.nowMs()));
@@ -115,7 +115,8 @@ function storeOf(flags: ServeFlags): LimitedStore {
     store.samples += read(file, readInput(file), store);
   }
   if (store.refused > 0) {
-    const expected = `at most ${store.limits.seriesMax} series (--max-series)`;
+    const { limits, labelsMax } = store;
+    const expected = `at most ${limits.seriesMax} series with ${labelsMax} characters of labels (--max-series)`;
     throw new UserError({ message: `${flags.file.join(', ')}: too many series`, expected });
   }
   return store;
@@ -134,7 +135,7 @@ async function listen(server: Server, { host, port }: HostPort): Promise<string>
       server.listen(port, host === '' ? undefined : host, resolve);
     });
   } catch (error) {
-    throw new UserError(`--listen ${host}:${port}: ${messageOf(error)}`, exitCode.environment);
+    throw notListening(`--listen ${host}`, port, error as NodeJS.ErrnoException);
   }
   const own = server.address() as AddressInfo;
   return `http://${own.family === 'IPv6' ? `[${own.address}]` : own.address}:${own.port}`;

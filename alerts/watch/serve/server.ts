@@ -8,12 +8,15 @@ import { ApiError } from './parameters.js';
 import type { Answer, QueryAnswers } from './query-answers.js';
 import { alertsJson, filterOf, rulesJson } from './rule-answers.js';
 import type { RuleLoop } from './rule-loop.js';
+import { targetsJson } from './target-answers.js';
+import type { Scraper } from '../scraper.js';
 
 export interface Served {
   store: LimitedStore;
   queries: QueryAnswers;
   rules: RuleLoop;
   sender: AlertSender;
+  scrapers: readonly Scraper[];
   version: string;
   nowMs: () => number;
 }
@@ -38,7 +41,7 @@ const routes: readonly (readonly [RegExp, Handler])[] = [
   [/^alertmanagers$/, ({ sender }) => ({ data: alertmanagers(sender) })],
   [/^metadata$/, () => ({ data: {} })],
   [/^query_exemplars$/, () => ({ data: [] })],
-  [/^targets$/, () => ({ data: { activeTargets: [], droppedTargets: [] } })],
+  [/^targets$/, ({ scrapers }, query) => ({ data: targetsJson(scrapers, query) })],
   [/^status\/buildinfo$/, ({ version }) => ({ data: buildOf(version) })],
   [/^status\/flags$/, () => ({ data: {} })],
   [/^status\/config$/, () => ({ data: { yaml: '' } })],
@@ -164,8 +167,9 @@ async function write(
   }
   if (store.samples > store.limits.samplesMax) store.sweep(nowMs());
   const refused = store.refused - refusedBefore;
+  const limits = `${store.limits.seriesMax}, or of ${store.labelsMax} characters in labels`;
   const wrong = [
-    ...(refused > 0 ? [`${refused} series beyond the limit of ${store.limits.seriesMax}`] : []),
+    ...(refused > 0 ? [`${refused} series beyond the limit of ${limits}`] : []),
     ...(old > 0 ? [`${old} samples older than what is kept`] : []),
     ...(early > 0 ? [`${early} samples too far in the future`] : []),
     ...(ambiguous > 0
