@@ -7,6 +7,7 @@ import { exitCode, messageOf, UserError } from './base/errors.js';
 import { machineFault } from './base/machine-fault.js';
 import { oldRuntimeWarning } from './base/old-runtime.js';
 import { inNewWords } from './base/old-spellings.js';
+import { guardTerminal } from './base/terminal.js';
 import { commandLine } from './command-line.js';
 
 async function main(argv: string[]): Promise<number> {
@@ -78,6 +79,8 @@ const lost = (error: NodeJS.ErrnoException): void => {
   isLost = true;
   process.stderr.write(`the output cannot be written: ${messageOf(error)}\n`);
 };
+guardTerminal(process.stdout);
+guardTerminal(process.stderr);
 process.stdout.on('error', lost);
 process.stderr.on('error', lost);
 

@@ -38,9 +38,34 @@ export const printable = (line: string): string =>
     ' ',
   );
 
+/** The only sequences that move the cursor: a line of progress is replaced, a screen begins anew. */
+const moves = { line: '\r\u001b[K', screen: '\u001b[2J\u001b[H' };
+
+type Stream = Pick<NodeJS.WriteStream, 'isTTY' | 'write'>;
+
+/** The writers of guarded streams as they were before. */
+const bare = new WeakMap<Stream, Stream['write']>();
+
+/**
+ * From now on a terminal gets every text as `printable`, whoever writes it: names and messages come from files and
+ * servers. Anything but a terminal gets the bytes as they are.
+ */
+export function guardTerminal(stream: Stream): void {
+  if (!stream.isTTY || bare.has(stream)) return;
+  const write = stream.write.bind(stream) as (chunk: unknown, ...rest: unknown[]) => boolean;
+  bare.set(stream, write);
+  stream.write = (chunk: unknown, ...rest: unknown[]) =>
+    write(typeof chunk === 'string' ? chunk.replaceAll(/[^\n\t]+/g, printable) : chunk, ...rest);
+}
+
+/** Moves the cursor of a terminal to the beginning of its line or of its screen, and clears the rest. */
+export function startAnew(stream: Stream, what: keyof typeof moves): void {
+  (bare.get(stream) ?? stream.write).call(stream, moves[what]);
+}
+
 /** `1 file`, `2 files`. */
-export const counted = (count: number, noun: string): string =>
-  `${count} ${noun}${count === 1 ? '' : 's'}`;
+export const counted = (count: number, one: string, many = `${one}s`): string =>
+  `${count} ${count === 1 ? one : many}`;
 
 /** The columns that a terminal uses for a text: two for each wide character, none for a combining one. */
 const widthOf = (text: string): number =>
@@ -111,7 +136,8 @@ export class Progress {
     if (!this.#stream.isTTY || text === this.#last) return;
     this.#last = text;
     this.#live = true;
-    this.#stream.write(`\r\u001b[K${cut(printable(text), this.#stream.columns)}`);
+    startAnew(this.#stream, 'line');
+    this.#stream.write(cut(printable(text), this.#stream.columns));
   }
 
   /** Prints a line that stays. */
@@ -123,7 +149,7 @@ export class Progress {
 
   clear(): void {
     if (!this.#live) return;
-    this.#stream.write('\r\u001b[K');
+    startAnew(this.#stream, 'line');
     this.#live = false;
     this.#last = '';
   }

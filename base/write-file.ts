@@ -52,9 +52,16 @@ export async function writePiecesWhole(path: string, pieces: AsyncIterable<strin
 /** Removes the begun file. The system's error becomes a UserError that names the file that was asked for. */
 function withoutRest(error: unknown, beside: string, target: string): unknown {
   rmSync(beside, { force: true });
+  const why = systemReason(error);
+  return why === undefined
+    ? error
+    : new UserError(`cannot write ${target}: ${why}`, exitCode.environment);
+}
+
+/** `permission denied (EACCES)`: an error of the system without its call and paths; undefined for any other. */
+export function systemReason(error: unknown): string | undefined {
   const [, code, why] = /^(E[A-Z]+): ([^,]+), /.exec(messageOf(error)) ?? [];
-  if (code === undefined) return error;
-  return new UserError(`cannot write ${target}: ${why} (${code})`, exitCode.environment);
+  return code === undefined ? undefined : `${why} (${code})`;
 }
 
 /** Whether `path` is a device, a pipe or an open file (`/dev/null`, `/dev/stdout`): renaming would destroy it. */

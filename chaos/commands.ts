@@ -200,7 +200,9 @@ function registerSwitch(gameday: Command): void {
       }
       const folder = options.state ?? userStateFolder();
       throwSwitch(folder, { reason: options.reason, atMs: Date.now() });
-      process.stdout.write('thrown: runs abort and roll back, new ones are refused\n');
+      process.stdout.write(
+        'thrown: runs abort and roll back, new ones are refused until firedrill gameday stop --clear\n',
+      );
     });
 
   gameday

@@ -110,7 +110,7 @@ Example:
       const pages = readPages();
       const files = siteFiles(pages, input ? pagesOfSlos(input, pages) : []);
       writeAll(out, false, files);
-      process.stderr.write(`${files.size - 1} pages in ${out}\n`);
+      process.stderr.write(`${counted(files.size - 1, 'page')} in ${out}\n`);
     });
 
   runbook

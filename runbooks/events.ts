@@ -3,7 +3,9 @@
  * drill (live or replayed) is made from them; the events of an old report are derived from its record.
  */
 import * as z from 'zod';
-import { messageOf, type Place, UserError } from '../base/errors.js';
+import { type Place, UserError } from '../base/errors.js';
+import { parseJson } from '../base/json-text.js';
+import { wordsOf } from '../base/yaml.js';
 import type {
   ExpectationRecord,
   FaultRecord,
@@ -373,16 +375,14 @@ export function parseEvents(file: string, jsonl: string): DrillEvent[] {
 
 /** Parses one whole line. Throws a UserError with its place. */
 export function parseEvent(place: Place, line: string): DrillEvent {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch (error) {
-    throw new UserError({ place, message: `no JSON: ${messageOf(error)}` });
-  }
+  const value = parseJson(place.file, line, 'an event of a drill', place.line);
   const parsed = drillEventSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new UserError({ place, message: `${issue?.path.join('.')}: ${issue?.message}` });
+  throw new UserError({
+    place,
+    message: `${issue?.path.join('.')}: ${issue ? wordsOf(issue) : ''}`,
+  });
 }
 
 function isJson(text: string): boolean {

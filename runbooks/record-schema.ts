@@ -4,7 +4,9 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
-import { messageOf, UserError } from '../base/errors.js';
+import { UserError } from '../base/errors.js';
+import { parseJson } from '../base/json-text.js';
+import { wordsOf } from '../base/yaml.js';
 import { type GameDayRecord, outcomeKinds } from './record.js';
 
 const text = z.string();
@@ -237,17 +239,12 @@ const recordSchema = z.looseObject({
 
 /** Problems are named by file and path within the JSON, because line numbers of JSON do not help a reader. */
 export function parseRecord(file: string, json: string): GameDayRecord {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch (error) {
-    throw new UserError(`${file} is no JSON: ${messageOf(error)}`);
-  }
+  const value = parseJson(file, json, 'the record.json of a game day');
   const parsed = recordSchema.safeParse(value);
   if (!parsed.success) {
     throw new UserError(
       parsed.error.issues.slice(0, 5).map((issue) => ({
-        message: `${file}: ${issue.path.length > 0 ? issue.path.join('.') : 'the file'}: ${issue.message}`,
+        message: `${file}: ${issue.path.length > 0 ? issue.path.join('.') : 'the file'}: ${wordsOf(issue)}`,
         expected: 'the record.json of a game day',
       })),
     );

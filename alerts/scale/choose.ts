@@ -1,5 +1,6 @@
 /** Chooses the time scale for a drill on this machine: as short as the rules' ranges allow, with the reason. */
 import { formatDurationMs } from '../../base/duration.js';
+import { counted } from '../../base/terminal.js';
 import { parse, walk } from '../../slo/promql/index.js';
 import type { ReadGroup, ReadRule } from '../rules/read.js';
 import { scrapesInRange } from './expression.js';
@@ -59,7 +60,7 @@ function whyOf(
   const range = `the shortest range is [${formatDurationMs(shortest.ms)}]`;
   const whose = `(${nameOf(shortest.rule)}, ${file}:${line})`;
   const holds = `has to hold ${scrapesInRange} scrapes, one each ${floorMs} ms`;
-  return `${scale}: ${range} ${whose} and ${holds} (${targets} targets on ${cpus} cores)`;
+  return `${scale}: ${range} ${whose} and ${holds} (${counted(targets, 'target')} on ${counted(cpus, 'core')})`;
 }
 
 const nameOf = ({ rule }: ReadRule): string => (rule.kind === 'alert' ? rule.alert : rule.record);

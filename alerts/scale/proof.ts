@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { parseDurationMs } from '../../base/duration.js';
 import { seededRandom } from '../../base/random.js';
 import { findTool } from '../../base/tools.js';
+import { counted } from '../../base/terminal.js';
 import { groupsText, type RuleGroup } from '../../slo/index.js';
 import { MemoryStore } from '../../slo/promql/index.js';
 import { QueryEngine } from '../rules/engine.js';
@@ -83,8 +84,8 @@ function textOfProof(proof: Omit<Proof, 'text'>, series: number): string {
   const { fired, silent, excluded, differing, promtool } = proof;
   const said = promtool === undefined ? 'promtool is not here' : `by promtool ${promtool}`;
   return (
-    `${fired.length} alerts fired at the same times on ${series} invented series, ${silent} fired in neither, ` +
-    `${excluded} depend on unscaled parts; ${said}\n` +
+    `${counted(fired.length, 'alert')} fired at the same times on ${series} invented series, ${silent} in neither, ` +
+    `${excluded} not compared for parts without a scale; ${said}\n` +
     differing.map((name) => `${name} fires differently\n`).join('')
   );
 }

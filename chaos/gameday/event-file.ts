@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { makeFolder } from '../../base/make-folder.js';
+import { systemReason } from '../../base/write-file.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import type { DrillEvent } from '../../runbooks/events.js';
 
@@ -29,7 +30,7 @@ export class EventFile {
       if (!statSync(path).isDirectory()) throw new Error(`${path} is no folder`);
       accessSync(path, constants.W_OK);
     } catch (error) {
-      const text = `the report folder ${folder} cannot be written: ${messageOf(error)}`;
+      const text = `the report folder ${folder} cannot be written: ${systemReason(error) ?? messageOf(error)}`;
       throw new UserError(text, exitCode.environment);
     }
   }

@@ -286,7 +286,9 @@ class GameDay {
     const problems = faults.flatMap((f) =>
       isOurs(f)
         ? (targetProblem(this.#system, f.kind, f.target) ?? [])
-        : { message: `${f.id}: scrape-loss changes a Prometheus, and this one is not ours` },
+        : {
+            message: `${f.id}: scrape-loss changes a Prometheus, and Firedrill did not start this one`,
+          },
     );
     if (problems.length > 0) throw new UserError(problems);
   }

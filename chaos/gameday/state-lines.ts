@@ -3,6 +3,7 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { makeFolder } from '../../base/make-folder.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
+import { systemReason } from '../../base/write-file.js';
 
 /** Throws a UserError (exit code 5) if the file cannot be written. */
 export function addLine(file: string, line: object): void {
@@ -10,7 +11,8 @@ export function addLine(file: string, line: object): void {
     makeFolder(dirname(file), 0o700);
     appendFileSync(file, `${JSON.stringify(line)}\n`, { mode: 0o600 });
   } catch (error) {
-    throw new UserError(`${file} cannot be written: ${messageOf(error)}`, exitCode.environment);
+    const why = systemReason(error) ?? messageOf(error);
+    throw new UserError(`cannot write ${file}: ${why}`, exitCode.environment);
   }
 }
 

@@ -46,7 +46,10 @@ export function trendCommand(options: TrendOptions): number {
     for (const { alert, severity, text } of regressions) {
       process.stdout.write(`regression: ${alert} (${severity}) ${text}\n`);
     }
-    if (regressions.length === 0) process.stdout.write('no regression\n');
+    if (regressions.length === 0) {
+      const one = runs.length === 1 ? 'one run: nothing to compare it with' : 'no regression';
+      process.stdout.write(`${one}\n`);
+    }
   }
   return regressions.length > 0 ? exitCode.failed : exitCode.ok;
 }

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { eachOf } from '../../base/choice-option.js';
 import { UserError } from '../../base/errors.js';
 import { formatOption } from '../../base/format-option.js';
+import { counted } from '../../base/terminal.js';
 import { writeFileWhole } from '../../base/write-file.js';
 import type { LoadExportOptions } from './export-command.js';
 import type { ProbeOptions } from './probe-command.js';
@@ -49,7 +50,7 @@ export function registerLoad(program: Command): Command {
         const plan = readLoad(file);
         const what =
           plan.kind === 'profile'
-            ? `${plan.profile.routes.length} routes`
+            ? counted(plan.profile.routes.length, 'route')
             : `a ${plan.kind} script`;
         process.stdout.write(`${file}: ${what}, well formed\n`);
       }
@@ -128,7 +129,7 @@ async function profileFrom(kind: string, file: string, options: FromOptions): Pr
   const read = kind === 'har' ? readHar : readOpenApi;
   const { profile, left } = read(file, { rate, writes: options.writes === true });
   const head = [
-    `From ${file}: ${profile.routes.length} routes.`,
+    `From ${file}: ${counted(profile.routes.length, 'route')}.`,
     ...left.map((l) => `Left out: ${l}.`),
   ];
   return loadFileText(profile, head);

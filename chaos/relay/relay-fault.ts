@@ -1,6 +1,7 @@
 /** The faults of a relay, as in its leases. */
 import * as z from 'zod';
 import { UserError } from '../../base/errors.js';
+import { wordsOf } from '../../base/yaml.js';
 
 const ratio = z.number().min(0).max(1).default(1);
 const ms = z.number().min(0).max(600_000);
@@ -31,7 +32,7 @@ export function checkedRelayFault(value: unknown): RelayFault {
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw new UserError({
-    message: `bad fault: ${issue?.path.join('.') || 'kind'}: ${issue?.message ?? ''}`,
+    message: `bad fault: ${issue?.path.join('.') || 'kind'}: ${issue ? wordsOf(issue) : ''}`,
     expected: 'latency, bandwidth, loss, refuse, cut, half-open or blackhole',
   });
 }

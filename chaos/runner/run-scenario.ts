@@ -37,6 +37,7 @@ import { silencesOf } from './silences.js';
 import { type Hints, hintsOf } from './hints.js';
 import { Sightings } from './sightings.js';
 import { notSteady, type Unsteady } from './steady.js';
+import { counted } from '../../base/terminal.js';
 import { tellUnscraped } from './unscraped.js';
 import { Steps } from './steps.js';
 import { theoriesOf, theoryFor } from './theories.js';
@@ -200,7 +201,7 @@ export class ScenarioRun {
         this.steps.due(sinceMs);
         const fired = cameOf(this.#awaited);
         const all = this.scenario.expect.mustFire.length;
-        this.context.progress(`fault on, ${fired} of ${all} alerts received`);
+        this.context.progress(`fault on, ${fired} of ${counted(all, 'alert')} received`);
         const done = fired === all && waiting.length === 0 && this.steps.done && this.confirmed;
         if ((done && sinceMs >= atLeastMs) || sinceMs >= atMostMs) break;
         await this.tick();
@@ -225,7 +226,7 @@ export class ScenarioRun {
     const left = unresolvedOf(this.#awaited);
     const steady = this.#after.length > 0 && this.#after.every((m) => m.held);
     const how = steady ? 'steady again' : 'not steady yet';
-    this.context.progress(`${how}, ${left} alerts still firing`);
+    this.context.progress(`${how}, ${counted(left, 'alert')} still firing`);
     return steady && left === 0;
   }
 

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { boundedJson } from '../../base/bounded-answer.js';
 import { exitCode, UserError, whyUnanswered } from '../../base/errors.js';
 import { formatOption } from '../../base/format-option.js';
+import { counted } from '../../base/terminal.js';
 import { readTrustDomain } from '../identity/names.js';
 
 export function registerControllerRun(program: Command): void {
@@ -45,7 +46,8 @@ export function registerControllerRun(program: Command): void {
         .reduce((sum, b) => sum + b.endpoints.length, 0);
       const servers = snapshot.servers.reduce((sum, s) => sum + s.servers.length, 0);
       process.stdout.write(
-        `${file}: ${snapshot.destinations.length} services, ${endpoints} endpoints, ${servers} servers\n`,
+        `${file}: ${counted(snapshot.destinations.length, 'service')}, ${counted(endpoints, 'endpoint')}, ` +
+          `${counted(servers, 'server')}\n`,
       );
     });
   controller

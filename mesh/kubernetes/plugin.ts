@@ -1,6 +1,7 @@
 /** The controller loads this module if its configuration names Kubernetes; controller/plugins.ts has the interface. */
 import * as z from 'zod';
 import { UserError } from '../../base/errors.js';
+import { wordsOf } from '../../base/yaml.js';
 import type { ControllerPlugin, PluginContext } from '../controller/plugins.js';
 import { tokenAudience, TokenReviewAttestor } from './attestor.js';
 import { KubeApi } from './client/api.js';
@@ -29,7 +30,7 @@ function read<S extends z.ZodType>(schema: S, options: unknown, what: string): z
   const result = schema.safeParse(options);
   if (result.success) return result.data;
   throw new UserError(
-    result.error.issues.map((i) => ({ message: `${what}: ${i.path.join('.')}: ${i.message}` })),
+    result.error.issues.map((i) => ({ message: `${what}: ${i.path.join('.')}: ${wordsOf(i)}` })),
   );
 }
 

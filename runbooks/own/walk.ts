@@ -87,7 +87,7 @@ export async function walk(steps: readonly Step[], parts: WalkParts): Promise<Wa
     parts.say(`\n${i + 1} of ${steps.length}${heading === '' ? '' : `, ${heading}`}\n\n`);
     parts.say(`${command.replaceAll(/^/gm, '    ')}\n\n`);
     if (open.length > 0) {
-      parts.say(`not run: ${open.join(', ')} must be filled in first\n`);
+      parts.say(`not run: fill in ${open.join(', ')}, and run it yourself\n`);
       end.skipped++;
       continue;
     }

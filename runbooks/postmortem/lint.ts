@@ -46,8 +46,8 @@ export function lintPostmortem(file: string, text: string): Problem[] {
     if (column < 0 || line.startsWith('|')) continue;
     problems.push({
       place: at(number, column + 1),
-      message: `'${toFill}' is left`,
-      expected: 'what happened, or that nothing did',
+      message: `the placeholder '${toFill}' is not replaced`,
+      expected: 'the facts, or a sentence that nothing happened',
     });
   }
   const status = lines.find((l) => /^- Status: *draft\b/i.test(l.text));

@@ -1,6 +1,6 @@
 /** The conditions of the measurement, so that a reader can trust or repeat it. */
 import type { GameDayRecord } from '../record.js';
-import { countText, timeText } from '../words.js';
+import { countText, plural, timeText } from '../words.js';
 import { type Html, markup } from '../../base/drawing/html.js';
 
 export function howMeasured(record: GameDayRecord): Html {
@@ -83,5 +83,5 @@ function meshText({ system }: GameDayRecord): string {
     certificateLifetimeMs === undefined
       ? ', without TLS'
       : `; certificates of ${timeText(certificateLifetimeMs)}`;
-  return `, with ${proxies} sidecar proxies${mutual}`;
+  return `, with ${plural(proxies, 'sidecar proxy', 'sidecar proxies')}${mutual}`;
 }

@@ -1,7 +1,9 @@
 /** result.json: the result of a game day for programs; small, in seconds, and documented in RESULT.md. */
 import * as z from 'zod';
 import type { HintRecord } from '../hint-record.js';
-import { messageOf, UserError } from '../../base/errors.js';
+import { UserError } from '../../base/errors.js';
+import { parseJson } from '../../base/json-text.js';
+import { wordsOf } from '../../base/yaml.js';
 import { pagerTally } from '../pager.js';
 import { ruleText } from '../words.js';
 import { outcomeKinds } from '../record.js';
@@ -343,15 +345,10 @@ const alertOf = (e: ExpectationRecord) => ({
 
 /** Reads a result back; a field that is unknown, missing or of another type is named by its path. */
 export function parseResult(file: string, json: string): GameDayResult {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch (error) {
-    throw new UserError(`${file} is no JSON: ${messageOf(error)}`);
-  }
+  const value = parseJson(file, json, 'the result.json of a game day');
   const parsed = resultSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new UserError(
-    parsed.error.issues.map((i) => ({ message: `${file}: ${i.path.join('.')}: ${i.message}` })),
+    parsed.error.issues.map((i) => ({ message: `${file}: ${i.path.join('.')}: ${wordsOf(i)}` })),
   );
 }

@@ -78,10 +78,13 @@ export function explain(
   });
   const byChance = traffic.find((t) => t.falsePagesPerYear > (slo.alerting.falsePagesPerYear ?? 1));
   if (byChance && hasTraffic(slo.sli)) {
+    const { falsePagesPerYear: bound } = slo.alerting;
+    const advice =
+      bound === undefined ? '1 prevents most of them' : `${bound} does not prevent them all`;
     warnings.push(
       `at ${Math.round(byChance.eventsPerHour)} events an hour, chance causes ` +
         `${pagesText(byChance.falsePagesPerYear)} pages a year while half of the budget is spent; ` +
-        `alerting.falsePagesPerYear: 1 prevents most of them`,
+        `alerting.falsePagesPerYear: ${advice}`,
     );
   }
   return {
@@ -241,7 +244,7 @@ export function explanationText(e: Explanation): string {
     ...(e.reach === undefined ? [] : [`  if each part just meets its objective: ${e.reach}`]),
     `  the budget is ${time} of complete failure a period`,
     ...e.alerts.map((a) => `  ${a}`),
-    'detection time of a constant error ratio:',
+    '  detection time of a constant error ratio:',
     ...e.detection.map(
       (d) => `    ${percent(d.errorRatio).padEnd(8)} paged ${d.page}, ticket ${d.ticket}`,
     ),

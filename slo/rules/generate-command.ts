@@ -147,12 +147,7 @@ export function registerBackfill(slo: Command): void {
       const prometheus = new PrometheusClient(flags.prometheus);
       const lines = backfillLines(slos, prometheus, from, to);
       if (flags.out === '-') await pipeline(lines, process.stdout, { end: false });
-      else
-        await writePiecesWhole(flags.out, lines).catch((error: NodeJS.ErrnoException) => {
-          if (error.syscall === undefined) throw error;
-          const message = `${flags.out} cannot be written: ${error.message}`;
-          throw new UserError(message, exitCode.environment);
-        });
+      else await writePiecesWhole(flags.out, lines);
     });
 }
 

@@ -3,7 +3,7 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeFolder } from '../../base/make-folder.js';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
-import { behindLink, isDevice } from '../../base/write-file.js';
+import { behindLink, isDevice, systemReason } from '../../base/write-file.js';
 
 /** Whether all rules go into one file named `out`, and not into a folder. */
 export const isOneFile = (out: string): boolean =>
@@ -31,6 +31,7 @@ export function writeAll(out: string, single: boolean, files: ReadonlyMap<string
     for (const { path } of targets) renameSync(`${path}.${process.pid}.tmp`, path);
   } catch (error) {
     for (const path of begun) rmSync(path, { force: true });
-    throw new UserError(`${out} cannot be written: ${messageOf(error)}`, exitCode.environment);
+    const why = systemReason(error) ?? messageOf(error);
+    throw new UserError(`cannot write ${out}: ${why}`, exitCode.environment);
   }
 }

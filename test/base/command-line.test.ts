@@ -155,3 +155,19 @@ test.each([
     expect.stringMatching(words.includes('2>') || code !== 1 ? told : /1 rule in 1 file/),
   ]);
 });
+
+const hostileFile = join(mkdtempSync(join(tmpdir(), 'firedrill-hostile-')), 'rules.yaml');
+writeFileSync(hostileFile, 'groups: [{ name: g, rules: [{ alert: "A\\e[2J", expr: up == 0 }] }]');
+const noScript = spawnSync('script', ['--version']).error ? 'script is not here' : '';
+test.skipIf(noScript !== '')(`names in files move no cursor of a terminal ${noScript}`, () => {
+  const { stdout } = spawnSync(
+    'script',
+    ['-qec', '"$NODE" "$CLI" alerts lint "$FILE"', '/dev/null'],
+    {
+      encoding: 'utf8',
+      env: { ...process.env, NODE: process.execPath, CLI: program('cli'), FILE: hostileFile },
+    },
+  );
+  expect(stdout).toContain('A [2J has no owner');
+  expect(stdout).not.toContain('\u001b[2J');
+});

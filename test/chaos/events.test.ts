@@ -175,7 +175,7 @@ test('lines are read back; one that a crash cut is passed over, any other mistak
   const [first] = drillEvents(goodGameDay());
   const line = JSON.stringify(first);
   expect(parseEvents('e.jsonl', `${line}\n{"kind":"ph`)).toEqual([first]);
-  expect(() => parseEvents('e.jsonl', `{"kind":"ph\n${line}`)).toThrow(/^e.jsonl:1:1: no JSON/);
+  expect(() => parseEvents('e.jsonl', `{"kind":"ph\n${line}`)).toThrow(/^e.jsonl:1:12: not JSON/);
   expect(() => parseEvents('e.jsonl', `${line}\n{"kind":"nonsense"}\n`)).toThrow(
     /^e.jsonl:2:1: kind/,
   );

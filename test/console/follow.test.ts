@@ -42,7 +42,7 @@ test('a record that is half written is named until it is whole', () => {
   write('record.json', whole.slice(0, -9));
   for (let i = 0; i < 2; i++) {
     follow.poll();
-    expect([follow.events, follow.trouble]).toEqual([[], expect.stringContaining('is no JSON')]);
+    expect([follow.events, follow.trouble]).toEqual([[], expect.stringContaining('not JSON')]);
   }
   write('record.json', whole);
   follow.poll();

@@ -52,7 +52,7 @@ test('any result reads back as it was written, and any record too', () => {
 test('a result with a field that is missing or unknown is named by its path', () => {
   const result = { ...resultOf(goodGameDay()), verdict: undefined, more: 1 };
   expect(() => parseResult('r.json', JSON.stringify(result))).toThrow(/r\.json: verdict: /);
-  expect(() => parseResult('r.json', '{')).toThrow(/r\.json is no JSON/);
+  expect(() => parseResult('r.json', '{')).toThrow(/^r\.json:1:2: not JSON/);
 });
 
 /** Sufficient to check that tags are balanced and texts are escaped. */

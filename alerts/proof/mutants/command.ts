@@ -1,6 +1,7 @@
 /** `firedrill alerts mutate`: edits every rule slightly and lists the edits that no test notices. */
 import type { Command } from 'commander';
 import { exitCode, UserError } from '../../../base/errors.js';
+import { counted } from '../../../base/terminal.js';
 import type { Mutant } from './mutate.js';
 import { formatOption } from '../../../base/format-option.js';
 
@@ -106,7 +107,7 @@ function textOf(
     });
   const survived = lines.length;
   lines.push(
-    `${score.mutants} edits: ${score.killed} noticed, ${score.equivalent} equivalent, ${survived} not noticed: ` +
+    `${counted(score.mutants, 'edit')}: ${score.killed} noticed, ${score.equivalent} equivalent, ${survived} not noticed: ` +
       `${score.percent}% of those that matter are noticed`,
   );
   return `${lines.join('\n')}\n`;
@@ -127,13 +128,13 @@ async function writeAll(
   });
   if (paths.length > 0) {
     process.stderr.write(
-      `${paths.join(', ')}: tests for ${written.mutants} edits; read them before you keep them\n`,
+      `${paths.join(', ')}: tests for ${counted(written.mutants, 'edit')}; read them before you keep them\n`,
     );
   }
   if (documents.length === 0) process.stderr.write('no test is missing that could be written\n');
   if (written.left > 0) {
     process.stderr.write(
-      `${written.left} edits of recording rules that no alert reads are left to you\n`,
+      `${counted(written.left, 'edit')} of recording rules that no alert reads: left to you\n`,
     );
   }
 }

@@ -4,10 +4,10 @@ import { eachOf } from '../../../base/choice-option.js';
 import type { PackFlags } from './run.js';
 
 const example = `
-Writes rules.yaml (the alerts that fired), test.yaml (for promtool test rules and alerts test: what these alerts
-read, and
-when they fired), labels.yaml (for alerts backtest and alerts diff), story.yaml (where an SLO of ours burned) and, with
---fault and --target, scenario.yaml (for gameday run). Exits 1 where the alerts do not come back in the same order.
+Writes rules.yaml (the alerts that fired), test.yaml (for promtool test rules and alerts test: the series that these
+alerts read, and when they fired), labels.yaml (for alerts backtest and alerts diff), story.yaml (where a generated SLO
+burned) and, with --fault and --target, scenario.yaml (for gameday run). Exits 1 where the alerts do not come back in
+the same order.
 
 Examples:
   firedrill alerts pack --prometheus http://localhost:9090 --from 3h -o incidents/cart

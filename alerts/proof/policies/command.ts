@@ -13,7 +13,7 @@ interface Flags {
 
 const example = `
 Each story is a service of some traffic over 60 days, noise with memory, and one of eight kinds of incident. Google's
-Workbook, Sloth, Pyrra, kube-prometheus, dynamic burn rates and ours are played over the same counters.
+Workbook, Sloth, Pyrra, kube-prometheus, dynamic burn rates and Firedrill's are played over the same counters.
 
 Examples:
   firedrill alerts policies --stories 40

@@ -72,7 +72,7 @@ export const attachSchema = z.strictObject({
         }),
     )
     .default({})
-    .describe('what can be slowed, cut and silenced: by a relay of ours, or by a toxiproxy'),
+    .describe('what can be slowed, cut and silenced: by a built-in relay, or by a toxiproxy'),
   faults: z
     .record(
       identifier,

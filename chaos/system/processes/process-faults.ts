@@ -2,6 +2,7 @@
 import type * as z from 'zod';
 import type { Clock, Timer } from '../../../base/clock.js';
 import { messageOf, UserError } from '../../../base/errors.js';
+import { wordsOf } from '../../../base/yaml.js';
 import {
   type DiskFull,
   diskSeenBy,
@@ -326,5 +327,5 @@ function parsed<S extends z.ZodType>(schema: S, settings: unknown): z.output<S> 
   const result = schema.safeParse(settings);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new UserError(`bad ${issue?.path.join('.') || 'settings'}: ${issue?.message ?? ''}`);
+  throw new UserError(`bad ${issue?.path.join('.') || 'settings'}: ${issue ? wordsOf(issue) : ''}`);
 }

@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { RequestOptions } from 'node:https';
 import { exitCode, messageOf, UserError } from '../../../base/errors.js';
+import { readYaml } from '../../../base/yaml.js';
 
 export interface Credentials {
   server: URL;
@@ -58,25 +59,39 @@ async function fromKubeconfig(options: CredentialOptions): Promise<Credentials> 
       exitCode.environment,
     );
   }
+  const refuse = (message: string, expected?: string): UserError =>
+    new UserError(
+      { message: `${file}: ${message}`, ...(expected && { expected }) },
+      exitCode.environment,
+    );
+  readYaml(file);
   // The import is lazy: it loads the whole typed client, which only commands at a terminal need.
   const { KubeConfig } = await import('./kubeconfig.js');
   const config = new KubeConfig();
   try {
     config.loadFromFile(file);
     if (options.context) config.setCurrentContext(options.context);
-  } catch (error) {
-    throw new UserError(`${file}: ${messageOf(error)}`, exitCode.environment);
+  } catch {
+    throw refuse('not a kubeconfig', 'lists of clusters, contexts and users');
   }
+  const wanted: string | undefined = options.context ?? config.getCurrentContext();
+  if (!wanted)
+    throw refuse('it has no current-context', '--context NAME, or a kubeconfig with one');
   const cluster = config.getCurrentCluster();
-  if (!cluster) {
-    const wanted = options.context ?? config.getCurrentContext();
-    throw new UserError(`${file}: context '${wanted}' names no cluster`, exitCode.environment);
+  if (!cluster) throw refuse(`context '${wanted}' names no cluster`);
+  if (!URL.canParse(cluster.server)) {
+    throw refuse(
+      `the cluster's server '${cluster.server}'`,
+      'an address such as https://host:6443',
+    );
   }
   return {
     server: new URL(cluster.server),
     options: async () => {
       const made: RequestOptions = {};
-      await config.applyToHTTPSOptions(made);
+      await config.applyToHTTPSOptions(made).catch((error: unknown) => {
+        throw refuse(`the user of context '${wanted}': ${messageOf(error)}`);
+      });
       // The client's agent would not be kept between requests; our own is.
       delete made.agent;
       return made;

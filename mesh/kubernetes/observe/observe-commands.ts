@@ -187,7 +187,9 @@ function watched(
     const screens = options.watch ? screensOf(options) : 1;
     for (let screen = 0; screen < screens; screen++) {
       if (screen > 0) await sleep(1000);
-      if (options.watch && process.stdout.isTTY) process.stdout.write('\u001b[2J\u001b[H');
+      if (options.watch && process.stdout.isTTY) {
+        (await import('../../../base/terminal.js')).startAnew(process.stdout, 'screen');
+      }
       await show({ ...options, workload });
     }
   };
@@ -354,7 +356,7 @@ async function routes(options: Options): Promise<void> {
 
 async function top(options: Options): Promise<void> {
   const { workloadOf } = await import('./rows.js');
-  const { formatTable } = await import('../../../base/terminal.js');
+  const { formatTable, startAnew } = await import('../../../base/terminal.js');
   const screens = screensOf(options);
   const windowMs = Math.max(200, parseDurationMs(options.window) ?? 2000);
   for (let screen = 0; screen < screens; screen++) {
@@ -377,7 +379,8 @@ async function top(options: Options): Promise<void> {
         ratio(r.successRatio),
       ]),
     );
-    process.stdout.write(`${process.stdout.isTTY ? '\u001b[2J\u001b[H' : ''}${table}\n`);
+    if (process.stdout.isTTY) startAnew(process.stdout, 'screen');
+    process.stdout.write(`${table}\n`);
     if (screen + 1 < screens) await sleep(100);
   }
 }

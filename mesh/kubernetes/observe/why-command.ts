@@ -2,6 +2,7 @@
 import { boundedJson, boundedText } from '../../../base/bounded-answer.js';
 import { parseDurationMs } from '../../../base/duration.js';
 import { exitCode, UserError } from '../../../base/errors.js';
+import { counted } from '../../../base/terminal.js';
 import { reasonOf, someTargets, type Target, type TargetOptions } from './targets.js';
 
 export interface WhyOptions extends TargetOptions {
@@ -49,7 +50,9 @@ export async function why(id: string | undefined, options: WhyOptions): Promise<
       throw new UserError({ message: `--for ${options.for}`, expected: 'at most 10m' });
     }
     await ask(targets, '/why', { method: 'POST', body: JSON.stringify({ forMs }) });
-    process.stdout.write(`${targets.length} proxies record every request for ${options.for}\n`);
+    process.stdout.write(
+      `${counted(targets.length, 'proxy records', 'proxies record')} every request for ${options.for}\n`,
+    );
     return exitCode.ok;
   }
   const found = await recorded(targets, id);

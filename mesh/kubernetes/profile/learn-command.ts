@@ -1,6 +1,7 @@
 /** `firedrill profile --for` taps a service's callers for a while, and learns the routes from their requests. */
 import { parseDurationMs } from '../../../base/duration.js';
 import { exitCode, UserError } from '../../../base/errors.js';
+import { counted } from '../../../base/terminal.js';
 import { follow } from '../observe/tap-command.js';
 import { reasonOf, someTargets, type TargetOptions } from '../observe/targets.js';
 import { type LearntRoute, RouteLearner, TapReader } from './learn.js';
@@ -20,7 +21,7 @@ export async function learnRoutes(
   }
   const targets = await someTargets(options);
   const learner = new RouteLearner();
-  process.stderr.write(`watching ${targets.length} proxies for ${duration}\n`);
+  process.stderr.write(`watching ${counted(targets.length, 'proxy', 'proxies')} for ${duration}\n`);
   const scope = {
     direction: 'outbound',
     destination: service,
