@@ -107,8 +107,8 @@ function textOf(
     });
   const survived = lines.length;
   lines.push(
-    `${counted(score.mutants, 'edit')}: ${score.killed} noticed, ${score.equivalent} equivalent, ${survived} not noticed: ` +
-      `${score.percent}% of those that matter are noticed`,
+    `${counted(score.mutants, 'edit')}: ${score.killed} noticed, ${score.equivalent} equivalent, ` +
+      `${survived} not noticed: ${score.percent}% of those that matter are noticed`,
   );
   return `${lines.join('\n')}\n`;
 }
