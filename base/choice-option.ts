@@ -1,5 +1,5 @@
 /** Options with a few allowed words, and options with many values, read alike in every command. */
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { UserError } from './errors.js';
 
 /** An option that takes one of `choices`. Another word is refused with a list of them, and shells complete them. */
@@ -18,9 +18,14 @@ export function choiceOption(
   });
 }
 
-/** Parses an option that may be repeated and takes commas: `-i a,b -i c`. */
+/**
+ * Parses an option that may be repeated and takes commas: `-i a,b -i c`. A value without any part, such as an unset
+ * variable of a shell, is refused: a choice of nothing would be a check of nothing, which passes.
+ */
 export function eachOf(value: string, before: readonly string[] = []): string[] {
-  return [...before, ...value.split(',').filter((part) => part !== '')];
+  const parts = value.split(',').filter((part) => part !== '');
+  if (parts.length === 0) throw new InvalidArgumentError('It names nothing.');
+  return [...before, ...parts];
 }
 
 /** Parses an option that may be repeated, and whose values may contain commas. */

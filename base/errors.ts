@@ -88,6 +88,7 @@ export function whyUnanswered(error: unknown): string {
   // A name with two addresses gives an error without a message for each.
   const text = messageOf(cause) || (errors ?? []).map(messageOf).join(', ') || String(code);
   if (cause instanceof Error && cause.name === 'TimeoutError') return 'no answer in time';
+  if (text === 'Invalid URL') return 'it is no address; expected such as http://localhost:9090';
   if (text === 'bad port') return 'Node refuses to ask this port, as browsers do; use another one';
   return text.includes('wrong version number') ? 'it does not speak TLS; expected http://' : text;
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { makeFolder } from '../../base/make-folder.js';
 import { messageOf, UserError } from '../../base/errors.js';
+import { systemReason } from '../../base/write-file.js';
 import { writeFileWhole } from '../../base/write-file.js';
 import type { CoverageRun } from './model.js';
 
@@ -50,7 +51,7 @@ export function readCoverage(stateFolder: string): CoverageRun[] {
     text = readFileSync(file, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw new UserError(`${file}: ${messageOf(error)}`);
+    throw new UserError(`${file}: ${systemReason(error) ?? messageOf(error)}`);
   }
   try {
     return historySchema.parse(JSON.parse(text)).runs as CoverageRun[];

@@ -4,6 +4,7 @@ import { parseDurationMs } from '../../base/duration.js';
 import { type Problem, UserError } from '../../base/errors.js';
 import { checkYaml, type Path, parseYaml, readYaml, type YamlDocument } from '../../base/yaml.js';
 import { readTimeMs } from '../../base/time-text.js';
+import { inputName } from '../../base/input.js';
 import { type AmSilence, toSilenceMatcher } from './alertmanager-api.js';
 import { type AlertMatcher, parseMatcher } from './matchers.js';
 import { localTime, minuteOf, momentOf } from './time-intervals.js';
@@ -68,7 +69,10 @@ const maxWindowMs = 7 * 86_400_000;
 function check(file: string, documents: YamlDocument[]): Calendar {
   const [document] = documents;
   if (!document)
-    throw new UserError({ message: `${file} is empty`, expected: 'kind MaintenanceCalendar' });
+    throw new UserError({
+      message: `${inputName(file)} is empty`,
+      expected: 'kind MaintenanceCalendar',
+    });
   const calendar = checkYaml(document, schema);
   const problems: Problem[] = [];
   const say = (path: Path, message: string, expected: string): void => {

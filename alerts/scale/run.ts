@@ -13,6 +13,9 @@ import { readRules, type RuleRemark, scaleReadGroups, withDistinctNames } from '
 export async function scaleCommand(files: readonly string[], flags: ScaleFlags): Promise<void> {
   const scrapeMs = durationOf('--scrape-interval', flags.scrapeInterval);
   const subqueryStepMs = durationOf('--subquery-step', flags.subqueryStep);
+  if (!/^\d{1,9}$/.test(flags.seed)) {
+    throw new UserError({ message: `--seed ${flags.seed}`, expected: 'a whole number' });
+  }
   const read = readRules(files);
   if (read.every((group) => group.rules.length === 0)) {
     throw new UserError({

@@ -4,6 +4,7 @@
  */
 import { formatProblem, messageOf, type Problem, UserError } from '../../base/errors.js';
 import { type Path, readYaml, type YamlDocument } from '../../base/yaml.js';
+import { inputName } from '../../base/input.js';
 import { type Fields, isFields } from './fields.js';
 import { readTolerance, type Tolerance } from './tolerance.js';
 import { environmentValue, filled } from './values.js';
@@ -64,7 +65,10 @@ export function readExperiment(file: string): Experiment {
 function readWith(file: string, needs: Set<string> | undefined): Experiment {
   const [document, ...more] = readYaml(file);
   if (!document || more.length > 0 || !isFields(document.value)) {
-    throw new UserError({ message: `${file}: not an experiment`, expected: 'one object' });
+    throw new UserError({
+      message: `${inputName(file)}: not an experiment`,
+      expected: 'one object',
+    });
   }
   if ('experiment' in document.value && 'run' in document.value) {
     throw new UserError({

@@ -35,8 +35,9 @@ export function registerControllerRun(program: Command): void {
     .addHelpText('after', '\nExample:\n  firedrill controller validate registry.yaml --format json')
     .action(async (file: string, options: { trustDomain: string; format: string }) => {
       const { compileRegistry } = await import('./registry/compile.js');
-      const { readInput } = await import('../../base/input.js');
-      const { snapshot } = compileRegistry(file, readInput(file), options.trustDomain);
+      const { inputName, readInput } = await import('../../base/input.js');
+      const name = inputName(file);
+      const { snapshot } = compileRegistry(name, readInput(file), options.trustDomain);
       if (options.format === 'json') {
         process.stdout.write(`${JSON.stringify(snapshot, null, 2)}\n`);
         return;
@@ -46,7 +47,7 @@ export function registerControllerRun(program: Command): void {
         .reduce((sum, b) => sum + b.endpoints.length, 0);
       const servers = snapshot.servers.reduce((sum, s) => sum + s.servers.length, 0);
       process.stdout.write(
-        `${file}: ${counted(snapshot.destinations.length, 'service')}, ${counted(endpoints, 'endpoint')}, ` +
+        `${name}: ${counted(snapshot.destinations.length, 'service')}, ${counted(endpoints, 'endpoint')}, ` +
           `${counted(servers, 'server')}\n`,
       );
     });

@@ -1,4 +1,5 @@
 /** `firedrill identity deny` and `denied`: revoke certificates that were stolen or are no longer wanted. */
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { parseDurationMs } from '../../base/duration.js';
@@ -89,15 +90,17 @@ A workload that is denied by its identity may join again.`,
       const text =
         flags.format === 'json'
           ? JSON.stringify(list, undefined, 2)
-          : formatTable(
-              ['WHAT', 'BEGAN BEFORE', 'UNTIL', 'REASON'],
-              list.map((d) => [
-                d.serial ?? d.identity ?? '',
-                d.before === undefined ? '-' : iso(d.before),
-                iso(d.until),
-                d.reason ?? '',
-              ]),
-            );
+          : list.length === 0
+            ? 'nothing is denied'
+            : formatTable(
+                ['WHAT', 'BEGAN BEFORE', 'UNTIL', 'REASON'],
+                list.map((d) => [
+                  d.serial ?? d.identity ?? '',
+                  d.before === undefined ? '-' : iso(d.before),
+                  iso(d.until),
+                  d.reason ?? '',
+                ]),
+              );
       process.stdout.write(`${text}\n`);
     });
 }
@@ -137,6 +140,9 @@ async function keeperOf(where: Where): Promise<DenialKeeper> {
   if (where.folder === undefined) {
     const { denialsInSecret } = await import('../kubernetes/secret-denials.js');
     return denialsInSecret(where);
+  }
+  if (!statSync(where.folder, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new UserError({ message: `--folder ${where.folder}`, expected: 'a folder that exists' });
   }
   const file = join(where.folder, denialsFile);
   const { writeFileWhole } = await import('../../base/write-file.js');

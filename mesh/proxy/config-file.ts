@@ -7,6 +7,7 @@ import { dirname, resolve } from 'node:path';
 import { exitCode, messageOf, UserError } from '../../base/errors.js';
 import { program } from '../../base/paths.js';
 import { readYaml } from '../../base/yaml.js';
+import { inputName } from '../../base/input.js';
 import type { ProxyConfig } from '../model.js';
 import { configProblems } from './config.js';
 import { withDefaults } from './config-defaults.js';
@@ -16,7 +17,10 @@ import { absolutePaths } from './config-paths.js';
 export function readConfigFile(file: string): ProxyConfig {
   const [document, ...more] = readYaml(file);
   if (!document || more.length > 0) {
-    throw new UserError({ message: `${file}: not a configuration`, expected: 'one YAML document' });
+    throw new UserError({
+      message: `${inputName(file)}: not a configuration`,
+      expected: 'one YAML document',
+    });
   }
   const found = configProblems(document.value);
   if (found.length > 0) {

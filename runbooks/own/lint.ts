@@ -40,6 +40,10 @@ export function lintOwn(
   const links: Link[] = [];
   for (const page of pages) {
     problems.push(...nameProblems(page, world));
+    if (page.text.trim() === '') {
+      const place = { file: page.file, line: 1, column: 1 };
+      problems.push({ place, message: 'the page is empty', expected: 'steps for the reader' });
+    }
     for (const piece of piecesIn(page)) {
       const say: Say = (offset, message, expected) => {
         const place = placeIn(page.file, piece, offset);

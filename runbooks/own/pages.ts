@@ -1,7 +1,8 @@
 /** Users' own runbooks: unchanged Markdown files, found by name. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { UserError } from '../../base/errors.js';
+import { readInput } from '../../base/input.js';
 
 export interface OwnRunbook {
   /** The file's name without `.md`. */
@@ -27,7 +28,7 @@ export function ownRunbooks(paths: readonly string[]): OwnRunbook[] {
     throw new UserError({ message: `${files.length} pages`, expected: `at most ${maxPages}` });
   }
   return files.map((file) => {
-    const text = readFileSync(file, 'utf8');
+    const text = readInput(file);
     const name = basename(file).replace(/\.md$/i, '');
     return { name, file, text, title: /^# +(.+)$/m.exec(text)?.[1]?.trim() ?? name };
   });

@@ -1,6 +1,7 @@
 /** Prometheus's answers to each panel's queries as plain JSON, to be drawn at once or later. */
 import * as z from 'zod';
 import { formatDurationMs } from '../../base/duration.js';
+import { parseJson } from '../../base/json-text.js';
 import type { PrometheusClient, SampleSeries } from '../budget/prometheus.js';
 import { type Dashboard, fillVariables } from './model.js';
 
@@ -30,9 +31,9 @@ const schema: z.ZodType<Answers> = z.object({
   panels: z.record(z.string(), z.object({ queries: z.array(z.array(series)) })),
 });
 
-/** The answers in JSON, or undefined if it holds something else. Throws a SyntaxError if it is no JSON. */
-export function readAnswers(text: string): Answers | undefined {
-  const found = schema.safeParse(JSON.parse(text));
+/** The answers in the text of `file`, or undefined if it holds something else. Throws a UserError if it is not JSON. */
+export function readAnswers(file: string, text: string): Answers | undefined {
+  const found = schema.safeParse(parseJson(file, text, 'a file of --save'));
   return found.success ? found.data : undefined;
 }
 

@@ -1,7 +1,6 @@
 /** `firedrill dashboards generate` and `preview`. */
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { messageOf, UserError } from '../../base/errors.js';
+import { UserError } from '../../base/errors.js';
 import { sayRefused } from '../spec/refused.js';
 import type { Answers } from './answers.js';
 
@@ -103,12 +102,8 @@ async function answersFor(
   }
   if (flags.recorded !== undefined) {
     const { readAnswers } = await import('./answers.js');
-    let answers: Answers | undefined;
-    try {
-      answers = readAnswers(readFileSync(flags.recorded, 'utf8'));
-    } catch (error) {
-      throw new UserError(`${flags.recorded}: ${messageOf(error)}`);
-    }
+    const { readInput, inputName } = await import('../../base/input.js');
+    const answers = readAnswers(inputName(flags.recorded), readInput(flags.recorded));
     if (answers) return answers;
     throw new UserError({
       message: `${flags.recorded} holds no answers`,

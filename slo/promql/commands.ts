@@ -130,14 +130,16 @@ Example:
   firedrill promql test tests/*.test --format json`,
     )
     .action(async (files: string[], flags: { format: string }) => {
-      const { readInput } = await import('../../base/input.js');
+      const { inputName, readInput } = await import('../../base/input.js');
       const { runScript } = await import('./testing/run.js');
       const { fileResult, resultsJson, resultsText, totalsOf } =
         await import('./testing/report.js');
-      const results = files.map((file) => fileResult(file, runScript(readInput(file))));
+      const results = files.map((file) => fileResult(inputName(file), runScript(readInput(file))));
       const { failed, unsupported, passed } = totalsOf(results);
       if (passed + failed + unsupported === 0) {
-        throw new UserError(`${files.join(', ')}: no eval statement, so nothing was tested`);
+        throw new UserError(
+          `${files.map(inputName).join(', ')}: no eval statement, so nothing was tested`,
+        );
       }
       process.stdout.write(
         flags.format === 'json'

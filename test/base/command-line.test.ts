@@ -126,6 +126,14 @@ test.each([
   ['drift -', '', /^<stdin>: not a drift file/],
   ['runbook lint --rules -', 'groups: []\n', /^no alerts in <stdin>/],
   ['runbook lint --rules -', 'service: cart\n', /^no alerts in <stdin>/],
+  ['inject -', '', /^the input is empty; expected Kubernetes manifests/],
+  ['inject -', '- 1\n', /^- 1\nnothing is changed: no object has a pod/],
+  ['gameday toolkit check -', '', /^<stdin>: not an experiment/],
+  ['proxy check -', '', /^<stdin>: not a configuration/],
+  ['controller validate -', '', /^<stdin>:1:1: the registry is empty/],
+  ['promql test -', '', /^<stdin>: no eval statement/],
+  ['alerts silence plan -', '', /^<stdin> is empty/],
+  ['alerts test -', '', /^Unit Testing: {2}<stdin>\n/],
 ])('`firedrill %s` reads standard input, and names it so', (words, input, expected) => {
   const { stdout, stderr, status } = spawnSync(
     process.execPath,
@@ -134,6 +142,21 @@ test.each([
   );
   expect(stdout + stderr).toMatch(expected);
   if (input === '') expect(status).not.toBe(0);
+});
+
+test.each([
+  ['stat --proxies bogus', 2, /^'bogus' is no address of a proxy; expected its admin port/],
+  ['controller status --admin bogus', 5, /^bogus\/state: it is no address/],
+  ['identity denied --folder /nofolder', 2, /^--folder \/nofolder; expected a folder that exists/],
+  ['alerts scale package.json --seed abc', 2, /^--seed abc; expected a whole number/],
+  [
+    'dashboards preview -i examples/slo/retail.yaml --recorded /',
+    2,
+    /^\/: a folder; expected a file/,
+  ],
+])('%s: the mistake in plain words', (words, code, expected) => {
+  const { status, stdout, stderr } = run(...words.split(' '));
+  expect([status, stdout, stderr]).toEqual([code, '', expect.stringMatching(expected)]);
 });
 
 const noRunbook = 'groups: [{ name: g, rules: [{ alert: A, expr: up == 0 }] }]';

@@ -326,3 +326,11 @@ test('the page of an alert: where its runbook_url leads, then its name, then our
   await expect(runbookFor('MeshRetryStrom', {})).rejects.toThrow('did you mean MeshRetryStorm?');
   expect(() => ownRunbooks([join(folder, 'nothing')])).toThrow('no such file or folder');
 });
+
+test('a page without a word helps nobody, and is a problem', () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'firedrill-page-')), 'empty.md');
+  writeFileSync(file, ' \n');
+  expect(lintOwn(ownRunbooks([file]), world()).problems).toEqual([
+    expect.objectContaining({ message: 'the page is empty' }),
+  ]);
+});

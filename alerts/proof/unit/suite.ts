@@ -5,6 +5,7 @@ import { messageOf, UserError } from '../../../base/errors.js';
 import { checkExpr } from '../../rules/engine.js';
 import { type ReadGroup, readRuleFile } from '../../rules/read.js';
 import type { JunitSuite } from '../../../base/junit.js';
+import { inputName } from '../../../base/input.js';
 import { type ExprCase, readUnitFile } from './read.js';
 import { type Failure, type GroupResult, runGroup } from './run.js';
 import { type RuleCoverage, Witness } from './witness.js';
@@ -100,7 +101,7 @@ function refusalOf({ expr, place }: ExprCase, features: readonly string[]): Fail
 
 /** The results of one file as text. */
 export function fileText(result: FileResult): string {
-  const lines = [`Unit Testing:  ${result.file}`];
+  const lines = [`Unit Testing:  ${inputName(result.file)}`];
   for (const warning of result.warnings) lines.push(`  WARNING: ${warning}`);
   if (result.error !== undefined) {
     lines.push('  FAILED:', ...result.error.split('\n').map((line) => `    ${line}`));

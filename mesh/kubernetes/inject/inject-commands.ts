@@ -113,6 +113,9 @@ function manifestsIn(path: string): string[] {
 
 /** Nothing is printed before each file was read: half of a folder would be applied as the whole. */
 function print(results: { yaml: string; report: string[] }[]): void {
+  if (results.every(({ yaml }) => yaml.trim() === '')) {
+    throw new UserError({ message: 'the input is empty', expected: 'Kubernetes manifests' });
+  }
   const [only, ...more] = results.map(({ yaml }) => yaml);
   process.stdout.write(
     more.length === 0
@@ -121,5 +124,7 @@ function print(results: { yaml: string; report: string[] }[]): void {
           .map((yaml = '') => `${yaml.replace(/^---\n/, '').trimEnd()}\n`)
           .join('---\n'),
   );
-  for (const line of results.flatMap(({ report }) => report)) process.stderr.write(`${line}\n`);
+  const lines = results.flatMap(({ report }) => report);
+  if (lines.length === 0) lines.push('nothing is changed: no object has a pod');
+  for (const line of lines) process.stderr.write(`${line}\n`);
 }

@@ -65,9 +65,8 @@ export async function findTargets(options: TargetOptions): Promise<Target[]> {
     const message = `${options.workload} is of a cluster, and --proxies or --mesh-file name theirs`;
     throw new UserError({ message, expected: 'one of the two' });
   }
-  if (options.proxies) {
-    const list = options.proxies.split(',').map((p) => p.trim());
-    return list.filter((p) => p !== '').map(plain);
+  if (options.proxies !== undefined) {
+    return options.proxies.split(',').map((p) => plain(p.trim()));
   }
   if (options.meshFile) {
     const [document] = readYaml(options.meshFile);
@@ -131,10 +130,16 @@ async function forwarded(
   return named.map(({ key }) => ({ ...(ways.get(key) as Forwarded), name: key }));
 }
 
-const plain = (text: string): Target => {
-  const address = text.includes(':') ? text : `127.0.0.1:${text}`;
+function plain(text: string): Target {
+  const address = /^\d+$/.test(text) ? `127.0.0.1:${text}` : text;
+  if (!/^[^\s/@]+:\d+$/.test(address) || !URL.canParse(`http://${address}`)) {
+    throw new UserError({
+      message: `'${text}' is no address of a proxy`,
+      expected: 'its admin port, such as 4191, or 10.0.0.7:4191',
+    });
+  }
   return { address, name: address };
-};
+}
 
 async function get(address: string, path: string): Promise<string> {
   // Each request has its own connection: a forwarded stream ends with its connection.

@@ -1,7 +1,7 @@
 /** Makes a ServiceProfile from a team's existing OpenAPI document or .proto file. */
-import { readFileSync } from 'node:fs';
 import { stringify } from 'yaml';
-import { messageOf, UserError } from '../../../base/errors.js';
+import { UserError } from '../../../base/errors.js';
+import { readInput } from '../../../base/input.js';
 import { readYaml } from '../../../base/yaml.js';
 
 export interface ProfileRoute {
@@ -69,12 +69,7 @@ function pathOf(url: string): string {
 
 /** Reads every call of every service of a proto3 (or proto2) file. `idempotency_level` marks the repeatable calls. */
 export function routesOfProto(file: string): ProfileRoute[] {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new UserError(`${file}: ${messageOf(error)}`);
-  }
+  const text = readInput(file);
   // Comments are removed, because they may contain text that looks like a service.
   const bare = text.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, '');
   const packageName = /^\s*package\s+([\w.]+)\s*;/m.exec(bare)?.[1];
