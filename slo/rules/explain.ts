@@ -2,6 +2,7 @@
 import { formatDurationMs } from '../../base/duration.js';
 import { budgetRatio, type Sli, type Slo } from '../spec/model.js';
 import { selectorOf } from '../spec/query.js';
+import { groupsOfSli } from '../spec/query-groups.js';
 import { compileSlo } from './compile.js';
 import {
   coarseStepMs,
@@ -117,6 +118,12 @@ function warningsOf(slo: Slo, options: CompileOptions, all: ReadonlyMap<string, 
     if (!countsEvents(slo.sli)) {
       warnings.push('only its ratio is known: numbers of events in steps and budgets are samples');
     }
+  }
+  const apart = groupsOfSli(slo.sli).filter((label) => !slo.groupBy.includes(label));
+  if (apart.length > 0) {
+    warnings.push(
+      `its queries are by ${apart.join(', ')}, and groupBy is not: the groups count together`,
+    );
   }
   if (slo.sli.kind === 'ratio' && slo.sli.weight === undefined) {
     warnings.push(

@@ -20,6 +20,7 @@ import {
   selectorOf,
   splitSelector,
 } from '../spec/query.js';
+import { groupsOf, isGroupedBy } from '../spec/query-groups.js';
 import { counterLabel, counterSeen, metricLabel } from './names.js';
 
 /** How long ago a counter's value may have been recorded, to bridge failed scrapes and restarts of Prometheus. */
@@ -172,6 +173,26 @@ export function seenExpr(counters: readonly Counter[]): string {
 export const sumBy = (by: readonly string[], vector: string): string =>
   (by.length > 0 ? `sum by (${by.join(', ')}) ` : 'sum') +
   (/^\([^()]*(\([^()]*\)[^()]*)*\)$/.test(vector) ? vector : `(${vector})`);
+
+/**
+ * The ratio of each group, since several series in a group would match no total: their mean, by the weights if these
+ * have the same labels.
+ */
+export function averaged(
+  { error, weight }: Omit<Extract<Sli, { kind: 'ratio' }>, 'kind'>,
+  by: readonly string[],
+  range: string,
+): string {
+  // 0/0 is NaN, which would spoil every sum; the comparison drops it.
+  const ratio = `clamp_max(${fillWindow(error, range)}, 1) >= 0`;
+  if (isGroupedBy(error, by)) return ratio;
+  const labels = groupsOf(error);
+  if (weight !== undefined && labels && isGroupedBy(weight, labels)) {
+    const weights = fillWindow(weight, range);
+    return `${sumBy(by, `(${weights}) * (${ratio})`)} / ${sumBy(by, weights)}`;
+  }
+  return `avg${by.length > 0 ? ` by (${by.join(', ')})` : ''} (${ratio})`;
+}
 
 /** Whether the query is a sum of counters, so that its steps add up. */
 export const isExactQuery = (query: string): boolean =>

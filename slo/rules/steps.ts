@@ -6,6 +6,7 @@ import { compositeSteps } from './composite-steps.js';
 import { fillWindow, metricsOf, selectorOf } from '../spec/query.js';
 import {
   classicHistogram,
+  averaged,
   countedLast,
   Counters,
   heldNow,
@@ -85,8 +86,7 @@ function exprsOf(plan: Plan, sli: Sli, options: StepOptions): StepRules {
       return eventSteps(plan, { total: parts.total, good: parts.good }, options);
     }
     case 'ratio': {
-      // 0/0 is NaN, which would spoil every sum; the comparison drops it.
-      const ratio = `clamp_max(${fillWindow(sli.error, sampleRange(plan))}, 1) >= 0`;
+      const ratio = averaged(sli, options.by, sampleRange(plan));
       if (sli.weight === undefined) {
         return { counters, bad: ratio, total: `0 * ${badStep(plan)} + 1`, first: 'bad' };
       }

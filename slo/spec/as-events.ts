@@ -3,14 +3,19 @@ import { UserError } from '../../base/errors.js';
 import { classicHistogram } from '../rules/increments.js';
 import type { Sli, Slo } from './model.js';
 import { isBareSelector } from './query.js';
+import { isGroupedBy } from './query-groups.js';
 
 /** An SLI as two rates over `{{.window}}`, or a ratio; throws a UserError for an SLI of another kind. */
 export function asEvents(slo: Slo, format: string): Extract<Sli, { kind: 'events' | 'ratio' }> {
   const { sli } = slo;
-  const sum = (query: string): string =>
-    isBareSelector(query) ? `sum(rate(${query.trim()}[{{.window}}]))` : query;
+  const sum = (query: string): string => {
+    if (isBareSelector(query)) return `sum(rate(${query.trim()}[{{.window}}]))`;
+    return isGroupedBy(query, []) ? query : `sum(${query})`;
+  };
   if (slo.groupBy.length > 0) refuse(slo, format, 'an SLO by group');
-  if (sli.kind === 'ratio' && sli.weight === undefined) return sli;
+  if (sli.kind === 'ratio' && sli.weight === undefined) {
+    return isGroupedBy(sli.error, []) ? sli : { ...sli, error: `avg(${sli.error})` };
+  }
   if (sli.kind === 'latency' && !sli.native) {
     const { total, good } = classicHistogram(sli.histogram, sli.matchers, sli.threshold);
     return { kind: 'events', total: sum(total), bad: `${sum(total)} - ${sum(good)}` };

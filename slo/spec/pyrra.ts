@@ -6,6 +6,7 @@ import { splitHistogram } from '../rules/increments.js';
 import { Checker } from './check.js';
 import { parsePeriodText, periodsExpected } from './period.js';
 import * as f from './fields.js';
+import { groupsMax } from './query-groups.js';
 import { defaultAlertName, type Sli, type Slo, standardAlerting } from './model.js';
 
 const metric = z.strictObject({ metric: f.querySchema });
@@ -101,7 +102,7 @@ export function readPyrra(document: YamlDocument): Slo[] {
       period,
       sli: sli.sli,
       groupBy: sli.groupBy,
-      maxGroups: 50,
+      maxGroups: groupsMax,
       labels,
       alerting,
       get place() {

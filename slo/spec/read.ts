@@ -15,6 +15,7 @@ import { alphaApiVersion, readOpenSloAlpha } from './openslo-alpha.js';
 import { readOwn } from './own.js';
 import { ownApiVersion } from './own-schema.js';
 import { readPyrra } from './pyrra.js';
+import { withOwnGroups } from './query-groups.js';
 import { readSloth, readSlothObject } from './sloth.js';
 
 export interface ReadOptions {
@@ -109,7 +110,7 @@ function finish(documents: YamlDocument[], problems: Problem[], options: ReadOpt
   if (openSlo.length > 0) {
     collect(problems, () => {
       const found = readOpenSlo(openSlo, options.period ?? { days: 30 });
-      slos.push(...found.slos);
+      slos.push(...found.slos.map(withOwnGroups));
       refused.push(...found.refused);
     });
   }
@@ -141,9 +142,11 @@ const headOf = (document: YamlDocument): { apiVersion?: unknown; version?: unkno
 function readDocument(document: YamlDocument, options: ReadOptions): Slo[] {
   const { apiVersion, version } = headOf(document);
   if (apiVersion === ownApiVersion) return readOwn(document);
-  if (version === 'prometheus/v1') return readSloth(document, options);
-  if (apiVersion === 'sloth.slok.dev/v1') return readSlothObject(document, options);
-  if (apiVersion === alphaApiVersion) return readOpenSloAlpha(document);
+  if (version === 'prometheus/v1') return readSloth(document, options).map(withOwnGroups);
+  if (apiVersion === 'sloth.slok.dev/v1') {
+    return readSlothObject(document, options).map(withOwnGroups);
+  }
+  if (apiVersion === alphaApiVersion) return readOpenSloAlpha(document).map(withOwnGroups);
   if (apiVersion === 'pyrra.dev/v1alpha1') return readPyrra(document);
   const said = apiVersion ?? version;
   throw new UserError({

@@ -136,6 +136,19 @@ const counted: Counted[] = [
     { 'x{code="2",job="a"}': '0+90x100', 'x{code="5",job="a"}': '0+10x100' },
     Number(value),
   ]),
+  [
+    'a ratio of several series',
+    "{ ratio: { error: '1 - avg_over_time(p[{{.window}}])' } }",
+    { 'p{a="x"}': '0x400', 'p{a="y"}': '1x400' },
+    0.5,
+  ],
+  [
+    'a weighted ratio by a label',
+    `{ ratio: { error: 'sum by (a) (rate(e[{{.window}}])) / sum by (a) (rate(t[{{.window}}]))', ` +
+      "weight: 'sum by (a) (rate(t[{{.window}}]))' } }",
+    { 't{a="x"}': '0+1x400', 'e{a="x"}': '0+1x400', 't{a="y"}': '0+9x400', 'e{a="y"}': '0x400' },
+    0.1,
+  ],
 ];
 
 testWith('promtool')('odd forms count right', () => {
@@ -370,4 +383,30 @@ test.each([
   );
   const notes = explain(slo!).warnings.join();
   expect(notes.includes('only its ratio is known')).toBe(total.includes('(rate(t[{{.window}}]))'));
+});
+
+test('a query by a label in a format of other tools gives a group for each value, as there', () => {
+  const rate = (metric: string): string => `sum by (route) (rate(${metric}[{{.window}}]))`;
+  const sloth = (sli: string): string =>
+    `version: prometheus/v1\nservice: cart\nslos: [{ name: a, objective: 99, sli: ${sli}, alerting: {} }]\n`;
+  const groups = (sli: string): string[] | undefined =>
+    readSloText('in.yaml', sloth(sli))[0]?.groupBy;
+  const events = (error: string, total: string): string =>
+    `{ events: { error_query: '${error}', total_query: '${total}' } }`;
+  expect(groups(events(rate('e'), rate('t')))).toEqual(['route']);
+  expect(groups(events(`${rate('e')} or 0 * ${rate('t')}`, `(${rate('t')} > 0) * 2`))).toEqual([
+    'route',
+  ]);
+  expect(groups(events(windowed('e'), `${windowed('t')} or vector(0)`))).toEqual([]);
+  expect(groups(`{ raw: { error_ratio_query: '${rate('e')} / ${rate('t')}' } }`)).toEqual([
+    'route',
+  ]);
+  const [slo] = readSloText(
+    'in.yaml',
+    own(`{ events: { bad: '${rate('e')}', total: '${rate('t')}' } }`),
+  );
+  expect(slo?.groupBy).toEqual([]);
+  expect(explain(slo!).warnings).toContain(
+    'its queries are by route, and groupBy is not: the groups count together',
+  );
 });
