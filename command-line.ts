@@ -123,7 +123,24 @@ const pages = async (): Promise<Candidate[]> => {
     [...new Set([name, ...covers])].map((word) => ({ word, description: title })),
   );
 };
+const bare = (words: readonly string[]): Candidate[] =>
+  words.map((word) => ({ word, description: '' }));
+const checklists = async (): Promise<Candidate[]> =>
+  bare(Object.keys((await import('./mesh/kubernetes/readiness/checklists.js')).checklists));
+const diagnostics = async (): Promise<Candidate[]> =>
+  (await import('./mesh/kubernetes/diagnostics/entries.js')).entries.map((entry) => ({
+    word: entry.id,
+    description: entry.symptom,
+  }));
 const knownValues: KnownValues = {
+  diagnostics,
+  'mesh diagnostics': diagnostics,
+  readiness: checklists,
+  'mesh readiness': checklists,
+  routine: async () => bare(Object.keys((await import('./runbooks/routine/model.js')).routineDays)),
+  'tools install': async () => bare(['all', ...(await import('./base/tools.js')).toolNames]),
+  'runbook for': pages,
+  'runbook walk': pages,
   'gameday run --scenarios': scenarios,
   'gameday plan --scenarios': scenarios,
   'gameday check': scenarios,

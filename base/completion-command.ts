@@ -73,7 +73,7 @@ async function candidates(
   known: KnownValues,
 ): Promise<readonly Candidate[]> {
   if (option !== undefined && (option.required || option.optional)) {
-    if (option.argChoices) return option.argChoices.map((word) => ({ word, description: '' }));
+    if (option.argChoices) return option.argChoices.map(bare);
     return valuesOf(known[`${path} ${option.long}`], typed);
   }
   if (typed.startsWith('-')) {
@@ -88,9 +88,12 @@ async function candidates(
     ...verbs
       .filter((c) => !c.name().startsWith('__') && c.name() !== 'help')
       .map((c) => ({ word: c.name(), description: c.description() })),
+    ...command.registeredArguments.flatMap((a) => a.argChoices ?? []).map(bare),
     ...(await valuesOf(known[path], typed)),
   ];
 }
+
+const bare = (word: string): Candidate => ({ word, description: '' });
 
 /** In a list with commas, the last part is completed. */
 async function valuesOf(
@@ -129,7 +132,8 @@ Examples:
     .argument('[words...]')
     .allowUnknownOption()
     .action(async (words: string[]) => {
-      const found = await completionsFor(program, words, known);
+      const shells = () => Promise.resolve(Object.keys(scripts).map(bare));
+      const found = await completionsFor(program, words, { ...known, completion: shells });
       for (const { word, description } of found) {
         process.stdout.write(`${word}\t${description.replaceAll(/\s+/g, ' ')}\n`);
       }

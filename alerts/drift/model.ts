@@ -22,6 +22,9 @@ export interface Pair {
 export interface DriftFile {
   windowMs: number;
   pairs: Pair[];
+  /** Of the alerts that `driftRules` makes. */
+  owner?: string | undefined;
+  runbook?: string | undefined;
 }
 
 export interface PairResult {
@@ -82,11 +85,12 @@ export function driftRules(file: DriftFile): RuleGroup {
           expr: `abs(${own}) > ${pair.atMost}`,
           forMs: pendingMs,
           keepFiringForMs: 0,
-          labels: { severity: 'ticket' },
+          labels: { severity: 'ticket', ...(file.owner && { owner: file.owner }) },
           annotations: {
             summary:
               `Callers of ${pair.service} (${pair.route}) see {{ $value | humanizePercentage }} ` +
               'more or fewer failures than it counts itself.',
+            ...(file.runbook && { runbook_url: file.runbook }),
           },
         },
       ];

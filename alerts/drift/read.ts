@@ -29,6 +29,8 @@ const driftSchema = z.strictObject({
   window: text
     .refine((value) => (parseDurationMs(value) ?? 0) >= 1000, { error: 'expected such as 5m' })
     .default('5m'),
+  owner: text.optional().describe('the label owner of the alerts of --rules'),
+  runbook: text.optional().describe('their runbook_url'),
   pairs: z
     .array(
       z.strictObject({
@@ -72,7 +74,8 @@ export function readDrift(file: string): DriftFile {
     }
     return { ...pair, seen: seenBy(pair.seen, pair.route) };
   });
-  return { windowMs: parseDurationMs(value.window) as number, pairs };
+  const { owner, runbook } = value;
+  return { windowMs: parseDurationMs(value.window) as number, pairs, owner, runbook };
 }
 
 function selectorProblem(source: string): string | undefined {

@@ -40,6 +40,9 @@ const histograms = new Set([
 const commonNames =
   /^(process_|nodejs_|request_|response_|route_|tcp_|http_|identity_cert_|(in|out)bound_http_(errors|route)_)/;
 
+/** The kubelet's, which the library reads beside the mesh's own; its labels depend on the container runtime. */
+const kubeletCounter = 'container_cpu_usage_seconds_total';
+
 /**
  * Adds all of the mesh's metrics and returns their number. Unless `certain` (the user says that the mesh exists), the
  * labels of a common name prove nothing, and no other name is reported as a typing error of it.
@@ -55,5 +58,6 @@ export function addMeshMetrics(catalogue: MetricCatalogue, certain = true): numb
     const type = histograms.has(name) ? 'histogram' : counted;
     catalogue.add(name, { type, labels: new Set(labels) });
   }
+  if (certain) catalogue.add(kubeletCounter, { type: 'counter' });
   return Object.keys(metricSpecs).length + others.length;
 }
