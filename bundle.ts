@@ -123,6 +123,9 @@ const already: Plugin = {
     build.onResolve({ filter: /^ip-address$/ }, () => ({
       path: join(packageRoot, 'mesh/kubernetes/client/socks-address.ts'),
     }));
+    build.onResolve({ filter: /^jsonpath-plus$/ }, () => ({
+      path: join(packageRoot, 'mesh/kubernetes/client/token-path.ts'),
+    }));
     build.onResolve({ filter: /^js-yaml$/ }, () => ({ path: 'js-yaml', namespace: 'already' }));
     build.onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
       /[\\/]commander[\\/]/.test(importer) ? { path: 'nothing', namespace: 'already' } : undefined,
