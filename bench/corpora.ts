@@ -9,7 +9,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { UserError } from '../base/errors.js';
 import { asset } from '../base/paths.js';
-import { compileSlos, listFiles, readSlos, readWindowTable, ruleFileText } from '../slo/index.js';
+// Not from slo/index.js: in the build that is a bundle, whose errors are of another class.
+import { compileSlos } from '../slo/rules/compile.js';
+import { readWindowTable } from '../slo/rules/windows.js';
+import { ruleFileText } from '../slo/rules/write.js';
+import { listFiles, readSlos } from '../slo/spec/read.js';
 
 /** The folders of each repository that hold files as its users write them. */
 const folders: Record<string, string[]> = {
