@@ -192,8 +192,8 @@ export class Guard {
       const state = await budgetState(slo, prometheus, { atMs });
       const empty = emptyText(state);
       if (empty !== undefined) return [false, empty];
-      const { rolling } = state;
-      if (rolling.remaining < atLeast) low.push(`${slo.id} has ${percentText(rolling.remaining)}`);
+      const left = Math.min(state.rolling.remaining, state.worst?.remaining ?? Infinity);
+      if (left < atLeast) low.push(`${slo.id} has ${percentText(left)}`);
     }
     const bound = percentText(atLeast);
     if (low.length > 0) return [false, `${few(low)} of its budget left, and ${bound} are needed`];

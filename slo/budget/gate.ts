@@ -42,9 +42,12 @@ export function gateOf(states: readonly BudgetState[], policy: GatePolicy): Gate
     const empty = emptyText(state);
     if (empty !== undefined) reasons.push(empty);
     if (rolling.total === 0) continue;
-    if (spending.remaining < policy.minRemaining) {
+    const { worst } = state;
+    const group = worst !== undefined && worst.remaining < spending.remaining ? worst : undefined;
+    const { remaining } = group ?? spending;
+    if (remaining < policy.minRemaining) {
       reasons.push(
-        `${slo.id}: ${leftText(spending.remaining)}, ` +
+        `${slo.id}${group ? ` of ${group.group}` : ''}: ${leftText(remaining)}, ` +
           `below the ${percent(policy.minRemaining)} at which releases stop`,
       );
     }

@@ -30,6 +30,10 @@ export function minutesText(minutes: number): string {
   return size >= 10 ? `${minutes.toFixed(0)} min` : `${minutes.toFixed(1)} min`;
 }
 
+/** The group with the least budget left. */
+export const worstText = ({ group, remaining }: NonNullable<BudgetState['worst']>): string =>
+  `Worst group: ${group}, ${remainingText(remaining)}${remaining >= -1 ? ' of its budget left' : ''}`;
+
 /** One line for each time that does not count, with the share of the budget that its bad events would have spent. */
 export function correctionsText({ slo, rolling, corrections }: BudgetState): string[] {
   const allowed = ((100 - slo.objective) / 100) * rolling.total;
@@ -148,6 +152,7 @@ function detail(state: BudgetState): string[] {
     '',
     differenceText(state),
     '',
+    ...(state.worst ? [`${worstText(state.worst)}.`, ''] : []),
     ...correctionsText(state).map((line) => `- ${line}`),
     ...(state.corrections.length > 0 ? [''] : []),
     ...(rows.length === 0

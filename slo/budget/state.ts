@@ -39,6 +39,8 @@ export interface BudgetState {
   month: Spending;
   /** Burn rate over the last hour; undefined without traffic. */
   burnRate: number | undefined;
+  /** The group with the least budget left, of an SLO by groups; over the period by which the budget is kept. */
+  worst?: { group: string; remaining: number };
   /** Whether the rules recorded any step in the last hour; false: nothing shows how the service is. */
   measured: boolean;
   incidents: Incident[];
@@ -110,7 +112,7 @@ export async function budgetState(
   const corrections = (options.corrections ?? []).filter(
     (c) => c.endMs > firstMs && c.startMs < atMs,
   );
-  const { without, corrected } = await correctorOf(plan, prometheus, corrections, atMs);
+  const { without, corrected, spans } = await correctorOf(plan, prometheus, corrections, atMs);
   const spent = async (startMs: number): Promise<Spending | undefined> => {
     const events = await eventsOf(plan.coarse, plan, prometheus, startMs, atMs);
     if (!events) return undefined;
@@ -151,6 +153,9 @@ export async function budgetState(
     month,
     burnRate: ratio === undefined ? undefined : ratio / plan.budget,
     measured,
+    ...(slo.groupBy.length > 0
+      ? await worstOf(plan, prometheus, spans, slo.period.calendar ? month : rolling)
+      : {}),
     incidents,
     forecast: forecastOf(buckets, plan.budget, rolling, periodMs / 30),
     buckets,
@@ -213,14 +218,20 @@ async function correctorOf(
   const coarseMs = plan.fine === plan.coarse ? 1 : scaled(plan, coarseStepMs);
   const heldUntil = (ms: number): number =>
     lastMs - Math.max(0, Math.ceil((lastMs - ms) / coarseMs)) * coarseMs;
+  const spanOf = (c: Correction, startMs: number, endMs: number): [number, number] => [
+    Math.max(heldUntil(startMs), c.startMs),
+    Math.min(heldUntil(endMs), c.endMs),
+  ];
   /** By the base steps, so exact to a step. */
   const out = async (c: Correction, startMs: number, endMs: number): Promise<Events> => {
-    const from = Math.max(heldUntil(startMs), c.startMs);
-    const to = Math.min(heldUntil(endMs), c.endMs);
+    const [from, to] = spanOf(c, startMs, endMs);
     const events = to > from ? await eventsOf(plan.fine, plan, prometheus, from, to) : undefined;
     return events ?? { bad: 0, total: 0 };
   };
   return {
+    /** The times of the corrections within others. */
+    spans: (startMs: number, endMs: number): [number, number][] =>
+      corrections.map((c) => spanOf(c, startMs, endMs)).filter(([from, to]) => to > from),
     async without(events: Events, startMs: number, endMs: number): Promise<Events> {
       let { bad, total } = events;
       for (const c of corrections) {
@@ -236,6 +247,28 @@ async function correctorOf(
       return all;
     },
   };
+}
+
+/** The group with the least budget left; without corrected times, like all figures. */
+async function worstOf(
+  plan: Plan,
+  prometheus: PrometheusClient,
+  spans: (startMs: number, endMs: number) => [number, number][],
+  { startMs, endMs }: Spending,
+): Promise<Pick<BudgetState, 'worst'>> {
+  const by = plan.slo.groupBy;
+  const sum = (series: string, from: number, to: number): string =>
+    `sum by (${by.join(', ')}) (sum_over_time(${series}${plan.selector}${range(to - from)} @ ${to / 1000}))`;
+  const events = (side: keyof Series): string => {
+    const all = sum(plan.coarse[side], startMs, endMs);
+    const less = spans(startMs, endMs).map(([from, to]) => sum(plan.fine[side], from, to));
+    return `(${[all, ...less.map((s) => `(${s} or 0 * ${all})`)].join(' - ')})`;
+  };
+  const share = `clamp_max(${events('bad')} / (${events('total')} > 0), 1)`;
+  const [worst] = await prometheus.query(`topk(1, ${share} >= 0)`, endMs);
+  if (!worst) return {};
+  const group = by.map((label) => `${label}="${worst.labels[label] ?? ''}"`).join(', ');
+  return { worst: { group, remaining: 1 - worst.value / plan.budget } };
 }
 
 /** The share of good events as text. */

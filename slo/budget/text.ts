@@ -8,6 +8,7 @@ import {
   minutesText,
   remainingText,
   spentText,
+  worstText,
 } from './report.js';
 import { achievedText, type BudgetState, differenceText, type Spending } from './state.js';
 
@@ -32,6 +33,7 @@ export function budgetText(state: BudgetState): string {
   const apart = correctionsText(state).map((line) => `  ${line}\n`);
   return (
     `${slo.id}: ${slo.objective}%\n${table}\n` +
+    (state.worst ? `${worstText(state.worst)}\n` : '') +
     `burn rate in the last hour: ${burnRate?.toFixed(2) ?? (state.measured ? 'no traffic' : 'not measured')}\n` +
     `forecast: ${forecastText(state)}\n${differenceText(state)}\n` +
     (worst.length > 0 ? `spent by incident:\n${worst.join('')}` : '') +

@@ -119,7 +119,8 @@ async function brokenBudgets(
   const broken: string[] = [];
   for (const slo of readSlos(flags.keep, { windows: 'any' })) {
     const state = await budgetState(slo, prometheus, { atMs });
-    if (state.rolling.remaining < 0 || emptyText(state) !== undefined) broken.push(slo.id);
+    const left = Math.min(state.rolling.remaining, state.worst?.remaining ?? Infinity);
+    if (left < 0 || emptyText(state) !== undefined) broken.push(slo.id);
   }
   return broken;
 }

@@ -21,6 +21,11 @@ service: shop
 slos:
   - { name: cart, objective: 99, window: 7d, sli: { events: { bad: b, total: t } } }
   - { name: pay, objective: 99, window: 7d, sli: { events: { bad: b2, total: t } } }
+  - name: routes
+    objective: 99
+    window: 7d
+    groupBy: { labels: [route] }
+    sli: { events: { bad: b4, total: t } }
   - { name: fast, objective: 99, window: 7d, sli: { events: { bad: b3, total: t } } }
 `,
 );
@@ -64,6 +69,22 @@ describe('corrections of a budget', () => {
         const own = `increase${step}{slo="shop-fast",service="shop"}`;
         history.add(`slo:events_bad:${own}`, step === '15s' ? 1 : 16, t);
         history.add(`slo:events_total:${own}`, step === '15s' ? 10 : 160, t);
+      }
+    }
+    // A small route fails in the last hour but one, which the sum over all routes hardly shows.
+    for (let t = endMs - 4 * hourMs; t <= endMs; t += 240_000) {
+      for (const [route, total] of [
+        ['x', 10_000],
+        ['y', 8],
+      ] as const) {
+        const bad = route === 'y' && inside(t, 2, 1) ? 8 : 0;
+        const own = `{slo="shop-routes",service="shop",route="${route}"}`;
+        history.add(`slo:events_bad:increase4m${own}`, bad, t);
+        history.add(`slo:events_total:increase4m${own}`, total, t);
+        for (let s = t - 210_000; s <= t; s += 30_000) {
+          history.add(`slo:events_bad:increase30s${own}`, bad / 8, s);
+          history.add(`slo:events_total:increase30s${own}`, total / 8, s);
+        }
       }
     }
     history.seal();
@@ -136,6 +157,34 @@ describe('corrections of a budget', () => {
     const seen = budget('--slo', 'shop-fast', '--corrections', corrections(text));
     expect(seen).toContain('not counted: 120 bad of 1200 events');
   });
+
+  testWith('prometheus', 'promtool')(
+    'groups are judged by the worst, without its corrections',
+    () => {
+      const gate = (...more: string[]) =>
+        spawnSync(
+          process.execPath,
+          [program('cli'), 'slo', 'gate', '-i', slo, '--slo', 'shop-routes'].concat(
+            ['--prometheus', server?.url ?? '', '--at', at(0)],
+            more,
+          ),
+          { encoding: 'utf8' },
+        );
+      const shut = gate();
+      // 15 of 61 steps failed: 24.6 times the budget.
+      expect([shut.status, shut.stdout]).toEqual([
+        1,
+        expect.stringContaining(
+          'shop-routes of route="y": the error budget is spent 24.6 times over',
+        ),
+      ]);
+      expect(budget('--slo', 'shop-routes')).toMatch(
+        /99\.98\d\d%[^]*Worst group: route="y", spent 24\.6/,
+      );
+      const text = `corrections:\n  - { from: '${at(2)}', to: '${at(1)}', reason: x }\n`;
+      expect(gate('--corrections', corrections(text)).status).toBe(0);
+    },
+  );
 
   test.each([
     ['to', `{ from: '${at(3)}', to: '${at(4)}', reason: x }`, ':2:45: the correction ends before'],
