@@ -4,7 +4,7 @@
  */
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Clock } from '../../base/clock.js';
-import { exitCode, UserError } from '../../base/errors.js';
+import { notListening } from '../../base/errors.js';
 import { type Random, seededRandom } from '../../base/random.js';
 import { Leases } from '../faults/leases.js';
 import { Channel, type Effect } from './channel.js';
@@ -60,9 +60,7 @@ export class Relay {
     const { host, port } = this.#parts.listen;
     return new Promise((resolve, reject) => {
       this.#server.once('error', (error: NodeJS.ErrnoException) =>
-        reject(
-          new UserError(`${host}:${port}: ${error.code ?? error.message}`, exitCode.environment),
-        ),
+        reject(notListening(host, port, error)),
       );
       this.#server.listen({ host, port, backlog: 1024 }, () =>
         resolve((this.#server.address() as AddressInfo).port),

@@ -3,7 +3,7 @@ import { constants as crypto } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../../base/clock.js';
-import { messageOf } from '../../base/errors.js';
+import { messageOf, notListening } from '../../base/errors.js';
 import type { Place } from '../model.js';
 import { Refusal, type RefusalReason } from '../identity/attestor.js';
 import type { CertificateAuthority, ClientCertificate } from '../identity/authority.js';
@@ -146,7 +146,9 @@ export class ControlServer {
   /** Resolves to the port. */
   async listen(host: string, port: number): Promise<number> {
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
+      this.#server.once('error', (error: NodeJS.ErrnoException) =>
+        reject(notListening(host, port, error)),
+      );
       this.#server.listen(port, host, 4096, resolve);
     });
     this.#server.on('error', () => undefined);

@@ -72,7 +72,7 @@ export function registerBudget(slo: Command): void {
       else if (decision.open && missing.length > 0) {
         process.stdout.write('not known: the budgets that could be read allow a release\n');
       } else if (decision.open) process.stdout.write('open: every budget allows a release\n');
-      else process.stdout.write(`shut:\n${decision.reasons.map((r) => `  ${r}\n`).join('')}`);
+      else process.stdout.write(`closed:\n${decision.reasons.map((r) => `  ${r}\n`).join('')}`);
       sayMissing(missing);
       // An exhausted budget closes the gate even if other budgets are unknown.
       if (!decision.open) process.exitCode = exitCode.failed;

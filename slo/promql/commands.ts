@@ -55,8 +55,9 @@ async function queryText(
     throw new UserError({ message: 'no query', expected: 'either a query or --input' });
   }
   if (query !== undefined) return { text: query, file: undefined };
-  const { readInput } = await import('../../base/input.js');
-  return { text: readInput(flags.input as string), file: flags.input };
+  const { inputName, readInput } = await import('../../base/input.js');
+  const file = flags.input as string;
+  return { text: readInput(file), file: inputName(file) };
 }
 
 interface CheckFlags {

@@ -8,7 +8,7 @@ import {
   type TLSSocket,
 } from 'node:tls';
 import type { Clock } from '../../../base/clock.js';
-import { exitCode, UserError } from '../../../base/errors.js';
+import { notListening } from '../../../base/errors.js';
 import type { ProxyMetrics } from '../telemetry/proxy-metrics.js';
 import type { Direction } from '../telemetry/transport-metrics.js';
 import { carryingProtocol, type Protocol } from '../seam.js';
@@ -109,12 +109,7 @@ export class Listener {
     const { host, port, direction } = this.#parts;
     return new Promise((resolve, reject) => {
       this.#server.once('error', (error: NodeJS.ErrnoException) =>
-        reject(
-          new UserError(
-            `${direction} ${host}:${port}: ${error.code ?? error.message}`,
-            exitCode.environment,
-          ),
-        ),
+        reject(notListening(`${direction} ${host}`, port, error)),
       );
       this.#server.listen({ host, port, backlog }, () =>
         resolve((this.#server.address() as AddressInfo).port),
