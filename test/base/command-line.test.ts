@@ -1,6 +1,7 @@
 /** Parts of the command line: each adds its commands, and old spellings and mistakes get an answer. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -224,4 +225,20 @@ test.each([
 ])('%s %s is completed with %j', (command, typed, words) => {
   const { stdout } = run('__complete', '--', ...command.split(' '), typed);
   expect(stdout.match(/^[^\t]+/gm)).toEqual(words);
+});
+
+test('a taken port is told by its owner, its reason and its code', async () => {
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+  const { port } = taken.address() as AddressInfo;
+  const file = join(mkdtempSync(join(tmpdir(), 'firedrill-taken-')), 'proxy.json');
+  const at = { host: '127.0.0.1', port };
+  const admin = { host: '127.0.0.1', port: 0 };
+  writeFileSync(file, JSON.stringify({ workload: { namespace: 'n', name: 'a' }, outbound: at, admin }));
+  const why = `127.0.0.1:${port}: another program uses this port (EADDRINUSE)`;
+  const relay = run('relay', `127.0.0.1:${port}`, '127.0.0.1:1');
+  expect([relay.status, relay.stderr]).toEqual([5, expect.stringContaining(why)]);
+  const proxy = run('proxy', '--config', file);
+  expect([proxy.status, proxy.stderr]).toEqual([5, expect.stringContaining(`outbound ${why}`)]);
+  taken.close();
 });

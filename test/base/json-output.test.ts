@@ -85,9 +85,10 @@ const head = `# JSON
 
 <!-- Generated from the commands' answers: npm run update. -->
 
-The fields that commands print with \`--format json\`, on standard output alone: here of the example files, so other input may add some. A
-question mark stands for a field that may be absent; fields may be added in any version. Ratios are 0 to 1, and fields in \`Ms\` are
-milliseconds. The result of a game day has a [schema of its own](../runbooks/report/RESULT.md), with a version.
+The fields that commands print with \`--format json\`, on standard output alone: here of the example files, so other
+input may add some. A question mark stands for a field that may be absent; fields may be added in any version. Ratios
+are 0 to 1, and fields in \`Ms\` are milliseconds. The result of a game day has a
+[schema of its own](../runbooks/report/RESULT.md), with a version.
 `;
 
 test(
