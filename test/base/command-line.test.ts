@@ -234,7 +234,10 @@ test('a taken port is told by its owner, its reason and its code', async () => {
   const file = join(mkdtempSync(join(tmpdir(), 'firedrill-taken-')), 'proxy.json');
   const at = { host: '127.0.0.1', port };
   const admin = { host: '127.0.0.1', port: 0 };
-  writeFileSync(file, JSON.stringify({ workload: { namespace: 'n', name: 'a' }, outbound: at, admin }));
+  writeFileSync(
+    file,
+    JSON.stringify({ workload: { namespace: 'n', name: 'a' }, outbound: at, admin }),
+  );
   const why = `127.0.0.1:${port}: another program uses this port (EADDRINUSE)`;
   const relay = run('relay', `127.0.0.1:${port}`, '127.0.0.1:1');
   expect([relay.status, relay.stderr]).toEqual([5, expect.stringContaining(why)]);
