@@ -68,9 +68,10 @@ export const withheldWords = ({
   `${how} by ${by}`;
 
 function theoryText(e: Extract<DrillEvent, { kind: 'theory' }>): string {
-  if (e.within !== undefined) return `${e.within ? 'fired as' : 'did not fire as'} theory says`;
+  if (e.within !== undefined)
+    return e.within ? 'fired when expected' : 'did not fire when expected';
   const from = e.armedAtMs ?? e.atMs;
-  return `by theory after ${seconds(e.earliestAtMs - from)} to ${seconds(e.latestAtMs - from)}`;
+  return `expected after ${seconds(e.earliestAtMs - from)} to ${seconds(e.latestAtMs - from)}`;
 }
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

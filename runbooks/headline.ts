@@ -94,7 +94,7 @@ function failLine(record: GameDayRecord, tally: Tally): string {
   }
   const [off] = tally.offTheory;
   if (off) {
-    return `${off.name} fired ${theoryMissText(off)} by theory${more(tally.offTheory.length)}.`;
+    return `${off.name} fired ${theoryMissText(off)}${more(tally.offTheory.length)}.`;
   }
   const [stuck] = tally.notResolved;
   if (stuck) return `${stuck.name} did not stop in time${more(tally.notResolved.length)}.`;
@@ -119,7 +119,7 @@ export function summaryLines(record: GameDayRecord): string[] {
     lines.push(`${tally.notJudged} could not be judged: no fault took effect.`);
   }
   for (const e of tally.offTheory) {
-    lines.push(`${e.name} fired ${theoryMissText(e)} by theory (${bandText(e.theory)}).`);
+    lines.push(`${e.name} fired ${theoryMissText(e)} (${bandText(e.theory)}).`);
   }
   for (const silence of record.scenarios.flatMap((s) => s.silences ?? [])) {
     lines.push(`Silent failure: ${silenceText(silence)}. ${ruleText(silence)}.`);

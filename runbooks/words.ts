@@ -208,8 +208,8 @@ export function theoryMissText({ theory, firedAfterMs }: ExpectationRecord): str
   if (!theory || theory.within || firedAfterMs === undefined) return undefined;
   const { earliestMs, latestMs } = theory;
   return firedAfterMs < earliestMs
-    ? `${timeText(earliestMs - firedAfterMs)} early`
-    : `${timeText(firedAfterMs - latestMs)} late`;
+    ? `${timeText(earliestMs - firedAfterMs)} earlier than expected`
+    : `${timeText(firedAfterMs - latestMs)} later than expected`;
 }
 
 /** `unleash died by itself 54 ms after the fault cut was rolled back: it ended with 1: Error: read ECONNRESET`. */

@@ -378,7 +378,7 @@ function theoryMiss({ theory, firedAfterMs }: ExpectationRecord): string | undef
   const early = firedAfterMs < earliestMs;
   const by = early ? earliestMs - firedAfterMs : firedAfterMs - latestMs;
   return (
-    `fired after ${seconds(firedAfterMs)}, ${seconds(by)} ${early ? 'before' : 'after'} theory allows ` +
+    `fired after ${seconds(firedAfterMs)}, ${seconds(by)} ${early ? 'earlier' : 'later'} than expected ` +
     `(${seconds(earliestMs)} to ${seconds(latestMs)}: ${theory.basis})`
   );
 }

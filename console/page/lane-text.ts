@@ -28,7 +28,7 @@ export function laneText(lane: Lane, nowMs: number): string {
   const awaited = left >= 0 ? `awaited, ${span(left)} left` : `awaited, late by ${span(left)}`;
   if (!lane.theory) return awaited;
   const after = (atMs: number): string => span(Math.max(0, atMs - armedAtMs));
-  return `${awaited}; by theory after ${after(lane.theory.earliestAtMs)} to ${after(lane.theory.latestAtMs)}`;
+  return `${awaited}; expected after ${after(lane.theory.earliestAtMs)} to ${after(lane.theory.latestAtMs)}`;
 }
 
 function hiddenText(

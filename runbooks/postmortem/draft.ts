@@ -246,7 +246,7 @@ function detection(record: GameDayRecord, scenarios: readonly ScenarioRecord[]):
   const table =
     rows.length === 0
       ? 'No alert was expected.'
-      : '| alert | severity | received | theory | in time |\n' +
+      : '| alert | severity | received | expected after | in time |\n' +
         `| --- | --- | --- | --- | --- |\n${rows.join('\n')}`;
   return [[...first, ...silent, ...others].join('\n'), table].filter((p) => p !== '').join('\n\n');
 }

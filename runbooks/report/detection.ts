@@ -47,13 +47,13 @@ ${note !== '' && markup`<tr class="note"><td colspan="8">${note}</td></tr>`}`;
 ${named && markup`<th>Scenario</th>`}<th>Alert</th><th>Severity</th>
 <th class="bullet"><svg viewBox="0 0 ${width} 13" width="${width}" height="13" aria-hidden="true">${ticks}</svg>
 </th>
-<th class="number">Received</th><th class="number">Deadline</th><th class="number">In theory</th>
+<th class="number">Received</th><th class="number">Deadline</th><th class="number">Expected</th>
 <th>In time?</th><th class="number">Stopped</th>
 </tr></thead><tbody>${rows}</tbody></table></div>
 <p class="key-line"><svg viewBox="0 0 26 12" width="26" height="12" aria-hidden="true"><rect class="allowed"
 x="0" y="4" width="24" height="4"/><line class="due" x1="24" x2="24" y1="0" y2="12"/></svg> until the deadline
 <svg viewBox="0 0 26 12" width="26" height="12" aria-hidden="true"><rect class="theory" x="2" y="2" width="20"
-height="8"/></svg> when theory says that it fires
+height="8"/></svg> expected detection time
 <svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true"><circle class="received" cx="6" cy="6"
 r="4.5"/></svg> received. Seconds count from the moment at which the fault
 was seen to work; “stopped” is measured from the end of the rollback.</p>`;
@@ -81,7 +81,7 @@ function noteText(e: ExpectationRecord, judged: boolean): string {
   const theory =
     missed === undefined
       ? undefined
-      : `fired ${missed} by theory${mayMiss === undefined ? '' : `: ${mayMiss}`}`;
+      : `fired ${missed}${mayMiss === undefined ? '' : `: ${mayMiss}`}`;
   return [why, theory].filter((t) => t !== undefined).join('; ');
 }
 

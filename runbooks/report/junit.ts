@@ -96,7 +96,7 @@ function expectationCases(e: ExpectationRecord): JunitCase[] {
   const missed = theoryMissText(e);
   if (missed !== undefined && e.theory?.mayMiss === undefined) {
     cases.push({
-      name: `${e.name} (${e.severity}) fires when theory says`,
+      name: `${e.name} (${e.severity}) fires when expected`,
       seconds: Math.max(0, e.firedAfterMs ?? 0) / 1000,
       failures: [`${missed}: ${e.theory?.basis}`],
     });

@@ -86,7 +86,7 @@ function expectationLine(
     e.withheld && e.inTime ? `  ${style.dim(`${e.withheld.how} by ${e.withheld.by}`)}` : '';
   const why = e.inTime || !judged ? hidden : `  ${style.red(outcomeWord(e))}`;
   const fired = e.firedAfterMs === undefined ? '' : `fired after ${timeText(e.firedAfterMs)}, `;
-  const theory = e.theory ? `, ${fired}theory ${bandText(e.theory)}` : '';
+  const theory = e.theory ? `, ${fired}expected ${bandText(e.theory)}` : '';
   return `${mark} ${name}  ${took.padStart(7)}  ${style.dim(`deadline ${timeText(e.deadlineMs)}${theory}`)}${why}`;
 }
 

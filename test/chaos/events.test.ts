@@ -117,7 +117,7 @@ test.concurrent(
       1,
     );
     expect(theories.filter((t) => t.within !== undefined)).toHaveLength(1);
-    expect(eventText(first!)).toMatch(/by theory after \d\.\d s to \d\.\d s$/);
+    expect(eventText(first!)).toMatch(/expected after \d\.\d s to \d\.\d s$/);
   },
 );
 

@@ -181,10 +181,10 @@ describe('theory', () => {
 
   test('that the alert misses fails, with how far on which side', () => {
     expect(judged(103_000, false).reasons).toEqual([
-      'CartLatency (page) fired after 2.0 s, 1.0 s before theory allows (3.0 s to 5.0 s: by hand)',
+      'CartLatency (page) fired after 2.0 s, 1.0 s earlier than expected (3.0 s to 5.0 s: by hand)',
     ]);
     expect(judged(107_500, false).reasons[0]).toBe(
-      'CartLatency (page) fired after 6.5 s, 1.5 s after theory allows (3.0 s to 5.0 s: by hand)',
+      'CartLatency (page) fired after 6.5 s, 1.5 s later than expected (3.0 s to 5.0 s: by hand)',
     );
     const allowed = judged(103_000, false, 'a slow machine');
     expect(allowed.reasons).toEqual([]);

@@ -460,7 +460,7 @@ test('theory missed by more than an evaluation interval fails, unless the scenar
   const judgement = judge({ ...good(), ...missed });
   expect(judgement.verdict).toBe('FAIL');
   expect(judgement.reasons).toEqual([
-    'CartLatency (page) fired after 2.0 s, 1.0 s after theory allows (0.4 s to 1.0 s: errors step)',
+    'CartLatency (page) fired after 2.0 s, 1.0 s later than expected (0.4 s to 1.0 s: errors step)',
   ]);
   const declared = wanting({ mayMissTheory: 'a slow start' });
   const allowed = judge({ ...good(), ...missed, scenario: declared });

@@ -128,7 +128,7 @@ test('the expected time: as far as it was known then, and as it was judged where
     [430, 440],
   ]);
   const [x] = viewAt(events, 55).scenarios[0]?.lanes ?? [];
-  expect(laneText(x!, 55)).toBe('awaited, 1.0 s left; by theory after 0.4 s to 0.6 s');
+  expect(laneText(x!, 55)).toBe('awaited, 1.0 s left; expected after 0.4 s to 0.6 s');
 });
 
 test('an acknowledgement is shown at the last page, or at the one that it names', () => {

@@ -115,7 +115,7 @@ testWith('chromium')(
     await expect.poll(() => lanesOf(page), { timeout: 20_000 }).toContain('awaited');
     await expect
       .poll(() => lanesOf(page), { interval: 50 })
-      .toMatch(/by theory after [12]\.\d s to/);
+      .toMatch(/expected after [12]\.\d s to/);
     expect(await page.locator('svg .theory').count()).toBe(1);
     await page.getByText('struck: cart').waitFor();
     const record = await running;
