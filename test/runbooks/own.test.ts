@@ -330,7 +330,6 @@ test('the page of an alert: where its runbook_url leads, then its name, then our
 test('a page without a word helps nobody, and is a problem', () => {
   const file = join(mkdtempSync(join(tmpdir(), 'firedrill-page-')), 'empty.md');
   writeFileSync(file, ' \n');
-  expect(lintOwn(ownRunbooks([file]), world()).problems).toEqual([
-    expect.objectContaining({ message: 'the page is empty' }),
-  ]);
+  const { problems } = lintOwn(ownRunbooks([file]), world());
+  expect(problems.map((p) => p.message)).toContain('the page is empty');
 });
