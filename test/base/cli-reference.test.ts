@@ -92,7 +92,8 @@ beforeAll(async () => {
     'index.md',
     '# Command line\n\n<!-- Generated from the commands: npm run update. -->\n\n' +
       'Every command has `--help` with the same text. Exit codes: 0 success, 1 a check failed, 2 wrong usage, ' +
-      '3 no data,\n4 aborted, 5 the environment failed, 130 interrupted. [JSON](../json.md) lists the fields of `--format json`.\n\n' +
+      '3 no data,\n4 aborted, 5 the environment failed, 130 interrupted. ' +
+      '[JSON](../json.md) lists the fields of `--format json`.\n\n' +
       `| command | purpose |\n| --- | --- |\n${rows.join('\n')}\n`,
   );
   if (process.env.UPDATE === '1') {
