@@ -231,7 +231,9 @@ test('where nothing was scraped, nobody knows whether an alert fired', async () 
 test('it has the shape that the lint wants, and only prompts are left', async () => {
   const text = await incidentText(flags('pm.md'));
   const left = lintPostmortem('pm.md', text).map((p) => p.message);
-  expect(left.filter((m) => !/the placeholder 'TO FILL'|still a draft|an action/.test(m))).toEqual([]);
+  expect(left.filter((m) => !/the placeholder 'TO FILL'|still a draft|an action/.test(m))).toEqual(
+    [],
+  );
   for (const name of requiredSections) {
     expect(blankText({ out: '-', title: 'x' })).toContain(`## ${name}\n`);
   }

@@ -97,7 +97,9 @@ test('any record drafts, with every section, no NaN, no undefined, and nothing o
 test('a draft is not finished, and the lint says where', () => {
   const problems = said(draftPostmortem(goodGameDay()));
   expect(problems).toContain('p.md:5:3: it is still a draft; expected Status: reviewed');
-  expect(problems.filter((p) => p.includes(`the placeholder '${toFill}'`)).length).toBeGreaterThan(8);
+  expect(problems.filter((p) => p.includes(`the placeholder '${toFill}'`)).length).toBeGreaterThan(
+    8,
+  );
   expect(problems.filter((p) => p.includes('no owner'))).toHaveLength(1);
   expect(problems.some((p) => p.includes('blames'))).toBe(false);
 });
