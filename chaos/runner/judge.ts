@@ -416,15 +416,22 @@ function inconclusiveReasons(evidence: Evidence): string[] {
   return [...reasons, ...faultReasons(evidence), ...tooFewStruck(evidence)];
 }
 
+/** Kinds that slow only what a sidecar or relay has to hold back. */
+const limits: ReadonlySet<string> = new Set(['throttle', 'bandwidth']);
+
 function faultReasons(evidence: Evidence): string[] {
   const { scenario, faults, abort, notInjected, interrupted } = evidence;
   // The scenario ended before the others could have an effect.
   if (notInjected !== undefined) return [notInjected];
   const reasons: string[] = [];
   for (const fault of faults) {
-    const { id, target, effect, effectUnit, lapsedBy } = fault;
+    const { id, kind, target, effect, effectUnit, lapsedBy } = fault;
     if (effect === 0) {
-      const unasked = target.includes('/') ? '; does a route of the load lead there?' : '';
+      const unasked = limits.has(kind)
+        ? '; is any answer longer than one piece?'
+        : target.includes('/')
+          ? '; does a route of the load lead there?'
+          : '';
       const why = lapsedBy ?? `0 ${effectUnit}${unasked}`;
       reasons.push(`${id} had no effect on ${target}: ${why}`);
     } else if (lapsedBy !== undefined) {

@@ -12,6 +12,9 @@
 import type { EndpointState, End, MirrorTarget, Tried, TryFailure } from './flow/contract.js';
 import { Deadline, type DeadlineWheel } from './listen/deadlines.js';
 
+/** A pause of less than this, in milliseconds, is no effect of a limit. */
+export const noticedMs = 1;
+
 export interface Front<F extends Tried> {
   /**
    * Opens a connection to the endpoint and sends the available part of the request; then heard(), failed(), or it is
@@ -206,7 +209,9 @@ export class Tries<F extends Tried> {
     if (!flow || flow.bytesPerSecond <= 0 || bytes <= 0) return;
     const nowMs = this.#wheel.nowMs();
     const fromMs = this.#restDueMs === Infinity ? nowMs : Math.max(nowMs, this.#restDueMs);
-    this.#restDueMs = fromMs + (bytes / flow.bytesPerSecond) * 1000;
+    const restMs = (bytes / flow.bytesPerSecond) * 1000;
+    if (restMs >= noticedMs) flow.slowed?.();
+    this.#restDueMs = fromMs + restMs;
     this.#armFor(this.#restDueMs);
     this.#front.rest?.(true);
   }

@@ -173,6 +173,8 @@ export interface Tried {
   readonly delayMs: number;
   /** Injected: pass on at most this many bytes a second in each direction; 0: no limit. */
   readonly bytesPerSecond: number;
+  /** Called when bytes have to wait for that limit by `noticedMs` or more. */
+  readonly slowed?: (() => void) | undefined;
   /** For an injected delay or silence: `release` is called if the fault ends early. */
   readonly hold?: { release: (() => void) | undefined } | undefined;
   /** After a pick() of undefined without a refusal: pick again after this many milliseconds. */

@@ -117,6 +117,7 @@ export class InboundFlow {
       },
       delayMs: strike?.delayMs ?? 0,
       bytesPerSecond: strike?.bytesPerSecond ?? 0,
+      slowed: strike?.slowed,
       hold: strike?.hold,
       waitMs: 0,
       perTryTimeoutMs: 0,

@@ -22,6 +22,7 @@ export class OutboundConnection implements ConnectionFlow {
   refusal: ConnectionFlow['refusal'] = undefined;
   delayMs = 0;
   bytesPerSecond = 0;
+  slowed: ConnectionFlow['slowed'] = undefined;
   hold: Hold | undefined = undefined;
   waitMs = 0;
   readonly perTryTimeoutMs = 0;
@@ -53,6 +54,7 @@ export class OutboundConnection implements ConnectionFlow {
         this.delayMs = strike.delayMs;
         this.hold = strike.hold;
         this.bytesPerSecond = strike.bytesPerSecond;
+        this.slowed = strike.slowed;
         if (strike.blackhole) this.refusal = { kind: 'blackhole' };
         else if (strike.reset || strike.abortStatus > 0) this.refusal = { kind: 'reset' };
       }

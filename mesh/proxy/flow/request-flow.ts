@@ -32,6 +32,7 @@ export abstract class RequestFlow<R extends CompiledRoute> implements Flow, Flow
   refusal: Refusal | undefined = undefined;
   delayMs = 0;
   bytesPerSecond = 0;
+  slowed: Strike['slowed'] = undefined;
   hold: Hold | undefined = undefined;
   waitMs = 0;
   retryBufferBytes = 0;
@@ -148,6 +149,7 @@ export abstract class RequestFlow<R extends CompiledRoute> implements Flow, Flow
     this.delayMs = strike.delayMs;
     this.hold = strike.hold;
     this.bytesPerSecond = strike.bytesPerSecond;
+    this.slowed = strike.slowed;
     if (strike.blackhole || strike.reset) {
       const kind = strike.blackhole ? 'blackhole' : 'reset';
       this.refusal = {

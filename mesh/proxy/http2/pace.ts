@@ -2,6 +2,7 @@
  * An injected limit of bandwidth, for one direction of one exchange: after each piece it pauses for as long as the
  * piece may take, and later octets wait here. Their number is limited, since they are not credited to any window.
  */
+import { noticedMs } from '../tries.js';
 
 interface Piece {
   bytes: Buffer;
@@ -15,10 +16,13 @@ const stepBytes = 4096;
 export class Pace {
   readonly #bytesPerSecond: number;
   readonly #queue: Piece[] = [];
+  readonly #slowed: (() => void) | undefined;
   #restsUntilMs = 0;
 
-  constructor(bytesPerSecond: number) {
+  /** `slowed` is called when octets wait for a noticeable time. */
+  constructor(bytesPerSecond: number, slowed?: () => void) {
     this.#bytesPerSecond = bytesPerSecond;
+    this.#slowed = slowed;
   }
 
   /** Queues bytes to be passed on by run(); the bytes are copied, `pass` gets them in pieces. */
@@ -49,7 +53,9 @@ export class Pace {
       this.#restsUntilMs = fromMs + (bytes.length / this.#bytesPerSecond) * 1000;
       pass(bytes);
     }
-    return this.#queue.length > 0 ? this.#restsUntilMs : Infinity;
+    if (this.#queue.length === 0) return Infinity;
+    if (this.#restsUntilMs - nowMs >= noticedMs) this.#slowed?.();
+    return this.#restsUntilMs;
   }
 
   clear(): void {

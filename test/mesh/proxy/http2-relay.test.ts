@@ -11,7 +11,7 @@ import {
 } from 'node:http2';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import fc from 'fast-check';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { requireTool } from '../../../base/tools.js';
 import { testWith } from '../../tools.js';
 import { block, frame, settings } from './http2-raw.js';
@@ -563,7 +563,8 @@ test('a mirror gets a marked copy, bounded, and never touches the answer', async
 });
 
 test('an injected limit of bandwidth slows both directions and loses nothing', async () => {
-  const rig = await relay([await upstream(echo)], { bytesPerSecond: 100_000 });
+  const slowed = vi.fn();
+  const rig = await relay([await upstream(echo)], { bytesPerSecond: 100_000, slowed });
   const startMs = performance.now();
   const answer = await ask(client(rig), { ':method': 'POST' }, 'x'.repeat(20_000), {
     'x-after': '1',
@@ -573,6 +574,14 @@ test('an injected limit of bandwidth slows both directions and loses nothing', a
   // At least the time of one direction, without the last piece's pause.
   expect(performance.now() - startMs).toBeGreaterThan(140);
   expect(rig.flows[0]?.endings).toEqual(['ended complete -1 20000 20000']);
+  expect(slowed).toHaveBeenCalled();
+});
+
+test('a limit of bandwidth that nothing reaches slows nobody', async () => {
+  const slowed = vi.fn();
+  const rig = await relay([await upstream(echo)], { bytesPerSecond: 1_000_000_000, slowed });
+  expect((await ask(client(rig), { ':method': 'POST' }, 'x'.repeat(20_000))).status).toBe(200);
+  expect(slowed).not.toHaveBeenCalled();
 });
 
 test('gRPC: a status in trailers that follow at once is judged before anything is relayed', async () => {

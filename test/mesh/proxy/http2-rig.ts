@@ -26,6 +26,7 @@ export interface Script {
   idleTimeoutMs?: number;
   delayMs?: number;
   bytesPerSecond?: number;
+  slowed?: () => void;
   retryBufferBytes?: number;
   retries?: number;
   retryDelayMs?: number;
@@ -59,6 +60,7 @@ class ScriptedFlow implements Flow {
   readonly idleTimeoutMs: number;
   readonly delayMs: number;
   readonly bytesPerSecond: number;
+  readonly slowed: (() => void) | undefined;
   readonly waitMs = 0;
   readonly upgrades = [];
   readonly retryBufferBytes: number;
@@ -84,6 +86,7 @@ class ScriptedFlow implements Flow {
     this.idleTimeoutMs = script.idleTimeoutMs ?? 0;
     this.delayMs = script.delayMs ?? 0;
     this.bytesPerSecond = script.bytesPerSecond ?? 0;
+    this.slowed = script.slowed;
     this.retryBufferBytes = script.retryBufferBytes ?? 0;
     this.requestHeaders = script.requestHeaders;
     this.responseHeaders = script.responseHeaders;

@@ -239,6 +239,11 @@ test('faults: delay, abort, reset, black hole, bandwidth', async () => {
   expect(await say(proxy.outbound, get, { limitMs: 200 })).toBe('<timeout>');
   await until(() => proxy.proxy.busy === 0);
   // The answer came in one piece; the next request is delayed for it.
+  const effect = (): number => proxy.proxy.gateway.faults.list()[0]?.effect ?? NaN;
+  const before = effect();
+  fault({ bytesPerSecond: 1_000_000_000 });
+  expect((await send(proxy, get, 20_000)).length).toBeGreaterThan(20_000);
+  expect(effect()).toBe(before);
   fault({ bytesPerSecond: 100_000 });
   beginMs = performance.now();
   const large = await app(
@@ -250,6 +255,7 @@ test('faults: delay, abort, reset, black hole, bandwidth', async () => {
   );
   fault({ bytesPerSecond: 400_000 });
   expect((await send(proxy, get, 400_001)).length).toBeGreaterThan(400_000);
+  expect(effect()).toBe(before + 1);
   expect(performance.now() - beginMs).toBeGreaterThan(500);
 });
 

@@ -47,6 +47,8 @@ export interface Strike {
   reset: boolean;
   blackhole: boolean;
   bytesPerSecond: number;
+  /** Counts the effect of the limit, once for however many calls. */
+  slowed: (() => void) | undefined;
   /** Set when the strike delays or swallows. */
   hold: Hold | undefined;
 }
@@ -121,15 +123,13 @@ export class FaultTable {
       // A late timer must not lengthen a lease.
       if (lease.side !== side || nowMs >= entry.dueMs || !matches(lease, target)) continue;
       if (lease.ratio < 1 && this.#random.next() >= lease.ratio) continue;
-      entry.effect++;
-      if (side === 'inbound') this.inboundEffects++;
-      else this.outboundEffects++;
       strike ??= {
         delayMs: 0,
         abortStatus: 0,
         reset: false,
         blackhole: false,
         bytesPerSecond: 0,
+        slowed: undefined,
         hold: undefined,
       };
       if (lease.delayMs || lease.delayJitterMs || lease.blackhole) {
@@ -144,8 +144,27 @@ export class FaultTable {
         const slower = Math.min(strike.bytesPerSecond || Infinity, lease.bytesPerSecond);
         strike.bytesPerSecond = slower;
       }
+      // A limit that nothing reaches makes no difference.
+      if (isOnlyLimit(lease)) this.#countOnceSlowed(strike, entry);
+      else this.#struck(entry);
     }
     return strike;
+  }
+
+  #countOnceSlowed(strike: Strike, entry: Entry): void {
+    const { slowed } = strike;
+    let isCounted = false;
+    strike.slowed = () => {
+      slowed?.();
+      if (!isCounted) this.#struck(entry);
+      isCounted = true;
+    };
+  }
+
+  #struck(entry: Entry): void {
+    entry.effect++;
+    if (entry.lease.side === 'inbound') this.inboundEffects++;
+    else this.outboundEffects++;
   }
 
   /** Ends all leases; a draining proxy calls this. */
@@ -163,6 +182,13 @@ export class FaultTable {
     return { ...lease, ttlMs: Math.max(0, dueMs - this.#clock.monotonicMs()), effect };
   }
 }
+
+const isOnlyLimit = (lease: FaultLease): boolean =>
+  !lease.delayMs &&
+  !lease.delayJitterMs &&
+  !lease.abortStatus &&
+  !lease.reset &&
+  !lease.blackhole;
 
 function matches({ match }: FaultLease, target: FaultTarget): boolean {
   if (!match) return true;
