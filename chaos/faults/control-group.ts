@@ -78,6 +78,8 @@ export class ControlGroup {
   readonly version: 1 | 2;
   readonly #parent: string;
   readonly #folder: string;
+  /** By file: what the kernel answered after a limit was written. */
+  readonly #limits = new Map<string, string>();
 
   /** Makes the group at once. Throws if that fails. */
   constructor({ version, folder }: GroupRoot, id: string) {
@@ -89,6 +91,15 @@ export class ControlGroup {
 
   set(file: string, value: string | number): void {
     writeFileSync(join(this.#folder, file), `${value}`);
+    this.#limits.set(file, this.#read(file));
+  }
+
+  #read = (file: string): string => linesOf(join(this.#folder, file)).join('\n');
+
+  /** Why its limits hold no more, though nobody ended it. */
+  lost(): string | undefined {
+    if ([...this.#limits].every(([file, text]) => this.#read(file) === text)) return undefined;
+    return 'its control group was changed or removed by somebody else';
   }
 
   has = (file: string): boolean => existsSync(join(this.#folder, file));

@@ -51,6 +51,7 @@ export const cpuLimit = {
         seen = now;
         return more;
       },
+      lost: () => group.lost(),
       end: () => group.end(),
     };
   },

@@ -85,6 +85,8 @@ export const memoryLimit = {
         seen = now;
         return more;
       },
+      // Once it has killed, it has done its work.
+      lost: () => (seen > 0 ? undefined : group.lost()),
       end: () => group.end(),
     };
   },

@@ -1,12 +1,13 @@
 /** Faults of processes that somebody undoes, or that strike nobody: each says so, while its lease goes on. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { SimulatedClock } from '../../base/clock.js';
 import { freePorts } from '../../base/ports.js';
+import { groupRoot, type GroupRoot } from '../../chaos/faults/control-group.js';
 import { diskSeenBy, emptyDisk, inMountNamespace, whyNoDisk } from '../../chaos/faults/disk.js';
 import { whyNoLimit } from '../../chaos/faults/process-fault.js';
 import { ProcessFaults } from '../../chaos/system/processes/process-faults.js';
@@ -112,6 +113,23 @@ test.runIf(whyNoLimit('open-files') === undefined)(
     expect(await ended.trouble()).toBe('the limited process has ended');
   },
 );
+
+const others = {
+  cpu: { 1: ['cpu.cfs_quota_us', '-1'], 2: ['cpu.max', 'max'] },
+  memory: { 1: ['memory.limit_in_bytes', '400000000'], 2: ['memory.max', 'max'] },
+} as const;
+test.runIf(whyNoLimit('cpu') === undefined && whyNoLimit('memory') === undefined).each([
+  ['cpu', { cores: 0.5 }],
+  ['memory', { moreBytes: 500_000_000 }],
+] as const)('a limit of %s that somebody changes', async (kind, settings) => {
+  const { put, trouble } = await rig();
+  await put(kind, settings);
+  expect(await trouble()).toBeUndefined();
+  const { version, folder: parent } = groupRoot(kind) as GroupRoot;
+  const [file, text] = others[kind][version];
+  writeFileSync(join(parent, 'firedrill-one', file), text);
+  expect(await trouble()).toBe('its control group was changed or removed by somebody else');
+});
 
 test.runIf(whyNoDisk() === undefined)('a full disk that somebody empties', async () => {
   const { put, trouble, pid, data } = await rig(true);
