@@ -80,7 +80,7 @@ export async function startController(
       fault: {
         frozen: () => faults.strikes('identity-freeze'),
         skewMs: () => faults.skewMs(),
-        lifetimeMs: () => faults.lifetimeMs(),
+        lifetimeMs: (configuredMs) => faults.lifetimeMs(configuredMs),
       },
     },
     issuing,

@@ -112,15 +112,16 @@ export class ControllerFaults {
   /** The offset of certificates' dates, in milliseconds; counted as an effect unless it is 0. */
   skewMs(): number {
     const lease = [...this.#leases.values()].find((l) => l.kind === 'identity-skew');
-    if (lease) this.strikes('identity-skew');
+    if (lease && lease.skewMs !== 0) this.strikes('identity-skew');
     return lease?.skewMs ?? 0;
   }
 
-  /** The injected lifetime of certificates, in milliseconds; undefined: as configured. */
-  lifetimeMs(): number | undefined {
+  /** The lifetime of certificates, in milliseconds; counted as an effect if it is not the configured one. */
+  lifetimeMs(configuredMs: number): number {
     const lease = [...this.#leases.values()].find((l) => l.kind === 'identity-lifetime');
-    if (lease) this.strikes('identity-lifetime');
-    return lease?.lifetimeMs;
+    const injectedMs = lease?.lifetimeMs ?? configuredMs;
+    if (injectedMs !== configuredMs) this.strikes('identity-lifetime');
+    return injectedMs;
   }
 }
 

@@ -20,7 +20,7 @@ export interface AuthorityOptions {
   clock: Clock;
   events: CertificateEvents;
   /** For drills: refuses all requests, shifts the dates of certificates, or changes their lifetime. */
-  fault?: { frozen(): boolean; skewMs(): number; lifetimeMs(): number | undefined };
+  fault?: { frozen(): boolean; skewMs(): number; lifetimeMs(configuredMs: number): number };
 }
 
 /** The client certificate of the connection; `trusted`: TLS verified it up to an anchor, including its dates. */
@@ -133,12 +133,13 @@ export class CertificateAuthority {
     if (proof.identity !== request.identity) {
       throw new Refusal('wrong-identity', `the ${proof.kind} is of ${proof.identity}`);
     }
+    const { lifetimeMs } = this.#options;
     const skewMs = this.#options.fault?.skewMs() ?? 0;
     const leaf = await this.#issue(
       name,
       request.csr,
       csr.publicKeyDer,
-      this.#options.fault?.lifetimeMs() ?? this.#options.lifetimeMs,
+      this.#options.fault?.lifetimeMs(lifetimeMs) ?? lifetimeMs,
       skewMs,
     );
     const renewal = proof.kind === 'certificate';

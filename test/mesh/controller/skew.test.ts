@@ -35,3 +35,19 @@ test('certificates live as long as a drill says, while its lease lasts', async (
   expect(leftMs).toBeLessThan(91_000);
   expect(controller.faults.list()).toMatchObject([{ id: 'l', lifetimeMs: 90_000, effect: 1 }]);
 });
+
+test('a lifetime that is the configured one, and a clock that is right, are no effect', async () => {
+  const path = folder();
+  const registry = registryOf({ cart: ['10.0.0.1:1'] });
+  const { controller, address } = await controllerIn(path, { registry, lifetime: '1h' });
+  const lease = { lifetimeMs: 3_600_000, ttlMs: 60_000 };
+  controller.faults.put({ id: 'l', kind: 'identity-lifetime', ...lease });
+  controller.faults.put({ id: 's', kind: 'identity-skew', skewMs: 0, ttlMs: 60_000 });
+  tokenFor(path, 'cart');
+  const { client } = clientIn(path, 'cart', [address]);
+  await client.start(10_000);
+  expect(controller.faults.list().map(({ id, effect }) => [id, effect])).toEqual([
+    ['l', 0],
+    ['s', 0],
+  ]);
+});
