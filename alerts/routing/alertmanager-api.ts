@@ -165,6 +165,12 @@ export function matchersOfSilence({ matchers }: AmSilence): AlertMatcher[] {
   );
 }
 
+/** The silence's matchers as its author would write them: `a="b", c=~"d"`. */
+export const silenceText = (silence: AmSilence): string =>
+  matchersOfSilence(silence)
+    .map((m) => m.text)
+    .join(', ');
+
 export const toSilenceMatcher = (m: AlertMatcher): AmSilence['matchers'][number] => ({
   name: m.name,
   value: m.value,

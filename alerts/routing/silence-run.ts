@@ -6,7 +6,7 @@ import { readTimeMs } from '../../base/time-text.js';
 import {
   AlertmanagerApi,
   type AmSilence,
-  matchersOfSilence,
+  silenceText,
   toSilenceMatcher,
 } from './alertmanager-api.js';
 import { matchesAnything, plannedWindows, planSilences, readCalendar } from './calendar.js';
@@ -18,10 +18,6 @@ import { allMatch, parseMatchers } from './matchers.js';
 const maxSilenceMs = 7 * 86_400_000;
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
-const matcherText = (s: AmSilence): string =>
-  matchersOfSilence(s)
-    .map((m) => m.text)
-    .join(' ');
 
 export async function create(flags: SilenceFlags): Promise<void> {
   const matchers = flags.match.flatMap(parseMatchers);
@@ -73,7 +69,7 @@ export async function list(flags: SilenceFlags): Promise<void> {
     s.startsAt,
     s.endsAt,
     s.createdBy,
-    matcherText(s),
+    silenceText(s),
     s.comment,
   ]);
   say(formatTable(['ID', 'STATE', 'FROM', 'TO', 'BY', 'MATCHES', 'WHY'], rows));
@@ -98,7 +94,7 @@ export async function plan(file: string, flags: SilenceFlags): Promise<void> {
   const changes = planSilences(windows, await api.silences());
   for (const silence of changes.create) {
     say(
-      `create ${silence.startsAt} to ${silence.endsAt} ${matcherText(silence)}: ${silence.comment}`,
+      `create ${silence.startsAt} to ${silence.endsAt} ${silenceText(silence)}: ${silence.comment}`,
     );
     if (!flags.dryRun) await api.createSilence(silence);
   }

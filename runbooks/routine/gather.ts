@@ -1,7 +1,7 @@
 /** Asks Prometheus and Alertmanager, and reads the results of game days: the only part with input from outside. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AlertmanagerApi, matchersOfSilence } from '../../alerts/routing/alertmanager-api.js';
+import { AlertmanagerApi, silenceText } from '../../alerts/routing/alertmanager-api.js';
 import { UserError } from '../../base/errors.js';
 import type { PrometheusClient } from '../../slo/budget/prometheus.js';
 import { type GameDayResult, parseResult } from '../report/result.js';
@@ -39,9 +39,7 @@ export async function alertHistory(
 export async function silencesOf(url: string, startMs: number): Promise<Silence[]> {
   return (await new AlertmanagerApi(url).silences())
     .map((s) => ({
-      matchers: matchersOfSilence(s)
-        .map((m) => `${m.name}${m.op}"${m.value}"`)
-        .join(' '),
+      matchers: silenceText(s),
       by: s.createdBy,
       comment: s.comment,
       startMs: Date.parse(s.startsAt),

@@ -193,7 +193,7 @@ testWith('alertmanager')('silences are read from a real Alertmanager', async () 
       body: JSON.stringify({
         matchers: [
           { name: 'alertname', value: 'Mesh.*', isRegex: true, isEqual: true },
-          { name: 'team', value: 'shop', isRegex: false, isEqual: false },
+          { name: 'team', value: 'the "shop"', isRegex: false, isEqual: false },
         ],
         startsAt: new Date(now).toISOString(),
         endsAt: new Date(now + 3_600_000).toISOString(),
@@ -204,7 +204,7 @@ testWith('alertmanager')('silences are read from a real Alertmanager', async () 
     expect(posted.ok).toBe(true);
     const [silence] = await silencesOf(url, now - minute);
     expect(silence).toMatchObject({
-      matchers: 'alertname=~"Mesh.*" team!="shop"',
+      matchers: 'alertname=~"Mesh.*", team!="the \\"shop\\""',
       by: 'ana',
       comment: 'rack move',
     });

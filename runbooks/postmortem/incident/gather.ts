@@ -4,7 +4,7 @@
 import { execFile } from 'node:child_process';
 import { basename, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { AlertmanagerApi, matchersOfSilence } from '../../../alerts/routing/alertmanager-api.js';
+import { AlertmanagerApi, silenceText } from '../../../alerts/routing/alertmanager-api.js';
 import { type AmConfig, readAmConfigText } from '../../../alerts/routing/config.js';
 import { loadedRules } from '../../../alerts/watch/existing/rules.js';
 import { getJson } from '../../../alerts/watch/prometheus-api.js';
@@ -100,9 +100,7 @@ async function managerOf(question: IncidentQuestion, unknown: Unknown): Promise<
     .map((s): SilenceFact => ({
       startMs: Date.parse(s.startsAt),
       endMs: Date.parse(s.endsAt),
-      matchers: matchersOfSilence(s)
-        .map((m) => m.text)
-        .join(', '),
+      matchers: silenceText(s),
       comment: s.comment,
     }))
     .filter((s) => s.startMs < toMs && s.endMs > fromMs)
