@@ -207,7 +207,10 @@ function optionsOf(given: CommandOptions): GameDayOptions {
   const drill = findDrill(given.drill);
   const rules = given.rules.length > 0 ? given.rules : drill.rules;
   const existing = existingOf(given, drill);
-  const { timeScale, why } = existing ? productionTime(given) : scaleOf(given, drill, rules);
+  const slos = given.input.length > 0 ? given.input : drill.slos;
+  const { timeScale, why } = existing
+    ? productionTime(given)
+    : scaleOf(given, drill, { rules, slos });
   const scenarios =
     given.scenarios === undefined ? drill.scenarios : chosen(given.scenarios, drill.scenarios);
   if (scenarios.length === 0) {
@@ -237,7 +240,7 @@ function optionsOf(given: CommandOptions): GameDayOptions {
     ...(existing && { existing }),
     load: oneOf('--load', given.load, ['auto', 'embedded', 'k6']),
     ...(rate !== undefined && { requestsPerSecond: rate }),
-    slos: given.input.length > 0 ? given.input : drill.slos,
+    slos,
     stateFolder: given.state,
     allowanceMs,
     ...(given.confirm !== undefined && { confirm: given.confirm }),
@@ -278,13 +281,13 @@ function productionTime({ timeScale }: CommandOptions): { timeScale: number; why
 function scaleOf(
   given: CommandOptions,
   drill: Drill,
-  rules: readonly string[],
+  by: { rules: readonly string[]; slos: readonly string[] },
 ): { timeScale: number; why?: string } {
   const text = given.timeScale ?? String(drill.timeScale);
   if (text !== 'auto') return { timeScale: parseTimeScale(text) };
   const { system } = drill;
   const targets = system.kind === 'processes' ? Object.keys(system.services).length : 1;
-  const { scale, why } = autoScale(rules, 2 * targets);
+  const { scale, why } = autoScale(by, 2 * targets);
   return { timeScale: scale, ...(why !== undefined && { why }) };
 }
 

@@ -114,14 +114,17 @@ const usualScrapeMs = 15_000;
 
 /**
  * Returns the time scale if the user gives none, and the reason: the smallest scale at which the rules' shortest range
- * still holds enough scrapes on this machine; without rules, the default scale and no reason.
+ * still holds enough scrapes on this machine; without rules, the default scale and no reason. Rules that the drill's
+ * SLOs generate are left out, as the drill leaves them out.
  */
 export function autoScale(
-  rules: readonly string[],
+  by: Pick<JudgedBy, 'slos' | 'rules'>,
   targets: number,
 ): { scale: number; why: string | undefined } {
-  if (rules.length === 0) return { scale: defaultTimeScale, why: undefined };
+  const slos = by.slos.length === 0 ? [] : readSlos(by.slos);
+  const own = withoutRulesOf(slos, readRules(by.rules));
+  if (own.length === 0) return { scale: defaultTimeScale, why: undefined };
   const machine = { cpus: availableParallelism(), targets };
-  const { scale, why } = chooseScale(readRules(rules), usualScrapeMs, machine);
+  const { scale, why } = chooseScale(own, usualScrapeMs, machine);
   return { scale, why: `time scale ${why}` };
 }

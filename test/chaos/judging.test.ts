@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { libraryGroups } from '../../alerts/index.js';
 import { asset } from '../../base/paths.js';
-import { judgingOf } from '../../chaos/gameday/judging.js';
+import { autoScale, judgingOf } from '../../chaos/gameday/judging.js';
 import {
   type AlertingRule,
   compileSlos,
@@ -54,6 +54,18 @@ test('rules that were generated into the rule files count no event and page nobo
   expect(records.sort()).toEqual(recordsOf(alone.groups).sort());
   const { remarks } = judging({ 'slos.yaml': compileSlos(readSlos(slos)) }, false);
   expect(remarks).toEqual(alone.remarks);
+});
+
+test('rules that the SLOs generate choose no time scale', () => {
+  const generated = join(folder, 'generated.yaml');
+  writeFileSync(generated, ruleFileText(compileSlos(readSlos(slos))));
+  const own = join(folder, 'own.yaml');
+  const rules = [{ kind: 'record' as const, record: 'r', expr: 'rate(x[2h])', labels: {} }];
+  writeFileSync(own, ruleFileText([{ name: 'own', rules }]));
+  expect(autoScale({ slos, rules: [generated] }, 2)).toEqual(autoScale({ slos, rules: [] }, 2));
+  const alone = autoScale({ slos: [], rules: [own] }, 2);
+  expect(alone.why).toContain('[2h] (r,');
+  expect(autoScale({ slos, rules: [generated, own] }, 2)).toEqual(alone);
 });
 
 test('a rule in the files that its SLO does not generate any more is refused with its place', () => {
