@@ -27,10 +27,14 @@ const harSchema = z.object({
 });
 
 /** Cookies, tokens and headers that only browsers send are left out. */
+const secretField =
+  /(?:^|[?&"'])[\w.-]*(?:token|secret|passw|api.?key|signature|credential)[\w.-]*["']?\s*[=:]/i;
 const keptHeaders = new Set(['accept', 'accept-language', 'content-type', 'x-requested-with']);
 
 interface Seen {
   route: Omit<LoadRoute, 'name' | 'requestsPerSecond'>;
+  /** Of its answers, in order. */
+  statuses: number[];
   count: number;
 }
 
@@ -57,10 +61,27 @@ export function readHar(file: string, options: { writes?: boolean; rate?: number
       writes.set(key, (writes.get(key) ?? 0) + 1);
       continue;
     }
+    const secret = [search, request.postData?.text ?? ''].find((text) => secretField.test(text));
+    if (secret !== undefined) {
+      const where = secret === search ? 'address' : 'body';
+      left.push(`${method} ${pathname}: its ${where} holds a credential`);
+      continue;
+    }
     const key = `${method} ${path} ${request.postData?.text ?? ''}`;
     const known = seen.get(key);
-    if (known) known.count++;
-    else seen.set(key, { route: routeOf(method, path, request, response?.status), count: 1 });
+    if (!known) seen.set(key, { route: routeOf(method, path, request), statuses: [], count: 0 });
+    const one = known ?? (seen.get(key) as Seen);
+    one.count++;
+    one.statuses.push(response?.status ?? 200);
+  }
+  for (const { route, statuses } of seen.values()) {
+    const [from = 200] = statuses;
+    // A refusal that always came is meant; a fault of the server, or one answer of several, is not.
+    const isMeant = from >= 400 && from < 500 && statuses.every((status) => status === from);
+    if (isMeant) route.expect = { statuses: [{ from, to: from }] };
+    const failed = statuses.find((status) => status >= 400);
+    if (isMeant || failed === undefined) continue;
+    left.push(`the answer ${failed} of ${route.method} ${route.path}: a failure is not expected`);
   }
   for (const [key, count] of writes) left.push(`${count} × ${key}: it writes (--writes keeps it)`);
   const kept = [...seen.values()].sort((a, b) => b.count - a.count);
@@ -78,20 +99,17 @@ function routeOf(
   method: string,
   path: string,
   request: z.output<typeof entry>['request'],
-  status = 200,
 ): Seen['route'] {
   const headers: Record<string, string> = {};
   for (const { name, value } of request.headers) {
     if (keptHeaders.has(name.toLowerCase())) headers[name.toLowerCase()] = value;
   }
   const text = request.postData?.text;
-  const isOdd = status >= 400 && status <= 599;
   return {
     method,
     path,
     ...(Object.keys(headers).length > 0 && { headers }),
     ...(text !== undefined && { body: text }),
-    ...(isOdd && { expect: { statuses: [{ from: status, to: status }] } }),
   };
 }
 

@@ -31,7 +31,7 @@ export function readOpenApi(
       expected: 'openapi or swagger, and paths',
     });
   }
-  const base = typeof root.basePath === 'string' ? root.basePath.replace(/\/$/, '') : '';
+  const base = basePathOf(root);
   const left: string[] = [];
   const routes: Omit<LoadRoute, 'requestsPerSecond'>[] = [];
   const names = new Set<string>();
@@ -67,6 +67,18 @@ export function readOpenApi(
   const each = (options.rate ?? 50) / routes.length;
   const all = routes.map((route): LoadRoute => ({ ...route, requestsPerSecond: each }));
   return { profile: { routes: all, timeoutMs: 5000, maxInFlight: 200 }, left };
+}
+
+/** The path below which all operations lie: of Swagger's `basePath`, or of the first server's address. */
+function basePathOf({ basePath, servers }: Json): string {
+  const [server] = listOf(servers);
+  const variables = objectAt(server, 'variables');
+  const url = isObject(server) && typeof server.url === 'string' ? server.url : '';
+  const filled = url.replaceAll(/\{([^}]*)\}/g, (_, name: string) =>
+    String(objectAt(variables, name).default ?? ''),
+  );
+  const { pathname } = new URL(URL.canParse(filled, 'http://x') ? filled : '', 'http://x');
+  return (typeof basePath === 'string' ? basePath : pathname).replace(/\/+$/, '');
 }
 
 type Made = Pick<LoadRoute, 'path' | 'headers' | 'body' | 'expect'>;

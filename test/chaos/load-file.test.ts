@@ -208,6 +208,44 @@ describe('made from something else', () => {
     ]);
   });
 
+  test('a recording of an outage or of a login is no expectation, and keeps no credential', () => {
+    const path = file(
+      har([
+        entry('GET', 'https://shop.example/', 503),
+        entry('GET', 'https://shop.example/'),
+        entry('GET', 'https://shop.example/cart', 500),
+        entry('GET', 'https://shop.example/late', 404),
+        entry('GET', 'https://shop.example/late'),
+        entry('GET', 'https://shop.example/in?page=2&access_token=abc'),
+        entry('POST', 'https://shop.example/login', 200, { postData: { text: '{"password":"x"}' } }),
+      ]),
+      'outage.har',
+    );
+    const { profile, left } = readHar(path, { writes: true });
+    expect(profile.routes.map((r) => [r.path, r.expect])).toEqual([
+      ['/', undefined],
+      ['/late', undefined],
+      ['/cart', undefined],
+    ]);
+    expect(left).toEqual([
+      'GET /in: its address holds a credential',
+      'POST /login: its body holds a credential',
+      'the answer 503 of GET /: a failure is not expected',
+      'the answer 500 of GET /cart: a failure is not expected',
+      'the answer 404 of GET /late: a failure is not expected',
+    ]);
+  });
+
+  test.each([
+    ['servers: [{ url: https://api.example/v1/ }]', '/v1/a'],
+    ['servers: [{ url: "/{base}", variables: { base: { default: v2 } } }, { url: /v3 }]', '/v2/a'],
+    ['servers: [{ url: "http://[" }]', '/a'],
+    ['basePath: /old', '/old/a'],
+  ])('an API below the path of its server: %s', (server, path) => {
+    const text = `openapi: 3.0.0\n${server}\npaths: { /a: { get: { responses: { 200: {} } } } }\n`;
+    expect(readOpenApi(file(text)).profile.routes.map((r) => r.path)).toEqual([path]);
+  });
+
   test('an API description: what its own examples can ask; the rest is said', () => {
     const path = file(`
 openapi: 3.0.0
