@@ -1,7 +1,6 @@
 /** `firedrill runbook`, `firedrill postmortem` and `firedrill routine`. */
-import { extname } from 'node:path';
 import type { Command } from 'commander';
-import type { IncidentFlags } from './postmortem/incident/command.js';
+import type { DraftFlags } from './postmortem/draft-command.js';
 import { withAccess } from '../base/access-options.js';
 import { exitCode, formatProblem, UserError } from '../base/errors.js';
 import { counted } from '../base/terminal.js';
@@ -387,7 +386,10 @@ Example:
   firedrill postmortem draft --result gameday-report --scenario certificate-expiry -o postmortem.md
   firedrill postmortem draft --prometheus http://prom:9090 --alertmanager http://am:9093 --from 3h --git . -o pm.html`,
     )
-    .action(draft);
+    .action(async (flags: DraftFlags) => {
+      const { draftText } = await import('./postmortem/draft-command.js');
+      await outputText(flags.out, await draftText(flags));
+    });
 
   postmortem
     .command('new')
@@ -428,49 +430,4 @@ Example:
       else for (const p of problems) write(`${formatProblem(p)}\n`);
       if (problems.length > 0) process.exitCode = exitCode.failed;
     });
-}
-
-interface DraftFlags extends Omit<IncidentFlags, 'prometheus'> {
-  result?: string;
-  prometheus?: string;
-  scenario?: string;
-  out: string;
-  format?: string;
-}
-
-async function draft(flags: DraftFlags): Promise<void> {
-  const { prometheus, result } = flags;
-  if ((prometheus === undefined) === (result === undefined)) {
-    throw new UserError({
-      message: 'of which incident',
-      expected:
-        "--result gameday-report of a game day's, or --prometheus URL --from TIME of a real one",
-    });
-  }
-  if (prometheus !== undefined) {
-    const { incidentText } = await import('./postmortem/incident/command.js');
-    return outputText(flags.out, await incidentText({ ...flags, prometheus }));
-  }
-  const { draftPostmortem, postmortemOf } = await import('./postmortem/draft.js');
-  const { readRecord } = await import('./record-schema.js');
-  const record = readRecord(result as string);
-  const { scenario } = flags;
-  if (scenario !== undefined && !record.scenarios.some((s) => s.id === scenario)) {
-    throw new UserError({
-      message: `the game day had no scenario '${scenario}'`,
-      expected: record.scenarios.map((s) => s.id).join(', '),
-    });
-  }
-  const format = flags.format ?? { '.html': 'html', '.json': 'json' }[extname(flags.out)];
-  const { firedRunbooks } = await import('./report/files.js');
-  const pages = firedRunbooks(record).keys();
-  const options = { pages, ...(scenario !== undefined && { scenario }) };
-  if (format === 'json') {
-    const value = { version: 1, ...postmortemOf(record, options) };
-    return outputText(flags.out, `${JSON.stringify(value, undefined, 2)}\n`);
-  }
-  const text = draftPostmortem(record, options);
-  const { markdownPage } = await import('./report/document.js');
-  const title = `Postmortem: ${record.title}`;
-  await outputText(flags.out, format === 'html' ? markdownPage(title, text) : text);
 }

@@ -92,9 +92,7 @@ export function postmortemOf(whole: GameDayRecord, options: DraftOptions = {}): 
       section('Certificate lifecycle', certificates(record)),
       section('Deployments', deployments(record)),
       section('Error budget', budget(record)),
-      section('What went well', prompts(wentWell)),
-      section('What went wrong', [...hintFindings(scenarios), prompts(wentWrong)].join('\n')),
-      section('Where we were lucky', prompts(lucky)),
+      ...reviewSections(hintFindings(scenarios)),
       section('Actions', actions(scenarios)),
       section('Supporting information', supporting(record, new Set(pages))),
     ],
@@ -355,6 +353,13 @@ const lucky = [
 export const prompts = (questions: readonly string[]): string =>
   questions.map((q) => `- ${q} ${toFill}`).join('\n');
 
+/** What only people know; `findings` are lines about what went wrong. */
+export const reviewSections = (findings: readonly string[]): Postmortem['sections'] => [
+  { name: 'What went well', markdown: prompts(wentWell) },
+  { name: 'What went wrong', markdown: [...findings, prompts(wentWrong)].join('\n') },
+  { name: 'Where we were lucky', markdown: prompts(lucky) },
+];
+
 /** Only measured problems become rows; people decide on the actions. */
 function actions(scenarios: readonly ScenarioRecord[]): string {
   const found = scenarios.flatMap((s) => [
@@ -376,6 +381,10 @@ function actions(scenarios: readonly ScenarioRecord[]): string {
       ]),
     ...s.checks.filter((c) => !c.held).map((c) => [`${t(c.name)}: ${t(c.detail)}`, 'prevent']),
   ]);
+  return actionTable(found);
+}
+
+export function actionTable(found: readonly string[][]): string {
   const rows = (found.length > 0 ? found : [['', '']]).map(
     ([what, kind]) => `| ${toFill} | ${what ?? ''} | ${kind || toFill} | ${toFill} | ${toFill} |`,
   );
