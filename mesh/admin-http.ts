@@ -121,5 +121,9 @@ export function removedFault(call: string): string | undefined {
   }
 }
 
-export const sendRemoved = (response: ServerResponse, removed: boolean): void =>
-  sendJson(response, removed ? 200 : 404, { removed });
+export const sendRemoved = (
+  response: ServerResponse,
+  removed: boolean,
+  trouble?: string,
+): void =>
+  sendJson(response, removed ? 200 : 404, { removed, ...(trouble !== undefined && { trouble }) });

@@ -72,6 +72,8 @@ export class Cluster {
   readonly #held = new Map<string, Held>();
   readonly #ttls = new Map<string, number>();
   readonly #strains = new Map<string, Strain[]>();
+  /** By lease: what kept a strain from running, last. */
+  readonly #strainTroubles = new Map<string, string>();
   readonly #ways = new Map<string, Forwarded>();
   readonly #keeper: KeeperJob;
   readonly #stop = new AbortController();
@@ -213,6 +215,9 @@ export class Cluster {
   }
 
   async #end({ target }: Wanted, id: string): Promise<void> {
+    const trouble = this.#strainTroubles.get(id);
+    const isIdle = this.leases.list().some((l) => l.id === id && l.effect === 0);
+    if (trouble !== undefined && isIdle) this.leases.report(id, trouble);
     const strains = this.#strains.get(id);
     this.#strains.delete(id);
     await Promise.all((strains ?? []).map((one) => one.stop()));
@@ -257,7 +262,10 @@ export class Cluster {
         this.leases.strike(id);
         this.#note(place.name, kind === 'cpu-limit' ? 'paused' : 'killed', text);
       };
-      const onTrouble = (text: string): void => this.#note(place.name, 'paused', text);
+      const onTrouble = (text: string): void => {
+        this.#strainTroubles.set(id, `${place.name}: ${text}`);
+        this.#note(place.name, 'paused', text);
+      };
       const parts = { access: this.#of.access, pods: this.pods, onTrouble };
       return kind === 'cpu-limit'
         ? strainCpu({ ...parts, onStarved: () => struck('busy loops share its CPU limit') }, place)
@@ -345,11 +353,19 @@ export class Cluster {
     const held = this.#held.get(id);
     if (!held) return;
     const known = this.leases.list().find((l) => l.id === id)?.effect ?? 0;
-    const now = await held.fault.effect().catch(() => known);
+    const { fault } = held;
+    // The keeper goes on asking: another policy may let callers in, or ours may be gone.
+    const isBack = fault.probe !== undefined && known > 0 && (await this.#isReached(held));
+    const now = isBack ? 0 : await fault.effect().catch(() => known);
     if (now > known) this.leases.strike(id, now - known);
     // A controller of the cluster, or somebody, put back what the fault had changed.
     if (known > 0 && now === 0)
       this.leases.report(id, 'it was undone in the cluster by somebody else');
+  }
+
+  async #isReached(held: Held): Promise<boolean> {
+    const lease = await findLease(this.#of.api, this.#key(held)).catch(() => undefined);
+    return lease?.isReachable === true;
   }
 
   #key({ name }: Pick<Held, 'name'>): { namespace: string; name: string } {

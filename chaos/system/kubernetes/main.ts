@@ -76,7 +76,10 @@ async function answer(
   const [, name, path] = /^\/pods\/([^/]+)(\/.*)$/.exec(pathname) ?? [];
   if (name !== undefined && path !== undefined) return atPod(cluster, name, path, asked);
   const id = removedFault(call);
-  if (id !== undefined) return sendRemoved(response, await cluster.leases.remove(id));
+  if (id !== undefined) {
+    const removed = await cluster.leases.remove(id);
+    return sendRemoved(response, removed, cluster.leases.troubleOf(id));
+  }
   switch (call) {
     case 'GET /system':
       return sendJson(response, 200, cluster.describe(ports));

@@ -12,17 +12,24 @@ import { isRunning, type Place, type Pods } from './pods.js';
 
 export interface StrainParts {
   access: CredentialOptions;
-  pods: Pods;
+  /** Runs a command in a container; absent: through the API server. */
+  exec?(
+    where: Parameters<typeof execInPod>[1],
+    argv: readonly string[],
+  ): ReturnType<typeof execInPod>;
+  pods: Pick<Pods, 'look'>;
   /** The container, and the script for its `sh`; undefined: no work in this pod. */
   workIn(pod: Pod): { container: string; script: string; limitMs: number } | undefined;
   /** Called each time that the pod is read. */
   onLook?(pod: Pod): void;
-  /** Called when the work runs. */
+  /** Called when the work runs: a command that the container lacks ends at once. */
   onRunning?(): void;
   onTrouble(text: string): void;
 }
 
 const pollMs = 300;
+/** A command that runs for so long, in milliseconds, was found and does its work. */
+const settledMs = 1000;
 /** Time limit if nobody ends the work. */
 export const longestSeconds = 600;
 
@@ -88,9 +95,10 @@ export class Strain {
     { metadata }: Pod,
     { container, script, limitMs }: { container: string; script: string; limitMs: number },
   ): Promise<void> {
+    const { access, exec = (at, argv) => execInPod(access, at, argv) } = this.#parts;
     const where = { namespace: metadata.namespace ?? 'default', pod: metadata.name, container };
     try {
-      this.#running = await execInPod(this.#parts.access, where, ['sh', '-c', script]);
+      this.#running = await exec(where, ['sh', '-c', script]);
     } catch (error) {
       // A container that starts or ends accepts no command.
       this.#parts.onTrouble(messageOf(error));
@@ -98,10 +106,13 @@ export class Strain {
     }
     const { signal } = this.#stop;
     if (signal.aborted) this.#running.close();
-    else this.#parts.onRunning?.();
+    let isOver = false;
     const ended = this.#running.ended.then((said) => {
+      isOver = true;
       if (said !== '' && !signal.aborted) this.#parts.onTrouble(said);
     });
+    await Promise.race([ended, sleep(settledMs, signal)]);
+    if (!isOver && !signal.aborted) this.#parts.onRunning?.();
     await Promise.race([ended, sleep(limitMs, signal)]);
     this.#running.close();
     this.#running = undefined;
