@@ -47,6 +47,10 @@ type Convert = (fault: ScenarioFault, options: ChaosMeshOptions) => Part | undef
 
 const podOf = (process: string): string => process.replace(/-proxy$/, '');
 
+/** The service of a process, a workload or, for a call (`front/back`), of its callee: the label of its pods. */
+const serviceOf = (target: string): string =>
+  podOf(target.replace(/^.*\//, '')).replace(/-\d+$/, '');
+
 const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
 const milliseconds = (value: unknown): string => `${number(value)}ms`;
 
@@ -61,8 +65,9 @@ const shareOf = (ratio: unknown): object =>
     : { mode: 'all' };
 
 const network = (fault: ScenarioFault, options: ChaosMeshOptions, body: object): Part => {
+  if (fault.target.includes('/')) return onCall(fault, options, body);
   const { side, destination } = fault.settings;
-  const own = pods(options.namespace, fault.target);
+  const own = pods(options.namespace, serviceOf(fault.target));
   const to = typeof destination === 'string' ? destination.split('.')[0] : undefined;
   const outbound = side === 'outbound' || to !== undefined;
   // Chaos Mesh's admission refuses `from` and `both` without a target, so incoming traffic is faulted at its senders.
@@ -92,10 +97,8 @@ const partition = (options: ChaosMeshOptions, note: string): Part => ({
 });
 
 /** A fault on calls: `front/back` means the calls of front to back; a name alone, all calls to it in the namespace. */
-const onCall = (fault: ScenarioFault, options: ChaosMeshOptions, body: object): Part => {
-  const [from, to] = fault.target.includes('/')
-    ? fault.target.split('/')
-    : [undefined, fault.target];
+function onCall(fault: ScenarioFault, options: ChaosMeshOptions, body: object): Part {
+  const [, from] = /^(.+)\//.exec(fault.target) ?? [];
   return {
     templateType: 'NetworkChaos',
     field: 'networkChaos',
@@ -104,12 +107,12 @@ const onCall = (fault: ScenarioFault, options: ChaosMeshOptions, body: object): 
       direction: 'to',
       selector:
         from === undefined ? { namespaces: [options.namespace] } : pods(options.namespace, from),
-      target: all(pods(options.namespace, to ?? fault.target)),
+      target: all(pods(options.namespace, serviceOf(fault.target))),
       ...body,
     },
     note: 'between pods that are called as the call is',
   };
-};
+}
 const cutOff = (fault: ScenarioFault, options: ChaosMeshOptions): Part =>
   onCall(fault, options, { action: 'partition' });
 
@@ -121,21 +124,23 @@ const http = (fault: ScenarioFault, options: ChaosMeshOptions, body: object): Pa
     body: {
       // HTTPChaos affects all requests of a pod, so a share of requests becomes a share of pods.
       ...shareOf(ratio),
-      selector: pods(options.namespace, fault.target),
+      selector: pods(options.namespace, serviceOf(fault.target)),
       target: 'Request',
       port: 8080,
       path: typeof pathPrefix === 'string' ? `${pathPrefix}*` : '*',
       ...(method !== undefined && { method }),
       ...body,
     },
-    note: 'set the port to that of the service; connections that are already open are not struck',
+    note:
+      'set the port to that of the service; connections that are already open are not struck' +
+      (fault.target.includes('/') ? '; every caller is struck' : ''),
   };
 };
 
 /** The pods of a service or of one of its processes; a share of answers becomes a share of pods. */
 const askers = ({ target, settings }: ScenarioFault, options: ChaosMeshOptions): object => ({
   ...shareOf(settings.ratio),
-  selector: pods(options.namespace, target.replace(/-\d+$/, '')),
+  selector: pods(options.namespace, serviceOf(target)),
 });
 
 const dns = (fault: ScenarioFault, options: ChaosMeshOptions, action: string, note: string) => ({
@@ -165,7 +170,7 @@ const converters: Partial<Record<FaultKindName, Convert>> = {
       selector:
         fault.target === 'controller'
           ? pods(options.controlNamespace, 'firedrill-controller')
-          : pods(options.namespace, podOf(fault.target).replace(/-\d+$/, '')),
+          : pods(options.namespace, serviceOf(fault.target)),
     },
     note: 'a whole pod, not one process of it',
   }),
@@ -184,8 +189,15 @@ const converters: Partial<Record<FaultKindName, Convert>> = {
   refuse: cutOff,
   cut: cutOff,
   silence: cutOff,
-  partition: (fault, options) =>
-    cutOff({ ...fault, target: fault.target.replace(/-\d+$/, '') }, options),
+  partition: cutOff,
+  loss: (fault, options) => {
+    const loss = String(100 * number(fault.settings.lossRatio));
+    return onCall(fault, options, { action: 'loss', loss: { loss, correlation: '0' } });
+  },
+  split: (fault, options) => {
+    const target = fault.target.replace('|', '/');
+    return onCall({ ...fault, target }, options, { action: 'partition', direction: 'both' });
+  },
   blackhole: (fault, options) =>
     network(fault, options, { action: 'loss', loss: { loss: '100', correlation: '0' } }),
   abort: (fault, options) =>
@@ -226,7 +238,7 @@ const converters: Partial<Record<FaultKindName, Convert>> = {
     field: 'stressChaos',
     body: {
       mode: 'all',
-      selector: pods(options.namespace, fault.target),
+      selector: pods(options.namespace, serviceOf(fault.target)),
       stressors: {
         memory: {
           workers: 1,
@@ -252,6 +264,15 @@ const converters: Partial<Record<FaultKindName, Convert>> = {
 function noCounterpart({ id, kind, settings: { answer } }: ScenarioFault): string {
   const how = typeof answer === 'string' ? ` (answer: ${answer})` : '';
   return `${id}: ${kind}${how} has no counterpart in Chaos Mesh`;
+}
+
+function differences({ ramp, settings: { ratio } }: ScenarioFault, part: Part): string[] {
+  const isWhole = part.templateType === 'NetworkChaos' && typeof ratio === 'number' && ratio < 1;
+  return [
+    ...(part.note === undefined ? [] : [part.note]),
+    ...(isWhole ? [`everything is struck, not a share of ${ratio}`] : []),
+    ...(ramp === undefined ? [] : ['it is there at once, and does not grow']),
+  ];
 }
 
 export function chaosMeshWorkflow(scenario: Scenario, options: ChaosMeshOptions): ChaosMeshExport {
@@ -280,7 +301,7 @@ export function chaosMeshWorkflow(scenario: Scenario, options: ChaosMeshOptions)
       left.push(noCounterpart(fault));
       continue;
     }
-    if (part.note !== undefined) notes.push(`${fault.id}: ${part.note}`);
+    notes.push(...differences(fault, part).map((text) => `${fault.id}: ${text}`));
     const lengthMs = (fault.stop ?? wholeMs) - fault.start;
     const chaos = {
       name: fault.id,
@@ -346,6 +367,7 @@ export function chaosMeshWorkflow(scenario: Scenario, options: ChaosMeshOptions)
     'Made by firedrill gameday export; durations are in production time.',
     'Chaos Mesh breaks and undoes; whether the right alert fires in time is judged by Firedrill.',
     ...notes,
+    ...(scenario.abort.length === 0 ? [] : ['Its abort conditions stop nothing here.']),
     ...left.map((text) => `NOT HERE: ${text}`),
   ];
   const head = comments.map((text) => `# ${text.replaceAll('\n', ' ')}\n`).join('');

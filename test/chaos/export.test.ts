@@ -162,6 +162,35 @@ test('calls are cut between their two ends, and a deadline of days is said in ho
   });
 });
 
+test('targets are labels of pods, whatever names them; a difference is a comment', () => {
+  const made = exportOf(
+    `  - { id: call, kind: delay, target: web/cart, settings: { delayMs: 9, ratio: 0.5 } }
+  - { id: one, kind: delay, target: cart-1, settings: { delayMs: 9 }, ramp: 2m }
+  - { id: no, kind: abort, target: web/cart, settings: { abortStatus: 503 } }
+  - { id: lost, kind: loss, target: web/cart, settings: { lossRatio: 0.25 } }
+  - { id: apart, kind: split, target: web|cart }`,
+  );
+  const workflow = workflowOf(made.yaml);
+  const cart = { selector: { labelSelectors: { app: 'cart' } } };
+  const web = { selector: { labelSelectors: { app: 'web' } } };
+  expect(template(workflow, 'call').networkChaos).toMatchObject({ ...web, target: cart });
+  expect(template(workflow, 'one').networkChaos).toMatchObject({ target: cart });
+  expect(template(workflow, 'no').httpChaos).toMatchObject(cart);
+  const loss = { action: 'loss', loss: { loss: '25' }, ...web, target: cart };
+  expect(template(workflow, 'lost').networkChaos).toMatchObject(loss);
+  const apart = { action: 'partition', direction: 'both', ...web, target: cart };
+  expect(template(workflow, 'apart').networkChaos).toMatchObject(apart);
+  expect(made.left).toEqual([]);
+  for (const text of [
+    '# call: everything is struck, not a share of 0.5',
+    '# one: it is there at once, and does not grow',
+    '; every caller is struck',
+    '# Its abort conditions stop nothing here.',
+  ]) {
+    expect(made.yaml).toContain(text);
+  }
+});
+
 test('no network fault of ours is one that admission refuses', () => {
   for (const { scenario } of readScenarios(ownScenarios())) {
     const { yaml } = chaosMeshWorkflow(scenario, options);
