@@ -112,7 +112,7 @@ export function summaryLines(record: GameDayRecord): string[] {
   ];
   const { judgedAt, toldBesides = [] } = record.measurement;
   if (judgedAt !== undefined) {
-    const besides = toldBesides.length > 0 ? `; also notified: ${toldBesides.join(', ')}` : '';
+    const besides = toldBesides.length > 0 ? `; also routed to: ${toldBesides.join(', ')}` : '';
     lines.push(`Judged ${judgedAt}${besides}.`);
   }
   if (tally.notJudged > 0) {

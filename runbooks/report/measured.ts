@@ -61,7 +61,7 @@ export function howRows(record: GameDayRecord): [string, string][] {
 /** Names the production receivers that were notified; there are none if the drill's route took everything. */
 function toldText(besides: readonly string[] | undefined): string {
   if (besides === undefined || besides.length === 0) return '';
-  return `Also notified: ${besides.join(', ')}. `;
+  return `Also routed to: ${besides.join(', ')}. `;
 }
 
 /** Of hundreds of rules, the first ones are enough to show the kind of difference. */

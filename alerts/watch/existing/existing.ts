@@ -14,6 +14,7 @@ import { endsEveryMs, endsGraceMs, Receiver } from '../receiver.js';
 import { Sightings, standingOf, type StandingSource } from '../standing.js';
 import { drillReceiver } from './drill-route.js';
 import { Seeing } from './seeing.js';
+import { requestsOf, undelivered } from './undelivered.js';
 
 export interface ExistingOptions {
   prometheus: Access;
@@ -64,6 +65,9 @@ export async function startExisting(
   const sightings = new Sightings();
   const toldTo = new Set<string>();
   const sinceMs = clock.nowMs();
+  // Of a webhook that leads to the drill it is seen whether it is told.
+  const judging = where === 'alertmanager' ? alertmanager : undefined;
+  const requests = judging && (await requestsOf(judging));
   const told = (alerts: readonly AmAlert[]): void => {
     for (const { status, startsAt, receivers } of alerts) {
       if (status.state !== 'active' || Date.parse(startsAt) < sinceMs) continue;
@@ -95,7 +99,9 @@ export async function startExisting(
     queryRange: source.queryRange,
     alerts: active,
     standing: (labels, wanted, sinceMs) => standingOf(source, labels, wanted, sinceMs),
-    trouble: () => troubleOf(prometheus, alertmanager),
+    trouble: async () =>
+      (await troubleOf(prometheus, alertmanager)) ??
+      (judging && requests && undelivered(requests, await requestsOf(judging))),
     notifications: receiver.notifications,
     onNotification: (listener) => receiver.onNotification(listener),
     setTargets: () =>
