@@ -305,11 +305,14 @@ class GameDay {
   }
 
   #scrapeLoss(watch: Watch): LocalPoint {
+    const scraped = async (): Promise<number> => (await watch.query('count(up)'))[0]?.value ?? 0;
+    let before: number | undefined;
     return {
       put: async () => {
-        const left = this.#targets('without-proxies');
-        await watch.setTargets(left);
-        return this.#targets().length - left.length;
+        before ??= await scraped();
+        const lost = before - (await scraped());
+        if (lost <= 0) await watch.setTargets(this.#targets('without-proxies'));
+        return Math.max(0, lost);
       },
       remove: () => watch.setTargets(this.#targets()),
     };
@@ -347,7 +350,7 @@ class GameDay {
     view.progress(`${scenario.title}: preparing`);
     await this.#lifetimes?.want(this.#lifetimeOf(scenario));
     await this.#lifetimes?.settle(watch, signal, () => this.#isOver());
-    await this.#quiet();
+    await this.#quiet(scenario.title);
     await this.#system.refresh().catch(() => undefined);
     if (signal.aborted) return;
     const proving = options.proveRunbooks
@@ -394,16 +397,19 @@ class GameDay {
     view.line(`${record.verdict}  ${scenario.title}`);
   }
 
-  /** Waits, for a limited time, until no paging alert of an earlier scenario fires. */
-  async #quiet(): Promise<void> {
-    const { clock, timing } = this.#parts;
-    const end = clock.nowMs() + Math.max(5000, hourMs * timing.timeScale);
+  /** Waits, for ten minutes at most, until no paging alert of an earlier scenario fires. */
+  async #quiet(title: string): Promise<void> {
+    const { clock, timing, options, view } = this.#parts;
+    // Before the first one, a page of a Prometheus that runs already is none of ours, and need not end.
+    if (options.existing && this.#scenarios.length === 0) return;
+    const end = clock.nowMs() + Math.min(600_000, Math.max(5000, hourMs * timing.timeScale));
     while (!this.#isOver() && clock.nowMs() < end) {
-      const open = firingsOf((this.#watch as Watch).notifications).filter(
+      const open = firingsOf((this.#watch as Watch).notifications).find(
         (f) => f.resolvedAtMs === undefined && wakes(f.severity),
       );
-      if (open.length === 0) return;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      if (!open) return;
+      view.progress(`${title}: waiting until ${open.name} resolves`);
+      await sleep(100);
     }
   }
 

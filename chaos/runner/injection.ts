@@ -50,7 +50,7 @@ interface LeaseAnswer {
 
 /** An injection point within the runner's own process. It ends with the process, so it needs no lease. */
 export interface LocalPoint {
-  /** Sets the fault; resolves to the number of targets that it struck. */
+  /** Sets the fault where it is not set; resolves to the number of targets that it strikes now. */
   put(): Promise<number>;
   remove(): Promise<void>;
 }
@@ -152,8 +152,12 @@ export class Injection {
   /** Asks the injection points for the fault's effect so far. */
   async look(): Promise<void> {
     for (const lease of this.#leases) {
-      if (lease.undone || this.#local[lease.point.url]) continue;
+      if (lease.undone) continue;
       try {
+        if (this.#local[lease.point.url]) {
+          await this.#put(lease);
+          continue;
+        }
         const leases = await askJson<LeaseAnswer[]>(`${lease.point.url}/faults`);
         const own = leases.find((l) => l.id === lease.id);
         if (own) this.#saw(lease, own);
@@ -228,8 +232,9 @@ export class Injection {
   async #put(lease: HeldLease): Promise<void> {
     const local = this.#local[lease.point.url];
     if (local) {
-      if (lease.effect === 0) lease.effect = await local.put();
-      return;
+      const effect = await local.put();
+      const isOver = effect === 0 && lease.effect > 0;
+      return this.#saw(lease, { effect, ...(isOver && { trouble: 'somebody undid it' }) });
     }
     const body = { ...lease.point.body, id: lease.id, ttlMs: leaseMs };
     const answer = await askJson<LeaseAnswer>(`${lease.point.url}/faults`, {

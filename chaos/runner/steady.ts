@@ -17,7 +17,7 @@ export interface Unsteady {
 
 /** Empty if faults may be injected now. */
 export async function notSteady(
-  context: Pick<RunContext, 'watch' | 'groups' | 'system'>,
+  context: Pick<RunContext, 'watch' | 'groups' | 'system' | 'timing'>,
   scenario: Scenario,
   stretch: Stretch,
   sources: Sources,
@@ -28,7 +28,11 @@ export async function notSteady(
     ...certain(await withoutData(context, scenario, stretch)),
     ...certain(await blindAborts(scenario, stretch, sources)),
     ...failures(scenario, stretch, sources),
-    ...firing(context, scenario).map((why) => ({ why })),
+    // At a smaller scale a busy machine may be the reason.
+    ...firing(context, scenario).map((why) => ({
+      why,
+      ...(context.timing.timeScale === 1 && { certain: true as const }),
+    })),
   ];
 }
 

@@ -5,10 +5,15 @@ import { setImmediate } from 'node:timers/promises';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { SimulatedClock } from '../../base/clock.js';
 import type { Undo } from '../../chaos/faults/undo.js';
-import { firstConfirmedMs, Injection, renewMs } from '../../chaos/runner/injection.js';
+import {
+  firstConfirmedMs,
+  Injection,
+  type LocalPoints,
+  renewMs,
+} from '../../chaos/runner/injection.js';
 import { Journal, journalFolder, openIntents, readJournal } from '../../chaos/runner/journal.js';
 import { recover } from '../../chaos/runner/recover.js';
 import {
@@ -63,7 +68,12 @@ const undo: Undo = {
   requests: [{ method: 'PUT', url: 'http://undo.example/{{firedrill-lease}}' }],
 };
 
-function begun(at: { admin: string }, given: Partial<ScenarioFault> = {}, own?: Undo) {
+function begun(
+  at: { admin: string },
+  given: Partial<ScenarioFault> = {},
+  own?: Undo,
+  local?: LocalPoints,
+) {
   const clock = new SimulatedClock(1000);
   const journal = new Journal(stateFolder(), 'run-1', () => clock.nowMs());
   const system = {
@@ -78,7 +88,10 @@ function begun(at: { admin: string }, given: Partial<ScenarioFault> = {}, own?: 
   const fault: ScenarioFault = own
     ? { ...base, kind: 'command', target: 'outage', ...given }
     : { ...base, ...given };
-  const injection = new Injection({ clock, journal, system, run: 'r' }, fault);
+  const injection = new Injection(
+    { clock, journal, system, run: 'r', ...(local && { local }) },
+    fault,
+  );
   return { clock, journal, injection };
 }
 
@@ -97,6 +110,22 @@ test('one that never began leaves nothing to roll back', async () => {
   expect(await injection.end()).toEqual([]);
   expect([at.asked, open(journal), injection.record.undo]).toEqual([[], [], 'none']);
   expect(firstConfirmedMs([injection])).toBeUndefined();
+});
+
+test('a fault of the runner itself takes effect when it is seen, and is over when it is not', async () => {
+  const struck = [0, 4, 4, 0];
+  const put = vi.fn(() => Promise.resolve(struck.shift() ?? 0));
+  const scrape = { kind: 'scrape-loss' as const, target: 'prometheus' };
+  const { injection } = begun(point(), scrape, undefined, {
+    'local:scrape': { put, remove: () => Promise.resolve() },
+  });
+  await injection.begin();
+  expect(injection.confirmed).toBe(false);
+  await injection.look();
+  expect([injection.confirmed, injection.record.effect]).toEqual([true, 4]);
+  await injection.look();
+  expect(await injection.end()).toEqual([]);
+  expect(injection.record).toMatchObject({ effect: 4, lapsedBy: 'somebody undid it' });
 });
 
 test('it ends once, and is renewed no more', async () => {

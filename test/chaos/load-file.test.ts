@@ -217,7 +217,9 @@ describe('made from something else', () => {
         entry('GET', 'https://shop.example/late', 404),
         entry('GET', 'https://shop.example/late'),
         entry('GET', 'https://shop.example/in?page=2&access_token=abc'),
-        entry('POST', 'https://shop.example/login', 200, { postData: { text: '{"password":"x"}' } }),
+        entry('POST', 'https://shop.example/login', 200, {
+          postData: { text: '{"password":"x"}' },
+        }),
       ]),
       'outage.har',
     );

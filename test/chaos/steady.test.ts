@@ -13,6 +13,7 @@ async function said(points: readonly Partial<LoadPoint>[], pid = 1): Promise<str
   for (const point of points) all.add({ route: 'home', atMs: 1, ms: 1, ok: true, ...point });
   const context = {
     watch: { notifications: [] },
+    timing: { timeScale: 1 / 240 },
     groups: [],
     system: {
       refresh: () => Promise.resolve(),
@@ -58,7 +59,13 @@ describe('beside requests and processes', () => {
 
   async function reasons(
     change: object,
-    given: { rules?: unknown[]; notifications?: unknown[]; fails?: boolean; has?: boolean } = {},
+    given: {
+      rules?: unknown[];
+      notifications?: unknown[];
+      fails?: boolean;
+      has?: boolean;
+      timeScale?: number;
+    } = {},
   ): Promise<unknown> {
     const query = () =>
       given.fails
@@ -66,6 +73,7 @@ describe('beside requests and processes', () => {
         : Promise.resolve(given.has === false ? [] : [{ labels: {}, value: 1 }]);
     const context = {
       watch: { notifications: given.notifications ?? [], query },
+      timing: { timeScale: given.timeScale ?? 1 / 240 },
       groups: [{ name: 'g', rules: given.rules ?? [paging] }],
       system: { refresh: () => Promise.reject(new Error('gone')), description: { processes: [] } },
     } as unknown as RunContext;
@@ -133,6 +141,13 @@ describe('beside requests and processes', () => {
   ])('%s', async (_, change, given, whys) => {
     const found = (await reasons(change, given)) as { why: string }[];
     expect(found.map((f) => f.why)).toEqual(whys);
+  });
+
+  test('a page that fires in production time is no fault of a busy machine', async () => {
+    const notifications = told('Down', 'page');
+    const why = 'Down (page) fires already';
+    expect(await reasons({}, { notifications })).toEqual([{ why }]);
+    expect(await reasons({}, { notifications, timeScale: 1 })).toEqual([{ why, certain: true }]);
   });
 
   test.each([

@@ -124,8 +124,7 @@ export const stories: Record<string, () => Mutation> = {
       counters: (service) => Promise.resolve(service === 'cart' ? { sold: 7 } : {}),
     },
     context: (clock) => {
-      let puts = 0;
-      const put = () => Promise.resolve(3 * ++puts);
+      const put = () => Promise.resolve(3);
       return {
         local: { 'local:scrape': { put, remove: () => Promise.resolve() } },
         hints: {
