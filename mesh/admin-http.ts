@@ -121,9 +121,5 @@ export function removedFault(call: string): string | undefined {
   }
 }
 
-export const sendRemoved = (
-  response: ServerResponse,
-  removed: boolean,
-  trouble?: string,
-): void =>
+export const sendRemoved = (response: ServerResponse, removed: boolean, trouble?: string): void =>
   sendJson(response, removed ? 200 : 404, { removed, ...(trouble !== undefined && { trouble }) });

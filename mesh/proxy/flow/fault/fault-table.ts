@@ -184,11 +184,7 @@ export class FaultTable {
 }
 
 const isOnlyLimit = (lease: FaultLease): boolean =>
-  !lease.delayMs &&
-  !lease.delayJitterMs &&
-  !lease.abortStatus &&
-  !lease.reset &&
-  !lease.blackhole;
+  !lease.delayMs && !lease.delayJitterMs && !lease.abortStatus && !lease.reset && !lease.blackhole;
 
 function matches({ match }: FaultLease, target: FaultTarget): boolean {
   if (!match) return true;
