@@ -286,7 +286,7 @@ export function chaosMeshWorkflow(scenario: Scenario, options: ChaosMeshOptions)
       left.push(`${fault.id} (arm '${run.name}'): ${fault.kind} is a change of the mesh's policy`);
     }
   }
-  const notes: string[] = [];
+  const notes = scenario.abort.length === 0 ? [] : ['Its abort conditions stop nothing here.'];
   const seen = new Set<string>();
   for (const fault of faults) {
     // A service and its sidecar are one pod in Chaos Mesh.
@@ -367,7 +367,6 @@ export function chaosMeshWorkflow(scenario: Scenario, options: ChaosMeshOptions)
     'Made by firedrill gameday export; durations are in production time.',
     'Chaos Mesh breaks and undoes; whether the right alert fires in time is judged by Firedrill.',
     ...notes,
-    ...(scenario.abort.length === 0 ? [] : ['Its abort conditions stop nothing here.']),
     ...left.map((text) => `NOT HERE: ${text}`),
   ];
   const head = comments.map((text) => `# ${text.replaceAll('\n', ' ')}\n`).join('');

@@ -1,6 +1,6 @@
 /**
  * Drafts the postmortem of a game day whose runner was killed: there is no record, and its events are all that is
- * known. What was not seen in them is said to be unknown.
+ * known. The draft names the facts that they do not show.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ const told: ReadonlySet<string> = new Set(
   'day scenario phase fault alert expectation abort acknowledgement note'.split(' '),
 );
 
-/** The events of a day in that report folder that did not come to its end; undefined if it did, or if there are none. */
+/** The events of the day in that report folder; undefined if it came to its end, or if there are none. */
 export function cutOffEvents(path: string): DrillEvent[] | undefined {
   const file = join(path, 'events.jsonl');
   if (!existsSync(path) || !statSync(path).isDirectory() || !existsSync(file)) return undefined;
@@ -39,7 +39,8 @@ export function cutOffPostmortem(events: readonly DrillEvent[]): Postmortem {
   const failed =
     requests === 0
       ? 'No request was measured.'
-      : `${countText(errors)} of ${countText(requests)} requests failed (${percentText(errors / requests)}) until then.`;
+      : `${countText(errors)} of ${countText(requests)} requests failed ` +
+        `(${percentText(errors / requests)}) until then.`;
   const alerts = of('alert').filter((e) => e.state === 'notified');
   const section = (name: string, lines: readonly string[]) => ({
     name,

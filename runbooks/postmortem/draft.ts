@@ -353,7 +353,7 @@ const lucky = [
 export const prompts = (questions: readonly string[]): string =>
   questions.map((q) => `- ${q} ${toFill}`).join('\n');
 
-/** What only people know; `findings` are lines about what went wrong. */
+/** Sections that people fill in; `findings` are lines about what went wrong. */
 export const reviewSections = (findings: readonly string[]): Postmortem['sections'] => [
   { name: 'What went well', markdown: prompts(wentWell) },
   { name: 'What went wrong', markdown: [...findings, prompts(wentWrong)].join('\n') },

@@ -145,14 +145,13 @@ export class Exchange implements RequestInfo, Receiver, SessionWaiter, Front<Flo
     this.#http1Only = this.#serving.http1Only === true || this.isCarried;
     this.#keepBytes = Math.max(flow.retryBufferBytes, leastKeepBytes);
     this.#keeps = !this.#parts.memory.isShort;
-    const { requestTimeoutMs, idleTimeoutMs, perTryTimeoutMs } = flow;
-    const { bytesPerSecond, slowed } = flow;
+    const { requestTimeoutMs, idleTimeoutMs, perTryTimeoutMs, bytesPerSecond } = flow;
     const { grpcTimeoutMs } = this.#head;
     const isSooner = requestTimeoutMs === 0 || grpcTimeoutMs < requestTimeoutMs;
     const limitMs = grpcTimeoutMs > 0 && isSooner ? grpcTimeoutMs : requestTimeoutMs;
     if (bytesPerSecond > 0) {
-      this.#upPace = new Pace(bytesPerSecond, slowed);
-      this.#downPace = new Pace(bytesPerSecond, slowed);
+      this.#upPace = new Pace(bytesPerSecond, flow.slowed);
+      this.#downPace = new Pace(bytesPerSecond, flow.slowed);
     }
     const isTimed = limitMs > 0 || idleTimeoutMs > 0 || perTryTimeoutMs > 0;
     this.#tries.begin(flow, limitMs, idleTimeoutMs, isTimed ? this.#parts.deadlines.nowMs() : 0);
