@@ -3,12 +3,13 @@
  * over containerd, kube-proxy, CoreDNS. It needs root. Only this machine reaches the node, by a virtual cable.
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { requireTool, type ToolName } from '../../base/tools.js';
 import { KubeApi } from '../../mesh/kubernetes/client/api.js';
 import { tokenCredentials } from '../../mesh/kubernetes/client/credentials.js';
+import { claim } from './owner.js';
 import { clear, ctr, flags, part, Parts, type Place, run, runThere } from './place.js';
 import { clearSecondNode, type SecondNode, startSecondNode } from './second-node.js';
 import { coredns, files } from './settings.js';
@@ -46,9 +47,12 @@ const inside = '10.252.0.2';
 const port = 6443;
 const folder = join(tmpdir(), 'firedrill-node');
 const place: Place = { space: 'firedrill-node', folder };
+const ownerFile = `${folder}.owner`;
 const at = (...names: string[]): string => join(folder, ...names);
 
+/** Throws an error if another process has a node: both would have the same folder, addresses and control groups. */
 export async function startNode(): Promise<Node> {
+  claim(ownerFile);
   await clearAll();
   for (const name of ['pki', 'logs']) mkdirSync(at(name), { recursive: true });
   cable();
@@ -84,11 +88,11 @@ export async function startNode(): Promise<Node> {
       start: (name, command, ...args) => parts.start(name, command, ...args),
       stop: async () => {
         api.close();
-        await clearAll();
+        await end();
       },
     };
   } catch (error) {
-    await clearAll();
+    await end();
     throw error;
   }
 }
@@ -162,6 +166,11 @@ function cable(): void {
   ip('link', 'set', 'fdnode1', 'up');
   ip('route', 'add', 'default', 'via', outside);
   runThere(place, 'sysctl', '-qw', 'net.ipv4.ip_forward=1');
+}
+
+async function end(): Promise<void> {
+  await clearAll();
+  rmSync(ownerFile, { force: true });
 }
 
 async function clearAll(): Promise<void> {
