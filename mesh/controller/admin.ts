@@ -53,7 +53,11 @@ async function answer(
     return;
   }
   if (call === 'GET /live') return json(response, 200, { live: true });
-  if (call === 'GET /ready') return json(response, 200, { ready: true });
+  if (call === 'GET /ready') {
+    const waiting = controller.catalogue.unreported;
+    if (waiting.length === 0) return json(response, 200, { ready: true });
+    return json(response, 503, { ready: false, waiting });
+  }
   if (call === 'GET /proxies') return json(response, 200, proxies(controller));
   if (call === 'GET /state') return json(response, 200, state(controller));
   if (call === 'GET /events') return json(response, 200, controller.events.recent);

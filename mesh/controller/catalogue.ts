@@ -50,6 +50,7 @@ export const entryKey = (kind: Kind, name: string): string => `${kind}/${name}`;
 interface SourceTable {
   name: string;
   entries: Map<string, Entry>;
+  hasReported: boolean;
 }
 
 export class Catalogue {
@@ -64,6 +65,8 @@ export class Catalogue {
   /** The number of problems that each source reported. */
   readonly problemsTotal = new Map<string, number>();
   onChange: (change: Change) => void = () => undefined;
+  /** A source has made its first report. */
+  onReported: () => void = () => undefined;
   onMoved: (addresses: ReadonlySet<string>) => void = () => undefined;
   onProblems: (source: string, messages: readonly string[]) => void = () => undefined;
   /** For drills: while this is true, the sources' reports are held back. */
@@ -99,9 +102,14 @@ export class Catalogue {
     return this.#problems;
   }
 
+  /** The sources that do not know yet what there is: while there is one, an absent object proves nothing. */
+  get unreported(): string[] {
+    return this.#sources.filter((s) => !s.hasReported).map((s) => s.name);
+  }
+
   /** Adds a source, with lower precedence than the existing ones. */
   addSource(name: string): DiscoverySink {
-    const table: SourceTable = { name, entries: new Map() };
+    const table: SourceTable = { name, entries: new Map(), hasReported: false };
     this.#sources.push(table);
     return {
       replace: (snapshot) => this.#orHeld(() => this.#replace(table, snapshot)),
@@ -114,7 +122,8 @@ export class Catalogue {
   /** Adds an object without a source: the trust bundle. */
   put(kind: Kind, name: string, value: unknown, topics: readonly string[]): void {
     let table = this.#sources.find((s) => s.name === '');
-    if (!table) this.#sources.unshift((table = { name: '', entries: new Map() }));
+    if (!table)
+      this.#sources.unshift((table = { name: '', entries: new Map(), hasReported: true }));
     this.#store(table, makeEntry(kind, name, value, topics));
   }
 
@@ -142,6 +151,10 @@ export class Catalogue {
     }
     for (const name of snapshot.unchanged ?? []) before.delete(entryKey(kinds.destination, name));
     for (const key of before) this.#remove(table, key);
+    if (table.hasReported) return;
+    table.hasReported = true;
+    // After the change that the report makes.
+    setImmediate(() => this.onReported());
   }
 
   #update(table: SourceTable, change: SourceChange): void {

@@ -69,7 +69,7 @@ export class Session {
   #sentBundle = '';
   /** Keys of the inbound servers that were sent to the proxy. */
   readonly #servers = new Set<string>();
-  /** For drills: no update is sent while this is true. */
+  /** No update is sent while this is true: in a drill, or while the sources do not know yet what there is. */
   stalled: () => boolean = () => false;
 
   constructor(identity: string, hello: Hello, wire: SessionWire, parts: SessionParts) {

@@ -24,6 +24,7 @@ export class Sessions {
   constructor(parts: { catalogue: Catalogue; propagation: Propagation; clock: Clock }) {
     this.#parts = { ...parts, frames: new UpdateFrames() };
     parts.catalogue.onChange = (change) => this.#publish(change);
+    parts.catalogue.onReported = () => this.flush();
   }
 
   get size(): number {
@@ -41,7 +42,9 @@ export class Sessions {
 
   open(identity: string, hello: Hello, wire: SessionWire): Session {
     const session = new Session(identity, hello, wire, this.#parts);
-    session.stalled = () => this.stalled();
+    // Until every source has reported, a proxy keeps its last good state.
+    const { catalogue } = this.#parts;
+    session.stalled = () => this.stalled() || catalogue.unreported.length > 0;
     this.#sessions.add(session);
     this.#byIdentity.set(identity, this.countOf(identity) + 1);
     for (const topic of session.topics) this.#join(topic, session);

@@ -40,10 +40,12 @@ export class FileSource implements DiscoverySource {
     });
   }
 
-  /** Resolves also when the file is missing or broken: the error is reported, and the file may be corrected later. */
+  /**
+   * Resolves also when the file is missing or broken: the error is reported, and the file may be corrected later. Until
+   * then nothing is reported: an empty report would take from every proxy what it knows.
+   */
   async start(sink: DiscoverySink): Promise<void> {
     this.#sink = sink;
-    sink.replace({ destinations: [], servers: [] });
     this.#read();
     await this.#dns.settled(2000);
     try {

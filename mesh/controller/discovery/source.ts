@@ -46,7 +46,7 @@ export interface DiscoverySink {
   problems(messages: readonly string[]): void;
 }
 
-/** A source calls `replace` once before `start` resolves, even if it knows nothing (yet serves a stale cache). */
+/** A source calls `replace` as soon as it knows what there is; until then no proxy is told anything. */
 export interface DiscoverySource {
   readonly name: string;
   /** The reason why a proxy with that identity is not the workload that it claims to be; undefined: it may be. */

@@ -113,12 +113,18 @@ const standsAlone = (service: RegistryService): boolean =>
   [service, ...service.backends].every((b) => !b.dns && !b.selector);
 
 /** The part of a correct service that can contradict another one. */
-const namesOf = ({ name, namespace, hosts, protocol }: RegistryService): RegistryService => ({
+const namesOf = ({
   name,
   namespace,
   hosts,
+  addresses,
   protocol,
-  addresses: [],
+}: RegistryService): RegistryService => ({
+  name,
+  namespace,
+  hosts,
+  addresses,
+  protocol,
   backends: [],
   routes: [],
 });
@@ -152,7 +158,7 @@ function destinationOf(
     name,
     service: service.name,
     namespace: service.namespace,
-    hosts: [...new Set([name, `${name}.svc`, `${name}.svc.cluster.local`, ...service.hosts])],
+    hosts: [...new Set([...ownHosts(name), ...service.hosts])],
     addresses: service.addresses,
     protocol: service.protocol,
     routes: service.routes.map((r) => withSplit(r, service.name)),
@@ -160,6 +166,8 @@ function destinationOf(
     ...(service.retryBudget && { retryBudget: service.retryBudget }),
   };
 }
+
+const ownHosts = (name: string): string[] => [name, `${name}.svc`, `${name}.svc.cluster.local`];
 
 const withSplit = (route: Route, own: string): Route =>
   route.split.length > 0 ? route : { ...route, split: [{ backend: own, weight: 1 }] };
@@ -275,18 +283,24 @@ function referenceProblems(document: YamlDocument, registry: Registry): Problem[
     problems.push({ place: document.placeOf(path), message, ...(expected && { expected }) });
   };
   const services = new Set<string>();
-  const hosts = new Map<string, string>();
+  const nameOf = (s: RegistryService): string => `${s.name}.${s.namespace}`;
+  const owners = new Map(
+    registry.services.flatMap((s) => ownHosts(nameOf(s)).map((h) => [h, nameOf(s)] as const)),
+  );
   registry.services.forEach((service, i) => {
-    const name = `${service.name}.${service.namespace}`;
+    const name = nameOf(service);
     if (services.has(name)) at(['services', i, 'name'], `the service ${name} is defined twice`);
     services.add(name);
-    service.hosts.forEach((h, j) => {
-      const other = hosts.get(h);
-      if (other && other !== name) {
-        at(['services', i, 'hosts', j], `the host ${h} is ${other}'s already`);
-      }
-      hosts.set(h, name);
-    });
+    for (const [field, one] of [
+      ['hosts', 'host'],
+      ['addresses', 'address'],
+    ] as const) {
+      service[field].forEach((h, j) => {
+        const other = owners.get(h) ?? name;
+        if (other !== name) at(['services', i, field, j], `the ${one} ${h} is ${other}'s already`);
+        owners.set(h, other);
+      });
+    }
     const backends = new Set([service.name]);
     service.backends.forEach((b, j) => {
       if (backends.has(b.name)) {
@@ -321,6 +335,15 @@ function referenceProblems(document: YamlDocument, registry: Registry): Problem[
         at([...path, 'mirror', 'backend'], `no backend ${r.mirror.backend}`, known);
       }
     });
+  });
+  const ports = new Set<string>();
+  registry.servers.forEach(({ namespace, workload, labels, name, port }, i) => {
+    const whose = JSON.stringify([namespace, workload, Object.entries(labels ?? {}).sort()]);
+    for (const [field, value] of Object.entries({ name, port })) {
+      const key = `${whose} ${field} ${value}`;
+      if (ports.has(key)) at(['servers', i, field], `a server of that ${field} is there already`);
+      ports.add(key);
+    }
   });
   registry.authorizations.forEach((a, i) => {
     const servers = registry.servers.filter((server) => targets(a, server));

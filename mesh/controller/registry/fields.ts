@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import * as z from 'zod';
 import { parseDurationMs } from '../../../base/duration.js';
 import { patternProblem } from '../../pattern/pattern.js';
+import { isNetwork } from '../../policy/authorize.js';
 import { accessPolicies, protocols } from '../../schema/choices.js';
 
 export const duration = z.union([z.string(), z.number()]).transform((value, context) => {
@@ -82,12 +83,6 @@ export const regex = z.string().superRefine((text, context) => {
   if (problem !== undefined) context.addIssue({ code: 'custom', message: `'${text}': ${problem}` });
 });
 
-export const cidr = z.string().refine(
-  (text) => {
-    const [network = '', bits] = text.split('/');
-    const family = isIP(network);
-    const size = Number(bits ?? 0);
-    return family !== 0 && Number.isInteger(size) && size >= 0 && size <= (family === 4 ? 32 : 128);
-  },
-  { message: 'must be a network such as 10.0.0.0/8' },
-);
+export const cidr = z
+  .string()
+  .refine(isNetwork, { message: 'must be a network such as 10.0.0.0/8' });

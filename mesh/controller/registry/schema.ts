@@ -34,15 +34,22 @@ const endpoint = z
     message: 'cannot be plaintext and have an identity',
   });
 
-const dns = z.strictObject({
-  name: z.string().min(1),
-  port: port.optional(),
-  type: z.enum(['A', 'AAAA', 'SRV']).default('A'),
-  plaintext: z.boolean().default(false),
-  /** The shortest and the longest interval at which names are resolved again, whatever their TTL. */
-  minTtl: duration.default(1000),
-  maxTtl: duration.default(300_000),
+/** Below it, names would be asked for without a pause; above it, no timer is that long. */
+const interval = duration.refine((ms) => ms >= 100 && ms <= 86_400_000, {
+  message: 'must be from 100ms to 1d',
 });
+
+const dns = z
+  .strictObject({
+    name: z.string().min(1),
+    port: port.optional(),
+    type: z.enum(['A', 'AAAA', 'SRV']).default('A'),
+    plaintext: z.boolean().default(false),
+    /** The shortest and the longest interval at which names are resolved again, whatever their TTL. */
+    minTtl: interval.default(1000),
+    maxTtl: interval.default(300_000),
+  })
+  .refine((d) => d.minTtl <= d.maxTtl, { message: 'minTtl is above maxTtl' });
 
 const backendFields = {
   serviceAccount: dottedName.optional(),

@@ -72,3 +72,72 @@ test('the catalogue keeps what a report calls unchanged, and drops what it does 
   expect(catalogue.get('1/pay.retail')).toBe(pay);
   expect(catalogue.get('1/cart.retail')).toBeUndefined();
 });
+
+test.each<[string, object, RegExp]>([
+  [
+    'a host that is a service',
+    {
+      services: [
+        { ...service('a', '10.0.0.1:1', { hosts: ['b.retail'] }) },
+        service('b', '10.0.0.2:1'),
+      ],
+    },
+    /the host b\.retail is b\.retail's already/,
+  ],
+  [
+    'an address of two services',
+    {
+      services: [
+        service('a', '10.0.0.1:1', { addresses: ['10.9.0.1:80'] }),
+        service('b', '10.0.0.2:1', { addresses: ['10.9.0.1:80'] }),
+      ],
+    },
+    /the address 10\.9\.0\.1:80 is a\.retail's already/,
+  ],
+  [
+    'two servers of a port',
+    {
+      servers: [
+        { namespace: 'retail', name: 'a', port: 80, target: '127.0.0.1:1' },
+        { namespace: 'retail', name: 'b', port: 80, target: '127.0.0.1:2' },
+      ],
+    },
+    /a server of that port is there already/,
+  ],
+  [
+    'two servers of a name',
+    {
+      servers: [
+        { namespace: 'retail', name: 'a', port: 80, target: '127.0.0.1:1' },
+        { namespace: 'retail', name: 'a', port: 81, target: '127.0.0.1:2' },
+      ],
+    },
+    /a server of that name is there already/,
+  ],
+  [
+    'a network without its size',
+    {
+      servers: [{ namespace: 'retail', name: 'a', port: 80, target: '127.0.0.1:1' }],
+      authorizations: [
+        { name: 'x', namespace: 'retail', server: 'a', from: [{ network: '10.0.0.0/' }] },
+      ],
+    },
+    /must be a network such as/,
+  ],
+  [
+    'no pause between questions',
+    { services: [{ name: 'a', namespace: 'retail', dns: { name: 'x', port: 1, minTtl: '0s' } }] },
+    /must be from 100ms to 1d/,
+  ],
+  [
+    'a longest interval below the shortest',
+    {
+      services: [{ name: 'a', namespace: 'retail', dns: { name: 'x', port: 1, maxTtl: '500ms' } }],
+    },
+    /minTtl is above maxTtl/,
+  ],
+])('%s is refused', (_what, registry, expected) => {
+  expect(() => compileRegistry('r.yaml', JSON.stringify(registry), 'retail.local')).toThrow(
+    expected,
+  );
+});

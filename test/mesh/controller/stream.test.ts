@@ -147,6 +147,35 @@ test('bad input: a half-written registry changes nothing, says where, and heals'
   expect(controller.catalogue.problems.size).toBe(0);
 });
 
+test('a controller that starts over a broken registry takes nothing from its proxies', async () => {
+  const path = folder();
+  const file = join(path, 'registry.yaml');
+  const first = await controllerIn(path, { registry: registryOf({ cart: ['10.0.0.1:1'] }) });
+  const port = first.controller.grpcPort;
+  tokenFor(path, 'cart', 2);
+  const { client, states } = clientIn(path, 'cart', [first.address]);
+  await client.start(10_000);
+  await first.controller.stop();
+  const { controller } = await controllerIn(path, { registry: 'services:\n  - name: [', port });
+  await eventually(() => controller.sessions.size === 1);
+  const ready = (): Promise<Response> => fetch(`http://127.0.0.1:${controller.adminPort}/ready`);
+  expect([(await ready()).status, await (await ready()).json()]).toEqual([
+    503,
+    { ready: false, waiting: [`file:${file}`] },
+  ]);
+  const late = clientIn(path, 'cart', [`127.0.0.1:${port}`]);
+  const started = late.client.start(10_000);
+  await eventually(() => controller.sessions.size === 2);
+  writeFileWhole(file, registryOf({ cart: ['10.0.0.1:1'], pay: ['10.0.0.2:1'] }));
+  await eventually(() => states.at(-1)?.destinations.length === 2);
+  await started;
+  await eventually(() => late.states.at(-1)?.destinations.length === 2);
+  // Neither the one that knew something nor the new one was ever told that there is nothing.
+  for (const seen of [states, late.states])
+    expect(seen.filter((s) => s.destinations.length === 0)).toEqual([]);
+  expect((await ready()).status).toBe(200);
+});
+
 test('a large snapshot comes in parts and is taken at once', async () => {
   const path = folder();
   const services = Object.fromEntries(
