@@ -192,6 +192,18 @@ const faults: Record<string, (() => Fault | Promise<Fault>)[]> = {
         }),
       ],
     }),
+    // Prometheus knows actions in capitals, and RE2's syntax.
+    () => ({
+      add: [
+        object('PodMonitor', 'm', {
+          spec: {
+            podMetricsEndpoints: [
+              { port: 'fd-admin', metricRelabelings: [{ action: 'LabelDrop', regex: '(?i)DST' }] },
+            ],
+          },
+        }),
+      ],
+    }),
     () => ({
       add: [
         object('PodMonitor', 'm', {
@@ -253,14 +265,14 @@ const faults: Record<string, (() => Fault | Promise<Fault>)[]> = {
         pod({ 'mesh.firedrill.dev/drain-seconds': '60' }, { terminationGracePeriodSeconds: 20 }),
       ],
     }),
-    () => {
+    ...['containerStatuses', 'initContainerStatuses'].map((statuses) => () => {
       const killed = {
         name: 'firedrill-proxy',
         restartCount: 3,
         lastState: { terminated: { exitCode: 137, reason: 'OOMKilled' } },
       };
-      return { add: [{ ...pod(), status: { containerStatuses: [killed] } }] };
-    },
+      return { add: [{ ...pod(), status: { [statuses]: [killed] } }] };
+    }),
   ],
   'network-policy-blocks-proxy': [
     () => ({ add: [networkPolicy({ ingress: [{ ports: [{ port: 8080 }] }] })] }),
@@ -288,7 +300,12 @@ const faults: Record<string, (() => Fault | Promise<Fault>)[]> = {
   'capacity-without-proxy': [
     () => ({
       add: [
-        object('HorizontalPodAutoscaler', 'cart', { spec: { metrics: [{ type: 'Resource' }] } }),
+        object('HorizontalPodAutoscaler', 'cart', {
+          spec: {
+            scaleTargetRef: { kind: 'Pod', name: 'cart-1' },
+            metrics: [{ type: 'Resource' }],
+          },
+        }),
       ],
     }),
   ],
@@ -310,6 +327,114 @@ test('rights of a few, or to something else, are no open tap', async () => {
     binding('system:authenticated', ['pods']),
   ])
     expect(diagnose(await make({ add }), ['unrestricted-tap'])).toEqual([]);
+});
+
+const job = (more: object): AnyObject =>
+  object('', 'p', {
+    scrape_configs: [
+      {
+        ...more,
+        metric_relabel_configs: [{ action: 'keep', source_labels: ['__name__'], regex: 'node_.*' }],
+      },
+    ],
+  });
+const closed = (name: string, spec: object): AnyObject =>
+  object('NetworkPolicy', name, { spec: { podSelector: {}, ...spec } });
+const others: Record<string, () => Fault> = {
+  'policies add up': () => ({
+    add: [
+      closed('deny-all', { policyTypes: ['Ingress', 'Egress'] }),
+      closed('dns', {
+        policyTypes: ['Egress'],
+        egress: [{ ports: [{ port: 53, protocol: 'UDP' }] }],
+      }),
+      closed('mesh', {
+        policyTypes: ['Ingress', 'Egress'],
+        ingress: [{ ports: [{ port: 'fd-admin' }] }],
+        egress: [{ ports: [{ port: 8000, endPort: 9000 }] }],
+      }),
+    ],
+    drop: (o) => o.kind === 'NetworkPolicy',
+  }),
+  'a policy of other pods': () => ({
+    add: [
+      closed('others', {
+        podSelector: { matchExpressions: [{ key: 'app', operator: 'NotIn', values: ['cart'] }] },
+        ingress: [{ ports: [{ port: 8080 }] }],
+      }),
+    ],
+    drop: (o) => o.kind === 'NetworkPolicy',
+  }),
+  'rules without ports open all': () => ({
+    add: [closed('open', { ingress: [{ ports: [] }] })],
+    drop: (o) => o.kind === 'NetworkPolicy',
+  }),
+  'an autoscaler of pods without a proxy': () => ({
+    add: [
+      object('HorizontalPodAutoscaler', 'x', {
+        spec: {
+          scaleTargetRef: { kind: 'Deployment', name: 'x' },
+          metrics: [{ type: 'Resource' }],
+        },
+      }),
+    ],
+  }),
+  'a scrape of nodes': () => ({ add: [job({ kubernetes_sd_configs: [{ role: 'node' }] })] }),
+  'a scrape of fixed targets': () => ({
+    add: [job({ static_configs: [{ targets: ['db:9100'] }] })],
+  }),
+  'a PodMonitor of something else': () => ({
+    add: [
+      object('PodMonitor', 'm', {
+        spec: {
+          podMetricsEndpoints: [
+            { port: 'http', metricRelabelings: [{ action: 'labeldrop', regex: 'dst' }] },
+          ],
+        },
+      }),
+    ],
+  }),
+  'a backend in another namespace, and one that is no Service': () => ({
+    add: [
+      object('Service', 'far', {}, { namespace: 'ops' }),
+      object(
+        'EndpointSlice',
+        'far',
+        { endpoints: [{}] },
+        { namespace: 'ops', labels: { 'kubernetes.io/service-name': 'far' } },
+      ),
+      object('HTTPRoute', 'r', {
+        spec: {
+          rules: [
+            {
+              backendRefs: [
+                { name: 'far', namespace: 'ops' },
+                { kind: 'InferencePool', name: 'llm' },
+              ],
+            },
+          ],
+        },
+      }),
+    ],
+  }),
+  // A file has no Namespace and no ServiceAccount; nor has a user without the right to list them.
+  'absence where nothing of the kind was seen': () => ({
+    drop: (o) => ['Namespace', 'ServiceAccount', 'Service', 'EndpointSlice'].includes(o.kind),
+    add: [authorization({ serviceAccount: 'payment', namespace: 'ops' })],
+  }),
+  'fields of other types than they should have': () => ({
+    add: [
+      object('Service', 'odd', { spec: { ports: 'x' } }),
+      object('Pod', 'odd'),
+      object('HTTPRoute', 'odd', { spec: { rules: [null, 1, { backendRefs: {} }] } }),
+      object('ClusterRoleBinding', 'odd'),
+      object('', 'odd', { groups: [null, { rules: 5 }], scrape_configs: [null] }),
+    ],
+  }),
+};
+
+test.each(Object.entries(others))('nothing is found of %s', async (_what, fault) => {
+  expect(diagnose(await make(fault()))).toEqual([]);
 });
 
 async function make(fault: Fault): Promise<Facts> {

@@ -1,7 +1,7 @@
 /** Entries about the control plane and certificates. */
 import { X509Certificate } from 'node:crypto';
 import { notAfterMs } from '../../identity/x509.js';
-import { annotations, ports } from '../annotations.js';
+import { annotations, proxyContainer } from '../annotations.js';
 import { customKinds } from '../crds/definitions.js';
 import type { Namespace } from '../discovery/types.js';
 import { injectPod, type PodLike } from '../inject/inject.js';
@@ -11,18 +11,18 @@ import { defaultValues } from '../install/values.js';
 import { findDrift } from '../observe/drift.js';
 import { isMeshed } from '../discovery/workload.js';
 import type { AnyObject } from '../client/objects.js';
-import type { Pod } from '../discovery/types.js';
 import {
   at,
   type Entry,
-  type Facts,
   type Finding,
   meshedPods,
   named,
   ofKind,
+  podsOf,
   proxyName,
   sum,
 } from './entry.js';
+import { networkEntry } from './network.js';
 
 const propagation: Entry = {
   id: 'slow-config-propagation',
@@ -37,11 +37,10 @@ const propagation: Entry = {
           'see its log for what it could not take',
         );
       if (sum(p.after, 'control_configured') > 0 && sum(p.after, 'control_connected') === 0) {
-        const since = Math.round(
-          nowMs / 1000 - sum(p.after, 'control_last_contact_timestamp_seconds'),
-        );
+        const last = sum(p.after, 'control_last_contact_timestamp_seconds');
+        const since = last === 0 ? 'ever' : `for ${Math.round(nowMs / 1000 - last)} s`;
         return one(
-          `it has had no word from the controller for ${since} s`,
+          `it has had no word from the controller ${since}`,
           'firedrill check; then NetworkPolicies towards port 8086',
         );
       }
@@ -81,7 +80,7 @@ const skipped: Entry = {
   id: 'injection-skipped',
   symptom: 'a pod has no proxy',
   find: (facts) =>
-    (ofKind(facts, 'Pod') as (Pod & AnyObject)[]).flatMap((pod): Finding[] => {
+    podsOf(facts).flatMap((pod): Finding[] => {
       if (isMeshed(pod) || pod.status?.phase === 'Succeeded') return [];
       const name = pod.metadata.namespace ?? 'default';
       const namespace = ofKind(facts, 'Namespace').find((n) => n.metadata.name === name) as
@@ -106,7 +105,7 @@ const skipped: Entry = {
         ];
       }
       const cause =
-        'it is asked for, and nothing speaks against it: the webhook did not answer when the pod was made';
+        'it is asked for, and nothing speaks against it: the pod is older than that, or the webhook did not answer';
       return [{ where: named(pod), cause, fix: 'firedrill check, then restart the pod' }];
     }),
 };
@@ -123,7 +122,15 @@ const webhook: Entry = {
           return [
             { where: named(s), cause: 'it is empty', fix: 'start the injector, which fills it' },
           ];
-        const certificate = new X509Certificate(pem);
+        const certificate = certificateOf(pem);
+        if (!certificate)
+          return [
+            {
+              where: named(s),
+              cause: 'its tls.crt is no certificate',
+              fix: 'delete it, then restart the injector, which makes it anew',
+            },
+          ];
         if (notAfterMs(certificate) > facts.nowMs) return [];
         const cause = `the certificate expired on ${certificate.validTo}`;
         return [
@@ -135,6 +142,14 @@ const webhook: Entry = {
         ];
       }),
 };
+
+function certificateOf(pem: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    return undefined;
+  }
+}
 
 const clusters: Entry = {
   id: 'drift-between-clusters',
@@ -172,6 +187,14 @@ function stable(value: unknown): string {
   );
 }
 
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
 const drain: Entry = {
   id: 'proxy-restarts-on-drain',
   symptom: 'requests fail, and the proxy restarts, while pods are replaced',
@@ -179,10 +202,8 @@ const drain: Entry = {
     meshedPods(facts).flatMap((pod): Finding[] => {
       const grace = Number(at(pod, 'spec', 'terminationGracePeriodSeconds') ?? 30);
       const own = pod.metadata.annotations ?? {};
-      const config = own[annotations.proxyConfig];
-      const seconds = Number(
-        at(config ? JSON.parse(config) : {}, 'drainSeconds') ?? own[annotations.drainSeconds] ?? 0,
-      );
+      const config = parsedJson(own[annotations.proxyConfig] ?? '{}');
+      const seconds = Number(at(config, 'drainSeconds') ?? own[annotations.drainSeconds] ?? 0);
       const found: Finding[] = [];
       if (seconds > grace) {
         found.push({
@@ -191,9 +212,11 @@ const drain: Entry = {
           fix: `raise terminationGracePeriodSeconds, or lower ${annotations.drainSeconds}`,
         });
       }
-      const killed = pod.status?.containerStatuses?.find(
+      // A native sidecar is among the init containers.
+      const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
+      const killed = [...initContainerStatuses, ...containerStatuses].find(
         (c) =>
-          c.name === 'firedrill-proxy' &&
+          c.name === proxyContainer &&
           (c.restartCount ?? 0) > 0 &&
           c.lastState?.terminated?.exitCode === 137,
       );
@@ -209,46 +232,6 @@ const drain: Entry = {
     }),
 };
 
-const network: Entry = {
-  id: 'network-policy-blocks-proxy',
-  symptom: 'proxies get no certificate, are not scraped, or peers time out',
-  find: (facts) =>
-    ofKind(facts, 'NetworkPolicy').flatMap((policy) => networkFindings(facts, policy)),
-};
-
-function networkFindings(facts: Facts, policy: AnyObject): Finding[] {
-  const matchLabels = (at(policy, 'spec', 'podSelector', 'matchLabels') ?? {}) as Record<
-    string,
-    string
-  >;
-  const hit = meshedPods(facts).filter(
-    (p) =>
-      p.metadata.namespace === policy.metadata.namespace &&
-      Object.entries(matchLabels).every(([k, v]) => p.metadata.labels?.[k] === v),
-  );
-  if (hit.length === 0) return [];
-  const types = (at(policy, 'spec', 'policyTypes') ?? ['Ingress']) as string[];
-  const opens = (direction: 'ingress' | 'egress', port: number): boolean =>
-    (
-      (at(policy, 'spec', direction) ?? []) as { ports?: { port: number; endPort?: number }[] }[]
-    ).some((r) => !r.ports || r.ports.some((p) => port >= p.port && port <= (p.endPort ?? p.port)));
-  const closed: string[] = [];
-  if (types.includes('Ingress')) {
-    if (!opens('ingress', ports.admin)) closed.push(`ingress ${ports.admin} (metrics)`);
-    const explicit = hit.some((p) => p.metadata.annotations?.[annotations.mode] === 'explicit');
-    if (explicit && !opens('ingress', ports.inbound))
-      closed.push(`ingress ${ports.inbound} (peers)`);
-  }
-  if (types.includes('Egress')) {
-    if (!opens('egress', ports.controllerGrpc))
-      closed.push(`egress ${ports.controllerGrpc} (controller)`);
-    if (!opens('egress', 53)) closed.push('egress 53 (DNS)');
-  }
-  if (closed.length === 0) return [];
-  const cause = `it selects ${hit.length} meshed pods and lets none of these through: ${closed.join(', ')}`;
-  return [{ where: named(policy), cause, fix: 'open these ports in the policy' }];
-}
-
 export const controlEntries: Entry[] = [
   propagation,
   early,
@@ -256,5 +239,5 @@ export const controlEntries: Entry[] = [
   webhook,
   clusters,
   drain,
-  network,
+  networkEntry,
 ];

@@ -94,6 +94,8 @@ async function run(ids: string[], options: Options): Promise<void> {
   for (const one of silent) process.stderr.write(`no answer from ${one}\n`);
   const { realClock } = await import('../../../base/clock.js');
   const other = there && { other: there.objects };
+  const hasNone = watched !== undefined && targets.length === 0;
+  if (hasNone) process.stderr.write('? no proxy was found to look at\n');
   const facts = { objects, proxies, nowMs: realClock.nowMs(), ...other };
   const found = diagnose(facts, ids);
   const blind = blindEntries(facts, unseen, ids);
@@ -106,5 +108,5 @@ async function run(ids: string[], options: Options): Promise<void> {
       process.stdout.write(`× ${f.id}: ${f.where}\n    ${f.cause}\n    fix: ${f.fix}\n`);
   }
   if (found.length > 0) process.exitCode = exitCode.failed;
-  else if (blind.size + silent.length > 0) process.exitCode = exitCode.inconclusive;
+  else if (hasNone || blind.size + silent.length > 0) process.exitCode = exitCode.inconclusive;
 }

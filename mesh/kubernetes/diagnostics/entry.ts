@@ -37,16 +37,37 @@ export function at(object: unknown, ...path: (string | number)[]): unknown {
   return path.reduce<unknown>((value, key) => (value as Tree | null | undefined)?.[key], object);
 }
 
+/** The maps of a list in an object; a file may hold anything in its place. */
+export function listAt<T = Tree>(object: unknown, ...path: (string | number)[]): T[] {
+  const found = at(object, ...path);
+  return (Array.isArray(found) ? found : []).filter((e) => typeof e === 'object' && e) as T[];
+}
+
 export function ofKind(facts: Facts, ...kinds: string[]): AnyObject[] {
   for (const kind of kinds) facts.asked?.add(kind);
   return facts.objects.filter((o) => kinds.includes(o.kind));
 }
 
+/**
+ * Whether an object is known not to be there. Where none of its kind was seen (one file, or no right to list them),
+ * nothing is known.
+ */
+export function isMissing(facts: Facts, kind: string, name: string, namespace?: string): boolean {
+  const all = ofKind(facts, kind);
+  return (
+    all.length > 0 &&
+    !all.some((o) => o.metadata.name === name && o.metadata.namespace === namespace)
+  );
+}
+
 export const named = (o: AnyObject): string =>
   `${o.kind} ${o.metadata.namespace ? `${o.metadata.namespace}/` : ''}${o.metadata.name}`;
 
+export const podsOf = (facts: Facts): (Pod & AnyObject)[] =>
+  (ofKind(facts, 'Pod') as (Pod & AnyObject)[]).filter((p) => listAt(p, 'spec', 'containers')[0]);
+
 export const meshedPods = (facts: Facts): (Pod & AnyObject)[] =>
-  (ofKind(facts, 'Pod') as (Pod & AnyObject)[]).filter((p) => isMeshed(p));
+  podsOf(facts).filter((p) => isMeshed(p));
 
 export const proxyName = (p: Observed): string =>
   `proxy of ${p.config.workload.name}.${p.config.workload.namespace} (${p.address})`;
@@ -74,10 +95,8 @@ export interface AlertRule {
 /** Alerting rules of PrometheusRule objects and of plain rule files. */
 export function alertRules(facts: Facts): AlertRule[] {
   return facts.objects.flatMap((o) => {
-    const groups = (at(o, 'spec', 'groups') ?? at(o, 'groups') ?? []) as { rules?: Tree[] }[];
-    if (!Array.isArray(groups)) return [];
-    return groups.flatMap((g) =>
-      (g.rules ?? [])
+    return [...listAt(o, 'spec', 'groups'), ...listAt(o, 'groups')].flatMap((g) =>
+      listAt(g, 'rules')
         .filter((r) => typeof r.alert === 'string')
         .map((r) => ({
           where: `alert ${String(r.alert)}`,

@@ -1,9 +1,12 @@
 /** Gathers the inputs of diagnostics: the readable objects of a cluster, and the documents of files. */
+import { UserError } from '../../../base/errors.js';
+import { inputName } from '../../../base/input.js';
 import { readYaml } from '../../../base/yaml.js';
 import { isStatus, KubeApi } from '../client/api.js';
 import { type CredentialOptions, findCredentials } from '../client/credentials.js';
 import { type AnyObject, type Kind, resources } from '../client/objects.js';
 import { servedAs } from '../client/served.js';
+import { at, listAt } from './entry.js';
 
 const kinds: readonly Kind[] = [
   'Namespace',
@@ -25,6 +28,7 @@ const kinds: readonly Kind[] = [
   'ClusterRoleBinding',
   'HorizontalPodAutoscaler',
   'PodMonitor',
+  'PrometheusRule',
 ];
 
 export interface Gathered {
@@ -71,15 +75,26 @@ async function listServed(api: KubeApi, kind: Kind): Promise<AnyObject[]> {
   }
 }
 
-/** Documents without kind or metadata (rule files, configurations) are returned unchanged. */
+/** By these fields entries know documents without a kind: rules, configurations, SLOs. */
+const kindless = ['groups', 'route', 'scrape_configs', 'slos'];
+
+/** Throws a UserError for a file with nothing that any entry looks at: a look at nothing finds nothing. */
 export function fileObjects(file: string): AnyObject[] {
+  const found = documentsOf(file);
+  if (found.some((o) => o.kind !== '' || kindless.some((field) => o[field] !== undefined)))
+    return found;
+  throw new UserError({
+    message: `${inputName(file)}: no entry looks at such a file`,
+    expected: 'manifests, rules, Prometheus or Alertmanager configuration, SLOs',
+  });
+}
+
+function documentsOf(file: string): AnyObject[] {
   return readYaml(file)
     .map((document) => document.value)
+    .flatMap((value) => (at(value, 'kind') === 'List' ? listAt(value, 'items') : [value]))
     .filter(
       (value): value is Record<string, unknown> => typeof value === 'object' && value !== null,
-    )
-    .flatMap((value) =>
-      value.kind === 'List' ? (value.items as Record<string, unknown>[]) : [value],
     )
     .map((value) => ({
       apiVersion: '',

@@ -1,6 +1,19 @@
 /** Entries about rules, owners, rights and capacity. */
 import { annotations, proxyContainer } from '../annotations.js';
-import { alertRules, at, type Entry, type Finding, meshedPods, named, ofKind } from './entry.js';
+import type { AnyObject } from '../client/objects.js';
+import type { Pod } from '../discovery/types.js';
+import { workloadOf } from '../discovery/workload.js';
+import {
+  alertRules,
+  at,
+  type Entry,
+  type Finding,
+  isMissing,
+  listAt,
+  meshedPods,
+  named,
+  ofKind,
+} from './entry.js';
 import { tapAccess } from './tap-access.js';
 
 const floods: Entry = {
@@ -10,7 +23,8 @@ const floods: Entry = {
     ...facts.objects
       .filter((o) => at(o, 'route') !== undefined && at(o, 'receivers') !== undefined)
       .flatMap((o): Finding[] => {
-        const grouped = (at(o, 'route', 'group_by') ?? []) as string[];
+        const given = at(o, 'route', 'group_by');
+        const grouped = (Array.isArray(given) ? given : []) as string[];
         const perPod = grouped.filter((l) => ['pod', 'instance', '...'].includes(l));
         if (grouped.length > 0 && perPod.length === 0) return [];
         const cause =
@@ -30,7 +44,7 @@ const floods: Entry = {
         (r) =>
           r.labels.severity === 'page' &&
           (r.for === undefined || r.for.startsWith('0')) &&
-          !/burn|and\b/i.test(r.expr),
+          !/burn|\band\b/i.test(r.expr),
       )
       .map((r) => ({
         where: r.where,
@@ -71,35 +85,38 @@ const rights: Entry = {
   id: 'rbac-between-namespaces',
   symptom: 'calls between namespaces are refused (403)',
   find: (facts) => {
-    const accounts = new Set(
-      ofKind(facts, 'ServiceAccount').map((a) => `${a.metadata.namespace}/${a.metadata.name}`),
-    );
-    const namespaces = new Set(ofKind(facts, 'Namespace').map((n) => n.metadata.name));
     return ofKind(facts, 'AuthorizationPolicy').flatMap((policy) => {
-      const from = (at(policy, 'spec', 'from') ?? []) as {
-        serviceAccount?: string;
-        namespace?: string;
-      }[];
+      const from = listAt<{ serviceAccount?: string; namespace?: string }>(policy, 'spec', 'from');
       return from.flatMap((entry): Finding[] => {
         const namespace = entry.namespace ?? policy.metadata.namespace ?? 'default';
         const where = named(policy);
-        if (entry.namespace && !namespaces.has(entry.namespace)) {
+        if (entry.namespace && isMissing(facts, 'Namespace', entry.namespace)) {
           return [
             { where, cause: `there is no namespace ${entry.namespace}`, fix: 'correct the name' },
           ];
         }
-        if (!entry.serviceAccount || accounts.has(`${namespace}/${entry.serviceAccount}`))
-          return [];
-        const elsewhere = [...accounts].find((a) => a.endsWith(`/${entry.serviceAccount}`));
-        const cause = `it admits ${entry.serviceAccount} of ${namespace}, which does not exist`;
+        const { serviceAccount: account } = entry;
+        if (!account || !isMissing(facts, 'ServiceAccount', account, namespace)) return [];
+        const elsewhere = ofKind(facts, 'ServiceAccount').find((a) => a.metadata.name === account);
+        const cause = `it admits ${account} of ${namespace}, which does not exist`;
         const fix = elsewhere
-          ? `there is ${elsewhere}: add namespace: ${elsewhere.split('/')[0]}`
+          ? `there is one in ${elsewhere.metadata.namespace}: name that namespace`
           : 'create the service account, or correct its name';
         return [{ where, cause, fix }];
       });
     });
   },
 };
+
+function scales(scaler: AnyObject, pod: Pod & AnyObject): boolean {
+  const { kind, name } = workloadOf(pod);
+  const target = at(scaler, 'spec', 'scaleTargetRef') as { kind?: string; name?: string };
+  return (
+    pod.metadata.namespace === scaler.metadata.namespace &&
+    name === target?.name &&
+    kind === target.kind?.toLowerCase()
+  );
+}
 
 const capacity: Entry = {
   id: 'capacity-without-proxy',
@@ -120,9 +137,8 @@ const capacity: Entry = {
         fix: `annotate ${annotations.proxyCpuRequest} and ${annotations.proxyMemoryRequest}`,
       })),
     ...ofKind(facts, 'HorizontalPodAutoscaler')
-      .filter((h) =>
-        ((at(h, 'spec', 'metrics') ?? []) as { type: string }[]).some((m) => m.type === 'Resource'),
-      )
+      .filter((h) => listAt(h, 'spec', 'metrics').some((m) => m.type === 'Resource'))
+      .filter((h) => meshedPods(facts).some((pod) => scales(h, pod)))
       .map((h) => ({
         where: named(h),
         cause: "it scales by the whole pod's use, the proxy's included",

@@ -1,7 +1,7 @@
 /** The readers of live requests: users who reach a pod's loopback through the API server, and nobody by the network. */
 import { ports } from '../annotations.js';
 import type { AnyObject } from '../client/objects.js';
-import { at, type Entry, type Finding, meshedPods, named, ofKind } from './entry.js';
+import { type Entry, type Finding, listAt, meshedPods, named, ofKind } from './entry.js';
 
 interface Rule {
   apiGroups?: string[];
@@ -30,20 +30,18 @@ const isEverybody = ({ kind, name }: Subject): boolean =>
     : kind === 'User' && name === 'system:anonymous';
 
 function openedBy(binding: AnyObject, roles: readonly AnyObject[]): Finding[] {
-  const subjects = (binding.subjects ?? []) as Subject[];
+  const subjects = listAt<Subject>(binding, 'subjects');
   const everybody = subjects.find(isEverybody);
   if (!everybody) return [];
-  const ref = binding.roleRef as { kind: string; name: string };
+  const ref = binding.roleRef as { kind?: string; name?: string } | undefined;
   const { namespace } = binding.metadata;
   const role = roles.find(
     (r) =>
-      r.kind === ref.kind &&
+      r.kind === ref?.kind &&
       r.metadata.name === ref.name &&
       (r.kind === 'ClusterRole' || r.metadata.namespace === namespace),
   );
-  const way = ((role && at(role, 'rules')) as Rule[] | undefined)?.flatMap(
-    (r) => wayOf(r) ?? [],
-  )[0];
+  const way = listAt<Rule>(role, 'rules').flatMap((r) => wayOf(r) ?? [])[0];
   if (way === undefined) return [];
   return [
     {

@@ -1,9 +1,10 @@
 /** Entries about telemetry: metrics, traces, logs. */
-import { annotations } from '../annotations.js';
+import { Pattern, patternProblem } from '../../pattern/pattern.js';
+import { annotations, ports } from '../annotations.js';
 import {
-  at,
   type Entry,
   type Finding,
+  listAt,
   meshedPods,
   named,
   ofKind,
@@ -23,49 +24,61 @@ const neededLabels = ['direction', 'dst', 'rt_route', 'classification', 'status_
 interface Relabel {
   action?: string;
   regex?: string;
-  source_labels?: string[];
+  source_labels?: string[] | string;
   sourceLabels?: string[];
 }
 
 const relabel: Entry = {
   id: 'metrics-missing-after-relabel',
   symptom: 'panels are empty since the scrape configuration changed',
-  find: (facts) =>
-    facts.objects.flatMap((o): Finding[] => {
-      const scrapes = (at(o, 'scrape_configs') ?? []) as {
-        job_name?: string;
-        metric_relabel_configs?: Relabel[];
-      }[];
-      const endpoints = (at(o, 'spec', 'podMetricsEndpoints') ??
-        at(o, 'spec', 'endpoints') ??
-        []) as {
-        metricRelabelings?: Relabel[];
-      }[];
-      const lists = [
-        ...(Array.isArray(scrapes)
-          ? scrapes.map((s) => ({ where: `job ${s.job_name}`, rules: s.metric_relabel_configs }))
-          : []),
-        ...(Array.isArray(endpoints)
-          ? endpoints.map((e) => ({ where: named(o), rules: e.metricRelabelings }))
-          : []),
-      ];
-      return lists.flatMap(({ where, rules = [] }) => rules.flatMap((rule) => lost(where, rule)));
-    }),
+  find: ({ objects }) =>
+    objects.flatMap((o): Finding[] => [
+      ...listAt(o, 'scrape_configs')
+        .filter(mayScrapeProxies)
+        .flatMap((job) =>
+          listAt<Relabel>(job, 'metric_relabel_configs').flatMap((rule) =>
+            lost(`job ${String(job.job_name)}`, rule),
+          ),
+        ),
+      ...[...listAt(o, 'spec', 'podMetricsEndpoints'), ...listAt(o, 'spec', 'endpoints')]
+        .filter(({ port, portNumber }) => portNumber === ports.admin || isAdmin(port))
+        .flatMap((endpoint) => listAt<Relabel>(endpoint, 'metricRelabelings'))
+        .flatMap((rule) => lost(named(o), rule)),
+    ]),
 };
 
+/** An endpoint that names no port has all of a pod's. */
+const isAdmin = (port: unknown): boolean => port === undefined || port === 'fd-admin';
+
+/** A job of fixed targets has the proxies only if it names their port; one that finds services or nodes never has. */
+function mayScrapeProxies(job: Record<string, unknown>): boolean {
+  const found = listAt(job, 'kubernetes_sd_configs');
+  if (found.length > 0) return found.some(({ role }) => role === 'pod');
+  const fixed = listAt(job, 'static_configs').flatMap(({ targets }) => targets as unknown);
+  return fixed.length === 0 || fixed.some((t) => String(t).endsWith(`:${ports.admin}`));
+}
+
+/** Prometheus reads the action in capitals, too. */
 function lost(where: string, rule: Relabel): Finding[] {
-  const regex = new RegExp(`^(?:${rule.regex ?? '.*'})$`);
-  const onName = (rule.source_labels ?? rule.sourceLabels ?? []).join() === '__name__';
-  let gone: string[] = [];
-  if (rule.action === 'drop' && onName) gone = neededMetrics.filter((m) => regex.test(m));
-  if (rule.action === 'keep' && onName) gone = neededMetrics.filter((m) => !regex.test(m));
-  if (rule.action === 'labeldrop') gone = neededLabels.filter((l) => regex.test(l));
-  if (rule.action === 'labelkeep') gone = neededLabels.filter((l) => !regex.test(l));
+  const { regex = '.*', action = 'replace' } = rule;
+  // Prometheus refuses such a rule by itself.
+  if (patternProblem(regex) !== undefined) return [];
+  const pattern = new Pattern(regex);
+  const onName = [rule.source_labels ?? rule.sourceLabels ?? []].flat().join() === '__name__';
+  const fits = (text: string): boolean => pattern.test(text);
+  const [names, labels] = [onName ? neededMetrics : [], neededLabels];
+  const gone =
+    {
+      drop: names.filter(fits),
+      keep: names.filter((m) => !fits(m)),
+      labeldrop: labels.filter(fits),
+      labelkeep: labels.filter((l) => !fits(l)),
+    }[action.toLowerCase()] ?? [];
   if (gone.length === 0) return [];
   return [
     {
       where,
-      cause: `${rule.action} '${rule.regex}' takes away ${gone.join(', ')}`,
+      cause: `${action} '${regex}' takes away ${gone.join(', ')}`,
       fix: 'exempt these from the relabelling',
     },
   ];
@@ -83,8 +96,9 @@ const asyncTraces: Entry = {
   symptom: 'traces end where a message queue begins',
   find: (facts) =>
     ofKind(facts, 'Service').flatMap((s): Finding[] => {
-      const ports = (at(s, 'spec', 'ports') ?? []) as { port: number }[];
-      const queue = ports.map((p) => queuePorts[p.port]).find((name) => name !== undefined);
+      const queue = listAt<{ port: number }>(s, 'spec', 'ports')
+        .map((p) => queuePorts[p.port])
+        .find((name) => name !== undefined);
       if (!queue || s.metadata.annotations?.[annotations.traceContext] === 'in-message') return [];
       return [
         {

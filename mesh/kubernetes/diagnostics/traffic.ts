@@ -6,6 +6,8 @@ import {
   type Entry,
   type Facts,
   type Finding,
+  isMissing,
+  listAt,
   named,
   ofKind,
   proxyName,
@@ -14,29 +16,40 @@ import {
 
 interface Target {
   where: string;
-  namespace: string;
-  backends: { service: string; weight: number }[];
+  backends: { service: string; namespace: string; weight: number }[];
 }
 
-/** The targets of TrafficSplits and routes. */
+interface BackendRef {
+  kind?: string;
+  name: string;
+  namespace?: string;
+  weight?: number;
+}
+
+/** The targets of TrafficSplits and routes; a route may also send to what is no Service. */
 function splits(facts: Facts): Target[] {
-  const targets: Target[] = [];
-  for (const o of ofKind(facts, 'TrafficSplit', 'HTTPRoute', 'GRPCRoute')) {
-    const namespace = o.metadata.namespace ?? 'default';
-    const lists =
+  return ofKind(facts, 'TrafficSplit', 'HTTPRoute', 'GRPCRoute').flatMap((o) => {
+    const { namespace = 'default' } = o.metadata;
+    const lists: BackendRef[][] =
       o.kind === 'TrafficSplit'
-        ? [splitShares((at(o, 'spec') ?? {}) as TrafficSplitSpec)]
-        : (
-            (at(o, 'spec', 'rules') ?? []) as {
-              backendRefs?: { name: string; weight?: number }[];
-            }[]
-          ).map((r) =>
-            (r.backendRefs ?? []).map((b) => ({ service: b.name, weight: b.weight ?? 1 })),
-          );
-    for (const backends of lists)
-      targets.push({ where: named(o), namespace, backends: backends ?? [] });
-  }
-  return targets;
+        ? [
+            splitShares((at(o, 'spec') ?? {}) as TrafficSplitSpec).map((b) => ({
+              name: b.service,
+              weight: b.weight,
+            })),
+          ]
+        : listAt(o, 'spec', 'rules').map((r) => listAt<BackendRef>(r, 'backendRefs'));
+    return lists.map((refs) => ({
+      where: named(o),
+      backends: refs
+        .filter(({ kind = 'Service' }) => kind === 'Service')
+        .map((b) => ({
+          service: b.name,
+          namespace: b.namespace ?? namespace,
+          weight: b.weight ?? 1,
+        })),
+    }));
+  });
 }
 
 function readyEndpoints(facts: Facts, namespace: string, service: string): number {
@@ -46,7 +59,7 @@ function readyEndpoints(facts: Facts, namespace: string, service: string): numbe
         s.metadata.namespace === namespace &&
         s.metadata.labels?.['kubernetes.io/service-name'] === service,
     )
-    .flatMap((s) => (at(s, 'endpoints') ?? []) as { conditions?: { ready?: boolean } }[])
+    .flatMap((s) => listAt<{ conditions?: { ready?: boolean } }>(s, 'endpoints'))
     .filter((e) => e.conditions?.ready !== false).length;
 }
 
@@ -87,12 +100,9 @@ const newVersion: Entry = {
   id: 'new-version-gets-no-traffic',
   symptom: 'traffic does not reach the new version',
   find: (facts) =>
-    splits(facts).flatMap(({ where, namespace, backends }) =>
-      backends.flatMap(({ service, weight }): Finding[] => {
-        const exists = ofKind(facts, 'Service').find(
-          (s) => s.metadata.namespace === namespace && s.metadata.name === service,
-        );
-        if (!exists)
+    splits(facts).flatMap(({ where, backends }) =>
+      backends.flatMap(({ service, namespace, weight }): Finding[] => {
+        if (isMissing(facts, 'Service', service, namespace))
           return [
             {
               where,
@@ -102,8 +112,12 @@ const newVersion: Entry = {
           ];
         if (weight === 0)
           return [{ where, cause: `${service} has the weight 0`, fix: 'raise its weight' }];
-        if (readyEndpoints(facts, namespace, service) > 0) return [];
-        const selector = JSON.stringify(at(exists, 'spec', 'selector') ?? {});
+        const slices = ofKind(facts, 'EndpointSlice').length;
+        if (slices === 0 || readyEndpoints(facts, namespace, service) > 0) return [];
+        const own = ofKind(facts, 'Service').find(
+          (s) => s.metadata.namespace === namespace && s.metadata.name === service,
+        );
+        const selector = JSON.stringify(at(own, 'spec', 'selector') ?? {});
         return [
           {
             where,
@@ -135,15 +149,12 @@ const profiles: Entry = {
   symptom: 'requests show up on the default route, without retries or timeouts',
   find: (facts) => {
     const found: Finding[] = [];
-    const services = new Set(
-      ofKind(facts, 'Service').map((s) => `${s.metadata.name}.${s.metadata.namespace}`),
-    );
     for (const profile of ofKind(facts, 'ServiceProfile')) {
-      const service = profile.metadata.name.split('.').slice(0, 2).join('.');
-      if (services.has(service)) continue;
+      const [service = '', namespace] = profile.metadata.name.split('.');
+      if (!isMissing(facts, 'Service', service, namespace)) continue;
       found.push({
         where: named(profile),
-        cause: `there is no service ${service}`,
+        cause: `there is no service ${service}.${namespace}`,
         fix: 'delete or rename the profile',
       });
     }
