@@ -33,22 +33,30 @@ const server = z.strictObject({
   queue: z.int().min(0).max(1_000_000).default(100),
 });
 
-const incident = z.strictObject({
-  endpoint,
-  from: duration,
-  to: duration,
-  service: duration.optional(),
-  workers: workers.optional(),
-  failRatio: ratio.default(0),
-  status: status.default(503),
-  refuse: z.boolean().default(false),
-  hang: z.boolean().default(false),
-});
+const isBefore = ({ from, to }: { from: number; to?: number | undefined }): boolean =>
+  to === undefined || from < to;
+const order = { path: ['to'], message: 'must be after from' };
+
+const incident = z
+  .strictObject({
+    endpoint,
+    from: duration,
+    to: duration,
+    service: duration.optional(),
+    workers: workers.optional(),
+    failRatio: ratio.default(0),
+    status: status.default(503),
+    refuse: z.boolean().default(false),
+    hang: z.boolean().default(false),
+  })
+  .refine(isBefore, order);
 
 const variant = z.strictObject({
   name: z.string().min(1).max(60),
   change: z.record(z.string(), z.unknown()).default({}),
 });
+
+const longestMs = 86_400_000;
 
 const schema = z.strictObject({
   registry: z.string().optional(),
@@ -56,8 +64,10 @@ const schema = z.strictObject({
   trustDomain: z.string().default('simulated.local'),
   destination: z.string(),
   seed: z.int().default(1),
-  duration: duration,
-  clients: z.array(client).min(1),
+  duration: duration.refine((ms) => ms > 0 && ms <= longestMs, {
+    message: 'must be above 0, and at most 1d',
+  }),
+  clients: z.array(client.refine(isBefore, order)).min(1),
   servers: z.array(server).default([]),
   incident: z.array(incident).default([]),
   compare: z
@@ -119,6 +129,12 @@ export function readIncident(file: string): Incident {
     spec[part].forEach(({ endpoint: address }, i) => {
       if (address === '*' || addresses.has(address)) return;
       fail(`${part}.${i}.endpoint`, `no endpoint ${address}`, [...addresses].join(', '));
+    });
+  }
+  for (const part of ['clients', 'incident'] as const) {
+    spec[part].forEach(({ from }, i) => {
+      if (from >= spec.duration)
+        fail(`${part}.${i}.from`, 'it begins after the end', 'a time within duration');
     });
   }
   spec.compare.forEach((one, i) => {

@@ -5,9 +5,9 @@ import type { Incident } from './spec.js';
 
 export interface Summary {
   requests: number;
-  /** Share of requests that got an answer below 500 (and not 429), 0 to 1. */
-  successRatio: number;
-  worstSecondSuccessRatio: number;
+  /** Share of requests that got an answer below 500 (and not 429), 0 to 1; null: there was no request. */
+  successRatio: number | null;
+  worstSecondSuccessRatio: number | null;
   triesPerRequest: number;
   /** Attempts that reached the servers in the worst second, for each request that arrived in it. */
   worstSecondTriesPerRequest: number;
@@ -16,8 +16,11 @@ export interface Summary {
   retries: number;
   retriesForbidden: number;
   ejections: number;
-  /** From the incident's end until nine in ten requests of every later second succeed; null: never. */
-  recoverySeconds: number | null;
+  /**
+   * From the incident's end until nine in ten requests of every later second succeed; null: never, or `unseen`: there
+   * was no incident, or no request after it.
+   */
+  recoverySeconds: number | null | 'unseen';
 }
 
 const wellFrom = 0.9;
@@ -33,8 +36,9 @@ export function summarize({ seconds, ...run }: Run, { incident }: Incident): Sum
       : (run.latenciesMs[Math.ceil(q * run.latenciesMs.length) - 1] as number);
   return {
     requests,
-    successRatio: requests === 0 ? 1 : sum((s) => s.succeeded) / requests,
-    worstSecondSuccessRatio: Math.min(1, ...busy.map((s) => s.succeeded / s.requests)),
+    successRatio: requests === 0 ? null : sum((s) => s.succeeded) / requests,
+    worstSecondSuccessRatio:
+      requests === 0 ? null : Math.min(...busy.map((s) => s.succeeded / s.requests)),
     triesPerRequest: requests === 0 ? 0 : sum((s) => s.tries) / requests,
     worstSecondTriesPerRequest: Math.max(0, ...busy.map((s) => s.tries / s.requests)),
     p50Ms: quantile(0.5),
@@ -42,21 +46,24 @@ export function summarize({ seconds, ...run }: Run, { incident }: Incident): Sum
     retries: run.retries,
     retriesForbidden: run.retriesForbidden,
     ejections: run.ejections,
-    recoverySeconds: recovery(seconds, Math.max(0, ...incident.map((step) => step.to))),
+    recoverySeconds: recovery(seconds, Math.max(...incident.map((step) => step.to))),
   };
 }
 
-function recovery(seconds: Run['seconds'], endMs: number): number | null {
-  const end = Math.min(seconds.length, Math.ceil(endMs / 1000));
-  let last = end - 1;
-  for (let i = end; i < seconds.length; i++) {
-    const { requests, succeeded } = seconds[i] as Run['seconds'][number];
-    if (requests > 0 && succeeded / requests < wellFrom) last = i;
-  }
-  return last === seconds.length - 1 && last >= end ? null : last - end + 1;
+/** The last second that went badly shows when the service had recovered, if a later one had requests. */
+function recovery(seconds: Run['seconds'], endMs: number): Summary['recoverySeconds'] {
+  const after = seconds.slice(Math.max(0, Math.ceil(endMs / 1000)));
+  const judged = after.map((s, i) => ({ ...s, i })).filter((s) => s.requests > 0);
+  if (endMs < 0 || judged.length === 0) return 'unseen';
+  const last = judged.findLast((s) => s.succeeded / s.requests < wellFrom);
+  if (last === judged.at(-1)) return null;
+  return last === undefined ? 0 : last.i + 1;
 }
 
-const percent = (ratio: number): string => `${(100 * ratio).toFixed(2)}%`;
+const percent = (ratio: number | null): string =>
+  ratio === null ? '-' : `${(100 * ratio).toFixed(2)}%`;
+const recovered = (value: Summary['recoverySeconds']): string =>
+  value === 'unseen' ? '-' : value === null ? 'never' : `${value} s`;
 const ms = (value: number | null): string => (value === null ? '-' : `${value.toFixed(0)} ms`);
 
 export function summaryTable(rows: readonly { name: string; summary: Summary }[]): string {
@@ -85,7 +92,7 @@ export function summaryTable(rows: readonly { name: string; summary: Summary }[]
       ms(s.p99Ms),
       String(s.retriesForbidden),
       String(s.ejections),
-      s.recoverySeconds === null ? 'never' : `${s.recoverySeconds} s`,
+      recovered(s.recoverySeconds),
     ]),
   );
 }

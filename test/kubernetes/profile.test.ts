@@ -62,6 +62,44 @@ paths:
   ]);
 });
 
+test('OpenAPI: a host with variables keeps its path; a document without operations is refused', () => {
+  const { spec } = profile(
+    'vars.yaml',
+    `openapi: 3.0.0
+servers: [{ url: 'https://{region}.shop.example/v1' }]
+paths: { /carts: { get: {} } }
+`,
+    '--open-api',
+  );
+  expect(spec.routes).toMatchObject([{ condition: { pathRegex: '/v1/carts' } }]);
+  for (const [paths, why] of [
+    [`{ /carts: { $ref: './carts.yaml' }, /x: { get: {} } }`, '/carts is in another file'],
+    ['{ /carts: { parameters: [] } }', 'no path has an operation'],
+  ])
+    expect(() => profile('none.yaml', `openapi: 3.0.0\npaths: ${paths}\n`, '--open-api')).toThrow(
+      why,
+    );
+});
+
+test('.proto: strings are no comments, and options may have braces', () => {
+  const { spec } = profile(
+    'library.proto',
+    `syntax = "proto3";
+package library;
+service Library {
+  rpc ListShelves (A) returns (B) { option (google.api.http) = { get: "/v1/{parent=shelves/*}" }; }
+  rpc Delete (A) returns (B) { option (google.api.http) = { delete: "/v1/{name=shelves/*/books/*}" }; option idempotency_level = IDEMPOTENT; }
+  rpc See (A) returns (B) { option (doc) = "https://example.com/ rpc No (A) returns (B);"; }
+}`,
+    '--proto',
+  );
+  expect(spec.routes.map((r) => [r.name, r.isRetryable])).toEqual([
+    ['library.Library/ListShelves', undefined],
+    ['library.Library/Delete', true],
+    ['library.Library/See', undefined],
+  ]);
+});
+
 test('.proto: every rpc, with its package; comments are no services', () => {
   const { spec } = profile(
     'pay.proto',

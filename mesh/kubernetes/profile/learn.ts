@@ -73,11 +73,10 @@ export class RouteLearner {
   }
 }
 
-/** Returns the segments, without the query and without an empty last one. */
+/** Returns the segments, without the query; an empty last one is a slash at the end, which makes another path. */
 function bare(path: string): string[] {
-  const parts = (path.split(/[?#]/)[0] ?? '').replace(/^\//, '').split('/');
-  if (parts.at(-1) === '') parts.pop();
-  return parts;
+  const text = (path.split(/[?#]/)[0] ?? '').replace(/^\//, '');
+  return text === '' ? [] : text.split('/');
 }
 
 /** Merges all children into one parameter if there are more than `maxValues`. */

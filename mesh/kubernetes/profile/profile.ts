@@ -42,12 +42,22 @@ export function routesOfOpenApi(file: string): ProfileRoute[] {
       expected: 'an OpenAPI or Swagger document',
     });
   }
-  const base = (api.basePath ?? pathOf(api.servers?.[0]?.url ?? '')).replace(/\/$/, '');
+  const base = String(api.basePath ?? pathOf(String(api.servers?.[0]?.url ?? ''))).replace(
+    /\/$/,
+    '',
+  );
   const parameters = (path: string): number => path.split('{').length - 1;
   const paths = Object.keys(api.paths).sort(
     (a, b) => parameters(a) - parameters(b) || (a < b ? -1 : 1),
   );
-  return paths.flatMap((path) =>
+  const elsewhere = paths.find((path) => api.paths?.[path]?.$ref !== undefined);
+  if (elsewhere !== undefined) {
+    throw new UserError({
+      message: `${file}: ${elsewhere} is in another file ($ref)`,
+      expected: 'one document with all operations, as a bundler for OpenAPI writes it',
+    });
+  }
+  const routes = paths.flatMap((path) =>
     methods
       .filter((method) => api.paths?.[path]?.[method] !== undefined)
       .map((method) => ({
@@ -56,31 +66,31 @@ export function routesOfOpenApi(file: string): ProfileRoute[] {
         ...(repeatable.has(method) ? { isRetryable: true } : {}),
       })),
   );
+  if (routes.length === 0) throw new UserError(`${file}: no path has an operation`);
+  return routes;
 }
 
-function pathOf(url: string): string {
-  if (url.startsWith('/')) return url;
-  try {
-    return new URL(url).pathname;
-  } catch {
-    return '';
-  }
-}
+/** The host may have variables, such as {region}.example.com, so it is no URL. */
+const pathOf = (url: string): string =>
+  /^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/]*(.*)$/i.exec(url)?.[1] ?? (url.startsWith('/') ? url : '');
 
 /** Reads every call of every service of a proto3 (or proto2) file. `idempotency_level` marks the repeatable calls. */
 export function routesOfProto(file: string): ProfileRoute[] {
   const text = readInput(file);
-  // Comments are removed, because they may contain text that looks like a service.
-  const bare = text.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, '');
+  // Comments and strings may contain text that looks like a service, and strings such as "/v1/{name=shelves/*}" like
+  // the beginning of a comment.
+  const bare = text.replace(
+    /"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g,
+    ' ',
+  );
   const packageName = /^\s*package\s+([\w.]+)\s*;/m.exec(bare)?.[1];
   const routes: ProfileRoute[] = [];
   for (const service of bare.matchAll(/\bservice\s+(\w+)\s*\{/g)) {
     const body = block(bare, (service.index ?? 0) + service[0].length);
     const full = packageName ? `${packageName}.${service[1]}` : (service[1] as string);
-    for (const rpc of body.matchAll(
-      /\brpc\s+(\w+)\s*\([^)]*\)\s*returns\s*\([^)]*\)\s*(\{[^}]*\}|;)/g,
-    )) {
-      const safe = /idempotency_level\s*=\s*(NO_SIDE_EFFECTS|IDEMPOTENT)/.test(rpc[2] ?? '');
+    for (const rpc of body.matchAll(/\brpc\s+(\w+)\s*\([^)]*\)\s*returns\s*\([^)]*\)\s*(\{|;)/g)) {
+      const options = rpc[2] === '{' ? block(body, rpc.index + rpc[0].length) : '';
+      const safe = /idempotency_level\s*=\s*(NO_SIDE_EFFECTS|IDEMPOTENT)/.test(options);
       routes.push({
         name: `${full}/${rpc[1]}`,
         condition: { method: 'POST', pathRegex: `/${escape(full)}/${rpc[1]}` },

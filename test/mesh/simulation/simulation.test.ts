@@ -39,8 +39,10 @@ test('a budget ends a retry storm, and without it the overload outlives its caus
   expect(without.triesPerRequest).toBeGreaterThan(2);
   expect(withBudget.recoverySeconds).not.toBeNull();
   expect(withBudget.recoverySeconds!).toBeLessThan(10);
-  expect(without.recoverySeconds ?? 100).toBeGreaterThan(withBudget.recoverySeconds!);
-  expect(withBudget.successRatio).toBeGreaterThan(without.successRatio + 0.2);
+  expect(Number(without.recoverySeconds ?? 100)).toBeGreaterThan(
+    Number(withBudget.recoverySeconds),
+  );
+  expect(withBudget.successRatio).toBeGreaterThan(without.successRatio! + 0.2);
   expect(withBudget.retriesForbidden).toBeGreaterThan(0);
 });
 
@@ -173,6 +175,19 @@ test('copies of slow requests are simulated, in the proxy that sends them', () =
   expect(hedged.successRatio).toBe(1);
 });
 
+test('without requests, and without a time after the incident, nothing is claimed', () => {
+  const one = storm();
+  const whole = { ...one, incident: [{ ...one.incident[0]!, to: one.duration }] };
+  const ended = { ...one, clients: one.clients.map((c) => ({ ...c, to: 11_000 })) };
+  expect(summaryOf(ended).recoverySeconds).toBe('unseen');
+  expect(summaryOf({ ...one, clients: [] })).toMatchObject({
+    successRatio: null,
+    worstSecondSuccessRatio: null,
+  });
+  expect(summaryOf(whole).recoverySeconds).toBe('unseen');
+  expect(summaryOf({ ...one, incident: [] }).recoverySeconds).toBe('unseen');
+});
+
 test('mistakes name their place and what was expected', () => {
   const file = join(folder, 'bad.yaml');
   const registry = asset('examples/simulate/registry.yaml');
@@ -198,6 +213,12 @@ test('mistakes name their place and what was expected', () => {
   expect(read(`${good}destination: cart.retail\nduratoin: 1s\n`)).toThrow(
     /unknown field 'duratoin'/,
   );
+  for (const [times, why] of [
+    ['from: 500ms, to: 500ms', 'must be after from'],
+    ['from: 1s, to: 2s', 'it begins after the end'],
+  ])
+    expect(read(`${good}destination: cart.retail\nincident: [{ ${times} }]\n`)).toThrow(why);
+  expect(read(`${good.replace('1s', '2d')}destination: cart.retail\n`)).toThrow(/at most 1d/);
   expect(read('destination: a\nduration: 1s\nclients: [{ ratePerSecond: 1 }]\n')).toThrow(
     /either registry or proxy/,
   );
