@@ -158,6 +158,9 @@ test('a node’s zone is that of any endpoint on it, and a pod’s place that of
       p,
     ]),
   );
+  // A finished Job keeps in its status the address that another pod has by now.
+  const ended = pod('n2', '10.1.0.1');
+  pods.set('ended', { ...ended, status: { podIP: '10.1.0.1', phase: 'Succeeded' } });
   const places = new Places(pods);
   expect(places.at('10.1.0.1')).toEqual({ node: 'n1' });
   expect([...places.tookSlice(slice({ ...n1, zone: 'a' }, n2))]).toEqual(['n1']);

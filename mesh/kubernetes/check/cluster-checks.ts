@@ -12,7 +12,7 @@ import { packageVersion } from '../../../base/paths.js';
 import { customResources } from '../crds/definitions.js';
 import { proveInjection } from '../install/injection-proof.js';
 import { manifests } from '../install/manifests.js';
-import { names } from '../install/names.js';
+import { names, tagOf } from '../install/names.js';
 import { type Rolled, whyNotRolledOut } from '../install/rolled-out.js';
 import { defaultValues } from '../install/values.js';
 import type { Check, CheckContext } from './model.js';
@@ -316,8 +316,9 @@ export const installedChecks: Check[] = [
     run: async ({ api, namespace }) => {
       const found = await api.find<Status>(resources.Deployment, namespace, names.controller);
       const image = found?.spec?.template?.spec?.containers?.[0]?.image ?? '';
-      const tag = image.slice(image.lastIndexOf(':') + 1);
-      if (tag === packageVersion()) return undefined;
+      const tag = tagOf(image);
+      // An image that is named by its digest alone shows no version.
+      if (tag === packageVersion() || (image !== '' && tag === '')) return undefined;
       return {
         reason: `the controller runs ${tag || 'nothing'}, this is ${packageVersion()}`,
         fix: 'run firedrill upgrade --apply',

@@ -5,7 +5,7 @@ import { packageVersion } from '../../../base/paths.js';
 import { annotations, initContainer, parsePorts, proxyContainer } from '../annotations.js';
 import { type AnyObject, resources } from '../client/objects.js';
 import type { ContainerStatus, Namespace, Pod, Service } from '../discovery/types.js';
-import { isMeshed } from '../discovery/workload.js';
+import { hasEnded, isMeshed } from '../discovery/workload.js';
 import { badAnnotation } from '../inject/annotation-check.js';
 import { names } from '../install/names.js';
 import type { Check, CheckContext } from './model.js';
@@ -27,7 +27,7 @@ const nameOf = (p: { metadata: { namespace?: string; name: string } }): string =
   `${p.metadata.namespace}/${p.metadata.name}`;
 const some = (all: string[]): string =>
   all.slice(0, 5).join(', ') + (all.length > 5 ? ` and ${all.length - 5} more` : '');
-const alive = (p: Pod): boolean => p.status?.phase !== 'Succeeded' && p.status?.phase !== 'Failed';
+const alive = (p: Pod): boolean => !hasEnded(p);
 
 /**
  * The reason why a pod's proxy is not ready, with the pod's name; undefined if it is. A native sidecar's status is

@@ -9,7 +9,7 @@ import { injectOptionsOf } from '../inject/config.js';
 import { names } from '../install/names.js';
 import { defaultValues } from '../install/values.js';
 import { findDrift } from '../observe/drift.js';
-import { isMeshed } from '../discovery/workload.js';
+import { hasEnded, isMeshed } from '../discovery/workload.js';
 import type { AnyObject } from '../client/objects.js';
 import {
   at,
@@ -81,7 +81,7 @@ const skipped: Entry = {
   symptom: 'a pod has no proxy',
   find: (facts) =>
     podsOf(facts).flatMap((pod): Finding[] => {
-      if (isMeshed(pod) || pod.status?.phase === 'Succeeded') return [];
+      if (isMeshed(pod) || hasEnded(pod)) return [];
       const name = pod.metadata.namespace ?? 'default';
       const namespace = ofKind(facts, 'Namespace').find((n) => n.metadata.name === name) as
         Namespace | undefined;

@@ -7,7 +7,7 @@ import type { Destination, Endpoint } from '../../model.js';
 import { ports } from '../annotations.js';
 import { makeBackend, meshedAs, withPort } from './destinations.js';
 import type { Pod } from './types.js';
-import { explicitPort, podLabels } from './workload.js';
+import { explicitPort, hasEnded, podLabels } from './workload.js';
 
 /** The objects in the API server that surround the workload. */
 export interface Surroundings {
@@ -25,9 +25,9 @@ export function convertBarePods(
 ): Destination | undefined {
   const name = `${workload}.${namespace}:pods`;
   const endpoints = pods.flatMap((pod): Endpoint[] => {
-    const { podIP, phase } = pod.status ?? {};
+    const { podIP } = pod.status ?? {};
     // In explicit mode an app's own port does not lead to the proxy.
-    if (!podIP || isIPv6(podIP) || phase === 'Succeeded' || phase === 'Failed') return [];
+    if (!podIP || isIPv6(podIP) || hasEnded(pod)) return [];
     if (explicitPort(pod) !== undefined || served.has(pod.metadata.name)) return [];
     const meshed = meshedAs(pod, ports.inbound, trustDomain);
     return [{ address: withPort(podIP, ports.inbound), ...meshed, labels: podLabels(pod) }];

@@ -25,7 +25,7 @@ import { Places } from './reach.js';
 import type { Referrer, ServiceRef } from './route-parts.js';
 import type { ReferenceGrantSpec } from './specs.js';
 import { type EndpointSlice, type Pod, trimMeta, trimPod, trimSlice } from './types.js';
-import { isMeshed, podIdentity, selects, workloadOf } from './workload.js';
+import { hasEnded, isMeshed, podIdentity, selects, workloadOf } from './workload.js';
 
 export interface SourceOptions {
   trustDomain: string;
@@ -413,7 +413,7 @@ export class KubernetesSource implements DiscoverySource {
 
   /** Few slices name no pods, so this is not held for them. */
   #meshedByAddress(): Map<string, Pod> {
-    const meshed = [...this.caches.Pod.objects.values()].filter(isMeshed);
+    const meshed = [...this.caches.Pod.objects.values()].filter((p) => isMeshed(p) && !hasEnded(p));
     return new Map(meshed.map((pod) => [pod.status?.podIP ?? '', pod]));
   }
 

@@ -4,6 +4,7 @@
  */
 import type { Endpoint, Place, Reach } from '../../model.js';
 import type { EndpointSlice, Pod, Service, SliceEndpoint } from './types.js';
+import { hasEnded } from './workload.js';
 
 /** Clients dial the endpoints of a headless Service themselves, so its policy chooses nothing. */
 export const isLocal = ({ spec }: Service): boolean =>
@@ -84,7 +85,7 @@ export class Places {
 
   at(address: string): Place | undefined {
     if (!this.#byAddress) {
-      const all = [...this.#pods.values()].filter(({ spec }) => !spec.hostNetwork);
+      const all = [...this.#pods.values()].filter((p) => !p.spec.hostNetwork && !hasEnded(p));
       this.#byAddress = new Map(all.map((pod) => [pod.status?.podIP ?? '', pod]));
     }
     const node = address === '' ? undefined : this.#byAddress.get(address)?.nodeName;

@@ -44,6 +44,10 @@ export const isMeshed = (pod: Pick<Pod, 'spec'>): boolean =>
     (c) => c.name === proxyContainer,
   );
 
+/** A finished pod keeps its address in its status, and another pod may have that address by now. */
+export const hasEnded = ({ status }: { status?: Pod['status'] | undefined }): boolean =>
+  status?.phase === 'Succeeded' || status?.phase === 'Failed';
+
 export function podIdentity(pod: Pod, trustDomain: string): string {
   return identityName({
     serviceAccount: pod.spec.serviceAccountName ?? 'default',

@@ -10,6 +10,7 @@ import type { KubeApi } from '../client/api.js';
 import { Informer } from '../client/informer.js';
 import { resources } from '../client/objects.js';
 import type { Pod } from '../discovery/types.js';
+import { hasEnded } from '../discovery/workload.js';
 import {
   networkOf,
   type PodNetwork,
@@ -35,7 +36,7 @@ export interface RedirectorParts {
 /** Whether the node's redirector has to write the redirection of this pod, as far as the API server knows. */
 function waits({ metadata, spec, status }: Pod): boolean {
   if (metadata.annotations?.[annotations.redirection] === undefined) return false;
-  if (spec.hostNetwork || ['Succeeded', 'Failed'].includes(status?.phase ?? '')) return false;
+  if (spec.hostNetwork || hasEnded({ status })) return false;
   const all = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
   // A started proxy has passed its hook, and the hook asks for the redirection.
   return all.find((c) => c.name === proxyContainer)?.started !== true;

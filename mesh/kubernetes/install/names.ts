@@ -21,3 +21,6 @@ export const nodeNamespaceOf = (namespace: string): string => `${namespace}-node
 /** The identity of every revision's controller: to the proxies, the revisions are one control plane. */
 export const controllerIdentityOf = (namespace: string, trustDomain: string): string =>
   identityName({ serviceAccount: names.controller, namespace, trustDomain });
+
+/** The tag of `registry:5000/firedrill:0.1.0@sha256:…`; empty if there is none. */
+export const tagOf = (image: string): string => /^[^@]*:([^/@:]+)(?:@|$)/.exec(image)?.[1] ?? '';

@@ -205,10 +205,11 @@ function screensOf({ count }: Options): number {
 export async function look(options: Options, windowMs?: number): Promise<Observed[]> {
   const { observeAll } = await import('./targets.js');
   const ms = windowMs ?? parseDurationMs(options.window);
-  if (ms === undefined || ms > 600_000) {
+  // Nothing happens in no time: rates would be those of nothing.
+  if (ms === undefined || ms > 600_000 || (windowMs === undefined && ms < 200)) {
     throw new UserError({
       message: `--window ${options.window}`,
-      expected: 'a duration of at most 10m, such as 2s',
+      expected: 'a duration from 200ms to 10m, such as 2s',
     });
   }
   return observeAll(options, ms);
@@ -263,7 +264,7 @@ export async function rowsOf(
       name,
       service,
       route,
-      meshed: `${own.length}/${own.length}`,
+      meshed: `${own.length}/${own[0]?.pods ?? own.length}`,
       successRatio: t.requests > 0 ? t.success / t.requests : null,
       requestsPerSecond: per(t.requests, t.seconds),
       actualSuccessRatio: t.tries > 0 ? t.goodTries / t.tries : null,
@@ -358,9 +359,8 @@ async function top(options: Options): Promise<void> {
   const { workloadOf } = await import('./rows.js');
   const { formatTable, startAnew } = await import('../../../base/terminal.js');
   const screens = screensOf(options);
-  const windowMs = Math.max(200, parseDurationMs(options.window) ?? 2000);
   for (let screen = 0; screen < screens; screen++) {
-    const rows = (await rowsOf(await look(options, windowMs), byRoute(workloadOf)))
+    const rows = (await rowsOf(await look(options), byRoute(workloadOf)))
       .filter((r) => r.requestsPerSecond > 0)
       .sort((a, b) => b.requestsPerSecond - a.requestsPerSecond)
       .slice(0, 30);

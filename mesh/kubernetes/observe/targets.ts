@@ -12,7 +12,7 @@ import type { KubeApi } from '../client/api.js';
 import { resources } from '../client/objects.js';
 import type { Forwarded } from '../client/port-forward.js';
 import type { Pod } from '../discovery/types.js';
-import { isMeshed } from '../discovery/workload.js';
+import { hasEnded, isMeshed, workloadOf } from '../discovery/workload.js';
 import { parseExposition, type Sample } from './exposition.js';
 import { belongsTo, noSuchWorkload, parseWorkload } from './workload-argument.js';
 
@@ -36,6 +36,8 @@ export interface Target {
   /** `ip:port`. */
   address: string;
   name: string;
+  /** The running pods of the proxy's workload in the cluster, with and without a proxy. */
+  pods?: number;
   /** A better reason than that of a closed connection. */
   problem?: () => string | undefined;
 }
@@ -48,6 +50,8 @@ export interface Observed {
   after: Sample[];
   /** Seconds between the two readings. */
   seconds: number;
+  /** See Target. */
+  pods?: number;
 }
 
 const meshFile = z.looseObject({
@@ -74,13 +78,22 @@ export async function findTargets(options: TargetOptions): Promise<Target[]> {
     const { proxies } = checkYaml(document, meshFile);
     return proxies.map((p) => plain(typeof p === 'string' ? p : String(p.admin)));
   }
-  const running = (await podsOf(options)).filter((p) => isMeshed(p) && p.status?.podIP);
+  const alive = (await podsOf(options)).filter((p) => !hasEnded(p));
+  const running = alive.filter((p) => isMeshed(p) && p.status?.podIP);
   const meshed = running.filter((p) => !wanted || belongsTo(p, wanted));
   if (options.workload !== undefined && meshed.length === 0) {
     throw noSuchWorkload(options.workload, options.namespace, running);
   }
-  return forwarded(options, meshed, ports.admin);
+  const counts = new Map<string, number>();
+  for (const pod of alive) counts.set(workloadKey(pod), (counts.get(workloadKey(pod)) ?? 0) + 1);
+  const found = await forwarded(options, meshed, ports.admin);
+  return found.map((target, i) => ({
+    ...target,
+    pods: counts.get(workloadKey(meshed[i] as Pod)) ?? 1,
+  }));
 }
+
+const workloadKey = (pod: Pod): string => `${pod.metadata.namespace}/${workloadOf(pod).name}`;
 
 /** The admin ports of the cluster's controllers. */
 export async function findControllers(options: TargetOptions): Promise<Target[]> {
@@ -88,7 +101,7 @@ export async function findControllers(options: TargetOptions): Promise<Target[]>
   const pods = await podsOf({ ...options, labelSelector });
   return forwarded(
     options,
-    pods.filter((p) => p.status?.podIP),
+    pods.filter((p) => p.status?.podIP && !hasEnded(p)),
     ports.controllerAdmin,
   );
 }
@@ -183,7 +196,14 @@ export async function observe(
       const after =
         windowMs > 0 ? parseExposition(await get(target.address, '/metrics')) : rest.before;
       const seconds = (performance.now() - at) / 1000;
-      proxies.push({ ...rest, address: target.name, after, seconds });
+      const { pods } = target;
+      proxies.push({
+        ...rest,
+        address: target.name,
+        after,
+        seconds,
+        ...(pods !== undefined && { pods }),
+      });
     } catch (error) {
       silent.push(`${target.name} (${reasonOf(target, error)})`);
     }

@@ -61,8 +61,9 @@ async function inCluster(flags: Flags): Promise<Omit<Versions, 'client'>> {
   const { isStatus, KubeApi } = await import('../client/api.js');
   const { findCredentials } = await import('../client/credentials.js');
   const { resources } = await import('../client/objects.js');
-  const { isMeshed } = await import('../discovery/workload.js');
+  const { hasEnded, isMeshed } = await import('../discovery/workload.js');
   const { annotations, labels } = await import('../annotations.js');
+  const { tagOf } = await import('../install/names.js');
   const api = new KubeApi(await findCredentials(flags));
   try {
     const { gitVersion } = (await api.call('GET', '/version')) as { gitVersion: string };
@@ -83,15 +84,15 @@ async function inCluster(flags: Flags): Promise<Omit<Versions, 'client'>> {
       }),
     );
     for (const { metadata, spec } of parts.items) {
-      const image = spec?.template?.spec?.containers?.[0]?.image ?? '';
-      controlPlane[metadata.name] = image.slice(image.lastIndexOf(':') + 1) || 'unknown';
+      controlPlane[metadata.name] =
+        tagOf(spec?.template?.spec?.containers?.[0]?.image ?? '') || 'unknown';
     }
     const proxies: Record<string, number> = {};
     const pods = await seen(
       'proxies',
       api.list<Pod>(resources.Pod, { namespace: flags.namespace }),
     );
-    for (const pod of pods.items.filter(isMeshed)) {
+    for (const pod of pods.items.filter((p) => isMeshed(p) && !hasEnded(p))) {
       const version = pod.metadata.annotations?.[annotations.proxyVersion] ?? 'unknown';
       proxies[version] = (proxies[version] ?? 0) + 1;
     }
