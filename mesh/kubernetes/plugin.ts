@@ -1,4 +1,5 @@
 /** The controller loads this module if its configuration names Kubernetes; controller/plugins.ts has the interface. */
+import { readFileSync } from 'node:fs';
 import * as z from 'zod';
 import { UserError } from '../../base/errors.js';
 import { wordsOf } from '../../base/yaml.js';
@@ -34,6 +35,15 @@ function read<S extends z.ZodType>(schema: S, options: unknown, what: string): z
   );
 }
 
+/** Undefined outside of a pod. */
+function ownNamespace(): string | undefined {
+  try {
+    return readFileSync('/var/run/secrets/kubernetes.io/serviceaccount/namespace', 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
+
 const apiOf = async (options: {
   kubeconfig?: string | undefined;
   context?: string | undefined;
@@ -50,6 +60,7 @@ export const createSource: ControllerPlugin['createSource'] = async (options, co
     ...rest,
     trustDomain: context.trustDomain,
     clock: context.clock,
+    linksIn: ownNamespace(),
     log: (line) => context.log(line),
   });
   writeStatuses(api, source, {

@@ -189,6 +189,13 @@ needs('services, slices, pods, routes and policy arrive as deltas', async () => 
       from: [{ serviceAccount: 'checkout' }],
     }),
   );
+  // It came past the webhook: sent to a proxy, it would block everything else of the update.
+  await admin.create(
+    ours('AuthorizationPolicy', 'broken', {
+      targetRef: { kind: 'Server', name: 'cart-http' },
+      from: [{ network: '10.0.0.0/' }],
+    }),
+  );
   await admin.create(
     ours('RateLimit', 'cart', {
       targetRef: { kind: 'Server', name: 'cart-http' },

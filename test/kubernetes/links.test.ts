@@ -49,13 +49,17 @@ needs(
     };
     let problems: readonly string[] = [];
     const clock = new SimulatedClock();
-    const source = new KubernetesSource(east.admin, { trustDomain: 'test.local', clock });
+    const source = new KubernetesSource(east.admin, {
+      trustDomain: 'test.local',
+      linksIn: 'firedrill',
+      clock,
+    });
     await source.start({ replace: take, update: take, problems: (list) => (problems = list) });
-    const linked = (name: string, gatewayAddress: string) =>
+    const linked = (name: string, gatewayAddress: string, namespace = 'firedrill') =>
       east.admin.create({
         apiVersion: 'mesh.firedrill.dev/v1alpha1',
         kind: 'MultiClusterLink',
-        metadata: { name, namespace: 'firedrill' },
+        metadata: { name, namespace },
         spec: {
           clusterName: 'west',
           gatewayAddress,
@@ -64,6 +68,9 @@ needs(
         },
       });
     const gatewayOf = (name: string) => destinations.get(name)?.backends[0]?.endpoints[0]?.address;
+    // Neither a link of a tenant, nor one that every proxy would refuse, takes the place of the link.
+    await linked('a', '192.0.2.66:4143', 'default');
+    await linked('b', '192.0.2.66:99999');
     await linked('west', '192.0.2.9:4143');
     // The Secret comes after its link, and its token is mended later.
     const isSaid = (text: RegExp) => () => {
@@ -75,6 +82,14 @@ needs(
     const secret = { apiVersion: 'v1', kind: 'Secret', metadata, data: encoded(data) };
     await east.admin.create(secret);
     await until(isSaid(/^link west: services: Unauthorized/), 'the wrong token');
+    const whyNot = (name: string): string | undefined =>
+      source.problemOfLink(
+        [...source.caches.MultiClusterLink.objects.values()].find(
+          (l) => l.metadata.name === name,
+        ) as never,
+      );
+    expect(whyNot('a')).toBe('only links of namespace firedrill count');
+    expect(whyNot('b')).toMatch(/99999' is no address/);
     const link = { apiVersion: 'firedrill.dev/v1', kind: 'MultiClusterLink', metadata, spec: {} };
     expect(source.problemOfLink(link)).toMatch(/Unauthorized/);
     const token = encoded({ token: west.adminToken });
@@ -106,7 +121,7 @@ needs(
     await exported('later', { 'mesh.firedrill.dev/exported': 'true' });
     await until(() => destinations.has('later-west.default'), 'the later service');
     expect(destinations.get('cart-west.default')?.headless).toBe(true);
-    const [west1] = [...source.caches.MultiClusterLink.objects.values()];
+    const west1 = source.caches.MultiClusterLink.objects.get('firedrill/west');
     const conditions = conditionOf(west1 as never, source.store, {
       taken: source.takenFrom(west1 as never),
     });
@@ -122,7 +137,7 @@ needs(
     await until(() => destinations.has('catalog-west.default'), 'the second service');
     // A second link of the same cluster name waits until the first is gone.
     await linked('west-2', '192.0.2.10:4143');
-    await until(() => source.caches.MultiClusterLink.objects.size === 2, 'the second link');
+    await until(() => source.caches.MultiClusterLink.objects.size === 4, 'the second link');
     await west.admin.remove(resources.Service, 'default', 'catalog');
     await until(() => !destinations.has('catalog-west.default'), 'its removal');
     expect(gatewayOf('cart-west.default')).toBe('192.0.2.9:4143');

@@ -38,7 +38,11 @@ const split = (name: string, ...services: string[]): AnyObject =>
 const service = (name: string): AnyObject => object('Service', name, { selector: { app: name } });
 const alias = (name: string): AnyObject => object('Service', name, { type: 'ExternalName' });
 const link = (name: string, clusterName: string): AnyObject =>
-  object('MultiClusterLink', name, { clusterName });
+  object('MultiClusterLink', name, {
+    clusterName,
+    gatewayAddress: '192.0.2.9:4143',
+    gatewayIdentity: 'gateway.firedrill.serviceaccount.identity.west.local',
+  });
 const profile = (authority: string): AnyObject =>
   object('ServiceProfile', 'web.shop.svc.cluster.local', {
     dstOverrides: [{ authority, weight: 1 }],
@@ -51,6 +55,25 @@ const storeOf = (objects: AnyObject[]): Store =>
       return [kind, new Map(own.map((o) => [`shop/${o.metadata.name}`, o as KubeObject]))];
     }),
   ) as unknown as Store;
+
+test('a target of another mesh is refused', () => {
+  const problems = (kind: string, group?: string) =>
+    problemsOfObject(
+      object('AuthorizationPolicy', 'p', {
+        targetRef: { kind, name: 'shop', ...(group !== undefined && { group }) },
+        from: [{ identity: '*' }],
+      }),
+    ).map((p) => p.path);
+  expect(problems('Server', 'policy.linkerd.io')).toEqual(['spec.targetRef.group']);
+  expect(problems('HTTPRoute', 'policy.linkerd.io')).toEqual(['spec.targetRef.group']);
+  for (const [kind, group] of [
+    ['Server', 'mesh.firedrill.dev'],
+    ['HTTPRoute', 'gateway.networking.k8s.io'],
+    ['Namespace', ''],
+    ['Server', undefined],
+  ] as const)
+    expect(problems(kind, group)).toEqual([]);
+});
 
 test.each<[string, AnyObject, AnyObject[], string, RegExp]>([
   ['its own namespace', policy('Namespace', 'shop'), [], 'Accepted', /in force/],

@@ -168,7 +168,8 @@ function protocolOf(service: Service, port: ServicePort, look: Lookup): Destinat
     ];
   const opaque = parsePorts(listed ?? '-') ?? defaultOpaquePorts;
   if (opaque.includes(port.port)) return 'opaque';
-  switch (port.appProtocol) {
+  // The names are IANA's, whose case does not matter.
+  switch (port.appProtocol?.toLowerCase()) {
     case undefined:
       return 'detect';
     case 'http':

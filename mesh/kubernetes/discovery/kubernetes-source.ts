@@ -9,6 +9,7 @@ import type { Destination, InboundServer, MeshState, Place } from '../../model.j
 import type { KubeApi } from '../client/api.js';
 import { Informer } from '../client/informer.js';
 import { type KubeObject, resources } from '../client/objects.js';
+import { problemsOfObject } from '../inject/validate.js';
 import { convertBarePods } from './bare-pods.js';
 import { convertService, type Lookup, servedPods } from './destinations.js';
 import { convertWorkload, type InboundLookup } from './inbound.js';
@@ -32,6 +33,8 @@ export interface SourceOptions {
   clusterDomain?: string;
   defaultPolicy?: InboundServer['defaultPolicy'];
   unknownDestinations?: MeshState['unknownDestinations'];
+  /** The namespace whose links count; absent: all. */
+  linksIn?: string | undefined;
   clock?: Clock | undefined;
   log?(line: string): void;
 }
@@ -146,8 +149,7 @@ export class KubernetesSource implements DiscoverySource {
       servers: inbound,
       ...(unknownDestinations ? { unknownDestinations } : {}),
     });
-    for (const link of this.caches.MultiClusterLink.objects.values())
-      this.#links.change(link, undefined);
+    for (const link of this.caches.MultiClusterLink.objects.values()) this.#linked(link, undefined);
   }
 
   /** A workload without pods has no policy to read: it may belong to another source, or be too new to be known. */
@@ -225,12 +227,26 @@ export class KubernetesSource implements DiscoverySource {
         this.#touchNamespace(object.metadata.name, 'workloads');
         break;
       case 'MultiClusterLink':
-        if (this.#synced) this.#links.change(now as Link | undefined, before as Link | undefined);
+        if (this.#synced) this.#linked(now as Link | undefined, before as Link | undefined);
         break;
       default:
         this.#touchNamespace(namespaceOf(object), 'workloads');
     }
     this.#schedule();
+  }
+
+  #linked(...changes: [Link | undefined, Link | undefined]): void {
+    const [now, before] = changes.map((link) =>
+      link && this.#whyNotLinked(link) === undefined ? link : undefined,
+    );
+    if (now ?? before) this.#links.change(now, before);
+  }
+
+  /** Whoever writes a link chooses where requests of every namespace go. */
+  #whyNotLinked(link: KubeObject): string | undefined {
+    const { linksIn = namespaceOf(link) } = this.#options;
+    if (namespaceOf(link) !== linksIn) return `only links of namespace ${linksIn} count`;
+    return problemsOfObject(link as never)[0]?.message;
   }
 
   #moved(addresses: string[]): void {
@@ -376,7 +392,7 @@ export class KubernetesSource implements DiscoverySource {
 
   /** The reason why a link shows nothing new of its cluster. */
   problemOfLink(link: KubeObject): string | undefined {
-    return this.#problems.get(linkKey(link));
+    return this.#problems.get(linkKey(link)) ?? this.#whyNotLinked(link);
   }
 
   /** Plain maps of all listed objects. */
@@ -397,10 +413,10 @@ export class KubernetesSource implements DiscoverySource {
       slices: (key) => this.#slices.get(key),
       pod: (key) => caches.Pod.objects.get(key),
       podAt: (ip) => (byAddress ??= this.#meshedByAddress()).get(ip),
-      externalWorkloads: (namespace) => inNamespace(caches.ExternalWorkload.objects, namespace),
+      externalWorkloads: (namespace) => working(caches.ExternalWorkload.objects, namespace),
       attached: (key) => ({
         profiles: this.#routed.ServiceProfile.get(key) as never,
-        splits: this.#routed.TrafficSplit.get(key) as never,
+        splits: this.#routed.TrafficSplit.get(key).filter(canWork) as never,
         httpRoutes: this.#routed.HTTPRoute.get(key) as never,
         grpcRoutes: this.#routed.GRPCRoute.get(key) as never,
       }),
@@ -423,9 +439,9 @@ export class KubernetesSource implements DiscoverySource {
       trustDomain: this.#options.trustDomain,
       defaultPolicy: this.#options.defaultPolicy ?? 'all-unauthenticated',
       namespace: (name) => caches.Namespace.get('', name),
-      servers: (namespace) => inNamespace(caches.Server.objects, namespace),
-      authorizations: (namespace) => inNamespace(caches.AuthorizationPolicy.objects, namespace),
-      rateLimits: (namespace) => inNamespace(caches.RateLimit.objects, namespace),
+      servers: (namespace) => working(caches.Server.objects, namespace),
+      authorizations: (namespace) => working(caches.AuthorizationPolicy.objects, namespace),
+      rateLimits: (namespace) => working(caches.RateLimit.objects, namespace),
       serverRoutes: (namespace) => inNamespace(caches.HTTPRoute.objects, namespace),
     };
   }
@@ -443,6 +459,15 @@ const isGrantedBy = (
       f.namespace === referrer.namespace,
   ) &&
   to.some((t) => t.group === '' && t.kind === 'Service' && (t.name ?? ref.service) === ref.service);
+
+/**
+ * Without those that came while the webhook was away and cannot work: a proxy would refuse all of an update because of
+ * one of them. Their status says that they are not in force.
+ */
+const working = <T extends KubeObject>(objects: ReadonlyMap<string, T>, namespace: string): T[] =>
+  inNamespace(objects, namespace).filter(canWork);
+
+const canWork = (o: KubeObject): boolean => problemsOfObject(o as never).length === 0;
 
 function inNamespace<T extends KubeObject>(
   objects: ReadonlyMap<string, T>,

@@ -1,5 +1,6 @@
 /** Checks whether the target of an object exists: a policy without a target protects nothing, and must say so. */
 import type { AnyObject, KubeObject } from '../client/objects.js';
+import { problemsOfObject } from '../inject/validate.js';
 import { parseAuthority, type ServiceRef } from './route-parts.js';
 import type {
   AuthorizationPolicySpec,
@@ -70,7 +71,7 @@ export function targetFinding(object: AnyObject, store: Store): Finding {
   }
 }
 
-/** The first object by name is in force, as discovery takes it; the others must say that they are not. */
+/** The first object by name that can work is in force, as discovery takes it; the others must say that they are not. */
 function firstOf(
   object: AnyObject,
   all: Iterable<KubeObject>,
@@ -79,8 +80,8 @@ function firstOf(
   const { namespace, name } = object.metadata;
   for (const other of all) {
     const { metadata } = other;
-    if (metadata.namespace === namespace && metadata.name < name && isRival(other))
-      return metadata.name;
+    if (metadata.namespace !== namespace || metadata.name >= name || !isRival(other)) continue;
+    if (problemsOfObject(other as AnyObject).length === 0) return metadata.name;
   }
   return undefined;
 }

@@ -1,8 +1,9 @@
 /** Checks beyond the schemas: whether an object can work at all, with the path of each problem's field. */
 import { isIP } from 'node:net';
+import { hostPort } from '../../../base/host-port.js';
 import { isWorkloadName, parseIdentity } from '../../identity/names.js';
 import { isNetwork } from '../../policy/authorize.js';
-import type { AnyObject } from '../client/objects.js';
+import { type AnyObject, resources } from '../client/objects.js';
 import {
   grpcRoutes,
   httpRoutes,
@@ -17,6 +18,7 @@ import type {
   ExternalWorkloadSpec,
   GrpcRouteSpec,
   HttpRouteSpec,
+  MultiClusterLinkSpec,
   ParentRef,
   RateLimitSpec,
   ServerSpec,
@@ -92,9 +94,15 @@ const checks: Record<string, Check> = {
             },
           ]
         : [];
-    return [...target, ...spec.from.flatMap((from, i) => clientProblems(from, `spec.from[${i}]`))];
+    return [
+      ...groupProblems(spec.targetRef),
+      ...target,
+      ...spec.from.flatMap((from, i) => clientProblems(from, `spec.from[${i}]`)),
+    ];
   },
   RateLimit: (spec: RateLimitSpec) => {
+    const other = groupProblems(spec.targetRef);
+    if (other.length > 0) return other;
     if (!spec.total && !spec.identity) {
       return [{ path: 'spec', message: 'neither total nor identity: it limits nothing' }];
     }
@@ -109,6 +117,16 @@ const checks: Record<string, Check> = {
     }
     return [];
   },
+  MultiClusterLink: ({ gatewayAddress, gatewayIdentity }: MultiClusterLinkSpec) => {
+    const at = hostPort(gatewayAddress);
+    const message = `'${gatewayAddress}' is no address such as 192.0.2.9:4143`;
+    return [
+      ...(at && isIP(at.host) !== 0 && at.port > 0
+        ? []
+        : [{ path: 'spec.gatewayAddress', message }]),
+      ...identityProblems(gatewayIdentity, 'spec.gatewayIdentity'),
+    ];
+  },
   ExternalWorkload: (spec: ExternalWorkloadSpec) =>
     spec.workloadIPs.flatMap(({ ip }, i) =>
       isIP(ip) === 0
@@ -116,6 +134,14 @@ const checks: Record<string, Check> = {
         : [],
     ),
 };
+
+/** Other meshes have a Server, too. */
+function groupProblems({ group, kind }: AuthorizationPolicySpec['targetRef']): FieldProblem[] {
+  const own = kind === 'Namespace' ? '' : resources[kind === 'Server' ? kind : 'HTTPRoute'].group;
+  if (group === undefined || group === own) return [];
+  const message = `'${group}' is not the group of ${kind}, '${own}'`;
+  return [{ path: 'spec.targetRef.group', message }];
+}
 
 function annotationProblems(route: AnyObject): FieldProblem[] {
   const message = unknownRouteAnnotation(route);
@@ -150,9 +176,13 @@ function clientProblems(
     const message = `'${identity}': * stands only first, before a dot`;
     return [{ path: `${path}.identity`, message }];
   }
+  return identityProblems(identity, `${path}.identity`);
+}
+
+function identityProblems(identity: string, path: string): FieldProblem[] {
   if (parseIdentity(identity)) return [];
   const message = `'${identity}' is no identity such as web.shop.serviceaccount.identity.cluster.local`;
-  return [{ path: `${path}.identity`, message }];
+  return [{ path, message }];
 }
 
 /**
