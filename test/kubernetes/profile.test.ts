@@ -88,7 +88,10 @@ test('.proto: strings are no comments, and options may have braces', () => {
 package library;
 service Library {
   rpc ListShelves (A) returns (B) { option (google.api.http) = { get: "/v1/{parent=shelves/*}" }; }
-  rpc Delete (A) returns (B) { option (google.api.http) = { delete: "/v1/{name=shelves/*/books/*}" }; option idempotency_level = IDEMPOTENT; }
+  rpc Delete (A) returns (B) {
+    option (google.api.http) = { delete: "/v1/{name=shelves/*/books/*}" };
+    option idempotency_level = IDEMPOTENT;
+  }
   rpc See (A) returns (B) { option (doc) = "https://example.com/ rpc No (A) returns (B);"; }
 }`,
     '--proto',

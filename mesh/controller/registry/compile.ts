@@ -279,9 +279,17 @@ function targets(a: Registry['authorizations'][number], server: RegistryServer):
 /** Problems that the schema cannot detect: duplicate names, and references to unknown names. */
 function referenceProblems(document: YamlDocument, registry: Registry): Problem[] {
   const problems: Problem[] = [];
-  const at = (path: (string | number)[], message: string, expected?: string): void => {
+  const at: Report = (path, message, expected) => {
     problems.push({ place: document.placeOf(path), message, ...(expected && { expected }) });
   };
+  serviceProblems(registry, at);
+  serverProblems(registry, at);
+  return problems;
+}
+
+type Report = (path: (string | number)[], message: string, expected?: string) => void;
+
+function serviceProblems(registry: Registry, at: Report): void {
   const services = new Set<string>();
   const nameOf = (s: RegistryService): string => `${s.name}.${s.namespace}`;
   const owners = new Map(
@@ -336,6 +344,9 @@ function referenceProblems(document: YamlDocument, registry: Registry): Problem[
       }
     });
   });
+}
+
+function serverProblems(registry: Registry, at: Report): void {
   const ports = new Set<string>();
   registry.servers.forEach(({ namespace, workload, labels, name, port }, i) => {
     const whose = JSON.stringify([namespace, workload, Object.entries(labels ?? {}).sort()]);
@@ -356,5 +367,4 @@ function referenceProblems(document: YamlDocument, registry: Registry): Problem[
       }
     });
   });
-  return problems;
 }

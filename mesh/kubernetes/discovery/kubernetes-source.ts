@@ -242,7 +242,7 @@ export class KubernetesSource implements DiscoverySource {
     if (now ?? before) this.#links.change(now, before);
   }
 
-  /** Whoever writes a link chooses where requests of every namespace go. */
+  /** A link sends requests of every namespace to its gateway, so a tenant may not write one. */
   #whyNotLinked(link: KubeObject): string | undefined {
     const { linksIn = namespaceOf(link) } = this.#options;
     if (namespaceOf(link) !== linksIn) return `only links of namespace ${linksIn} count`;
