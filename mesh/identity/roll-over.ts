@@ -40,7 +40,9 @@ export const folderKeeper = (folder: string, trustDomain: string): AnchorKeeper 
 });
 
 /**
- * With `admins` all three steps, each after every connected proxy has taken the step before; without, only the first.
+ * With `admins` all three steps, each after every proxy that was connected at the start has taken the step before;
+ * without, only the first. A proxy that is away meanwhile (its container restarts) would be locked out by the last
+ * step, so the roll-over waits until each workload has as many proxies as at the start.
  * Throws a UserError that names the late proxies; the steps done so far may stay, and the rotation may go on from
  * there.
  */
@@ -51,11 +53,13 @@ export async function rollAnchor(options: {
   say(line: string): void;
 }): Promise<void> {
   const { keeper, admins, say } = options;
+  const before = await counted(admins);
   const anchor = await keeper.add();
   say(`1. new anchor ${sha256Hex(anchor.raw).slice(0, 16)} trusted beside the old`);
   if (admins.length === 0) return;
   const anchorHash = sha256Hex(anchor.raw);
-  await until(options, 'trusts the new anchor', async (admin) =>
+  const there = { ...options, before };
+  await until(there, 'trusts the new anchor', async (admin) =>
     (await anchorsAt(admin)).includes(anchorHash)
       ? late(await proxiesOf(admin), (p) => p.bundleCurrent)
       : ['the controller itself'],
@@ -63,7 +67,7 @@ export async function rollAnchor(options: {
   const issuer = await keeper.move();
   const issuerHash = sha256Hex(issuer.raw);
   say(`2. new issuer ${issuerHash.slice(0, 16)} under it`);
-  await until(options, 'has a certificate of the new issuer', async (admin) => {
+  await until(there, 'has a certificate of the new issuer', async (admin) => {
     const state = (await getJson(admin, '/state')) as { issuer?: { hash: string } };
     if (state.issuer?.hash !== issuerHash) return ['the controller itself'];
     const renewed = await renewedIdentities(admins, issuerHash);
@@ -81,6 +85,28 @@ export async function rollAnchor(options: {
     if (left.length > overlapping.length - dropped) return ['the controller itself'];
     return late(await proxiesOf(admin), (p) => p.bundleCurrent);
   });
+}
+
+/** The number of connected proxies by workload; one is connected to one of the controllers. */
+async function counted(admins: readonly string[]): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  for (const admin of admins) {
+    for (const { workload, namespace } of await proxiesOf(admin)) {
+      const name = `${workload}.${namespace}`;
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+  }
+  return counts;
+}
+
+async function away(
+  admins: readonly string[],
+  before: ReadonlyMap<string, number>,
+): Promise<string[]> {
+  const now = await counted(admins);
+  return [...before]
+    .filter(([name, count]) => (now.get(name) ?? 0) < count)
+    .map(([name, count]) => `${name} (${now.get(name) ?? 0} of ${count} proxies are there)`);
 }
 
 async function anchorsAt(admin: string): Promise<string[]> {
@@ -109,7 +135,11 @@ function late<P extends ProxyRow>(proxies: readonly P[], done: (p: P) => boolean
 }
 
 async function until(
-  options: { admins: readonly string[]; timeoutMs: number },
+  options: {
+    admins: readonly string[];
+    timeoutMs: number;
+    before?: ReadonlyMap<string, number>;
+  },
   what: string,
   lateOnes: (admin: string) => Promise<string[]>,
 ): Promise<void> {
@@ -117,6 +147,7 @@ async function until(
   for (;;) {
     const waiting: string[] = [];
     for (const admin of options.admins) waiting.push(...(await lateOnes(admin)));
+    if (options.before) waiting.push(...(await away(options.admins, options.before)));
     if (waiting.length === 0) return;
     if (realClock.monotonicMs() > deadlineMs) {
       const names = waiting.slice(0, 10).join(', ');

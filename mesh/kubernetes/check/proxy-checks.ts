@@ -2,10 +2,11 @@
 import { isIPv6 } from 'node:net';
 import { readCertificates } from '../../identity/issuing.js';
 import { packageVersion } from '../../../base/paths.js';
-import { annotations, initContainer, parsePorts, proxyContainer } from '../annotations.js';
+import { annotations, initContainer, proxyContainer } from '../annotations.js';
 import { type AnyObject, resources } from '../client/objects.js';
 import type { ContainerStatus, Namespace, Pod, Service } from '../discovery/types.js';
 import { hasEnded, isMeshed } from '../discovery/workload.js';
+import { tornPorts } from './opaque-check.js';
 import { badAnnotation } from '../inject/annotation-check.js';
 import { names } from '../install/names.js';
 import type { Check, CheckContext } from './model.js';
@@ -161,31 +162,11 @@ export const proxyChecks: Check[] = [
       const { items } = await c.api.list<Service>(resources.Service, {
         namespace: c.proxyNamespace,
       });
-      const all = await pods(c);
-      const torn: string[] = [];
-      for (const service of items) {
-        const own = service.metadata.annotations?.[annotations.opaquePorts];
-        const selector = service.spec.selector;
-        if (own === undefined || !selector) continue;
-        const wanted = new Set(parsePorts(own) ?? []);
-        const differs = all.some(
-          (p) =>
-            p.metadata.namespace === service.metadata.namespace &&
-            Object.entries(selector).every(([k, v]) => p.metadata.labels?.[k] === v) &&
-            isMeshed(p) &&
-            [...wanted].some(
-              (port) =>
-                !(
-                  parsePorts(p.metadata.annotations?.[annotations.opaquePorts] ?? '') ?? []
-                ).includes(port),
-            ),
-        );
-        if (differs) torn.push(nameOf(service));
-      }
+      const torn = tornPorts(items, await pods(c), await namespaces(c));
       if (torn.length === 0) return undefined;
       return {
-        reason: `the pods of ${some(torn)} lack the annotation`,
-        fix: 'put the same opaque-ports on the pods',
+        reason: `opaque for clients or for pods alone: ${some(torn)}`,
+        fix: 'annotate the pods with opaque-ports, too (their own numbers), or the namespace',
       };
     },
   },

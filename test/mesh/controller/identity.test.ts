@@ -163,6 +163,35 @@ test('C2: a new issuer and a new trust anchor reach everybody, hot, each step aw
   expect(kinds.filter((k) => k === 'bundle-changed').length).toBeGreaterThanOrEqual(2);
 });
 
+test('C2: a proxy that is away is waited for: the old anchor is all that it trusts', async () => {
+  const path = folder();
+  const { controller, address } = await controllerIn(path, { registry });
+  for (const name of ['cart', 'pay']) tokenFor(path, name);
+  const [cart, pay] = ['cart', 'pay'].map((name) => clientIn(path, name, [address]).client);
+  await cart?.start(10_000);
+  await pay?.start(10_000);
+  const steps: string[] = [];
+  const keeper = folderKeeper(join(path, 'pki'), trustDomain);
+  const roll = rollAnchor({
+    keeper: {
+      ...keeper,
+      add: async () => {
+        await pay?.stop();
+        await eventually(() => controller.sessions.size === 1);
+        return keeper.add();
+      },
+    },
+    admins: [`http://127.0.0.1:${controller.adminPort}`],
+    timeoutMs: 2000,
+    say: (line) => steps.push(line.slice(0, 2)),
+  });
+  await expect(roll).rejects.toThrow(
+    'not everybody trusts the new anchor: pay.retail (0 of 1 proxies are there)',
+  );
+  expect(steps).toEqual(['1.']);
+  await eventually(() => cart?.identity?.anchors.length === 2);
+});
+
 test('the last step of a roll-over keeps the anchors of other trust domains', async () => {
   const [own, partner] = [join(folder(), 'own'), join(folder(), 'partner')];
   await ensurePki(own, { trustDomain });
