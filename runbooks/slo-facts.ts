@@ -3,7 +3,7 @@ import { messageOf } from '../base/errors.js';
 import { formatDurationMs } from '../base/duration.js';
 import type { PrometheusClient } from '../slo/budget/prometheus.js';
 import { planOf, readSlos, type Slo, sloNames } from '../slo/index.js';
-import { meshMetrics } from '../slo/spec/mesh-metrics.js';
+import { isOfMesh, meshMetrics } from '../slo/spec/mesh-metrics.js';
 import { ownQueries } from '../slo/rules/own-queries.js';
 import { stepRules } from '../slo/rules/steps.js';
 import type { RunbookFacts } from './facts.js';
@@ -29,7 +29,7 @@ export function factsOfSlo(slo: Slo): SloFacts {
 
 function factsOfCounters(expr: string): SloFacts {
   const { bad, present } = ownQueries(expr);
-  const mesh = present.some((query) => query.includes(meshMetrics.responses));
+  const mesh = present.some(isOfMesh);
   return { ownBad: bad, ownPresent: present, mesh };
 }
 

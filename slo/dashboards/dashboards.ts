@@ -1,7 +1,7 @@
 /** The dashboards: executive, on-call, fleet, one for each SLO, and one for the proxies of a mesh. */
 import { defaultStepMs } from '../rules/plan.js';
 import type { WindowTable } from '../rules/windows.js';
-import { meshMetrics } from '../spec/mesh-metrics.js';
+import { isOfMesh } from '../spec/mesh-metrics.js';
 import type { Slo } from '../spec/model.js';
 import { debugDashboard } from './debug.js';
 import { executiveDashboard } from './executive.js';
@@ -33,14 +33,4 @@ export const allDashboards = (
   ...slos.map((slo) => sloDashboard(slo, { stepMs, ...(windows ? { windows } : {}) })),
 ];
 
-const meshSeries = new RegExp(
-  `\\b(${[meshMetrics.responses, meshMetrics.requests, `${meshMetrics.latencyMs}_bucket`].join('|')})\\b`,
-);
-
-/** Labels of Linkerd, which has metrics of the same names. */
-const ofLinkerd = /\b(deployment|statefulset|daemonset|authority|control_plane_ns)\s*[=!]/;
-
-function countsInMesh({ sli }: Slo): boolean {
-  const text = JSON.stringify(sli);
-  return meshSeries.test(text) && /\bdirection\s*=/.test(text) && !ofLinkerd.test(text);
-}
+const countsInMesh = ({ sli }: Slo): boolean => isOfMesh(JSON.stringify(sli));

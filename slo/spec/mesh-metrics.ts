@@ -44,6 +44,16 @@ export const meshMetrics = {
   buildInfo: 'proxy_build_info',
 } as const;
 
+const meshSeries = new RegExp(
+  `\\b(${[meshMetrics.responses, meshMetrics.requests, `${meshMetrics.latencyMs}(_bucket|_count)?`].join('|')})\\b`,
+);
+/** Labels of Linkerd, which has metrics of the same names. */
+const ofLinkerd = /\b(deployment|statefulset|daemonset|authority|control_plane_ns)\s*[=!]/;
+
+/** Whether a text counts what a proxy of the mesh does, and not what another program calls alike. */
+export const isOfMesh = (text: string): boolean =>
+  meshSeries.test(text) && /\bdirection\s*=/.test(text) && !ofLinkerd.test(text);
+
 export { meshJobs } from '../../mesh/jobs.js';
 
 /** Bucket bounds of `response_latency_ms`, in milliseconds. */

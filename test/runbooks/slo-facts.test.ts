@@ -49,6 +49,11 @@ test.each([
 
 test("the mesh's own SLI has the mesh's steps, and a probe none of its own", () => {
   expect(factsOfSlo(slo('M1')).mesh).toBe(true);
+  expect(factsOfSlo(slo('M2')).mesh).toBe(true);
+  // Other programs have counters that are called alike; the second is Linkerd's.
+  for (const total of ['my_response_total', 'response_total{direction="inbound",deployment="a"}']) {
+    expect(factsOfSlo(slo(`{ events: { bad: e_total, total: '${total}' } }`)).mesh).toBe(false);
+  }
   expect(factsOfSlo(slo('{ probe: probe_success }')).ownBad).toEqual([]);
 });
 
