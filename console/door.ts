@@ -6,6 +6,7 @@
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
 
 /** A browser sends one host's cookies to all of its ports: two consoles need two names. */
 const cookieName = (port: number): string => `firedrill-console-${port}`;
@@ -55,7 +56,11 @@ export class Door {
   foreign(request: IncomingMessage, port: number): string | undefined {
     const { host = '', origin } = request.headers;
     if (this.#behind) {
-      if (!this.#behind.peers.has(peerOf(request))) return 'only through the reverse proxy';
+      const peer = peerOf(request);
+      if (!this.#behind.peers.has(peer)) return 'only through the reverse proxy';
+      // A browser beside the reverse proxy comes from the same address: a page that rebinds its name may set any header.
+      const isNear = peer === '::1' || peer.startsWith('127.');
+      if (isNear && !isOwnName(host, this.#behind.origin)) return 'not by another name';
       const known = origin === undefined || origin === this.#behind.origin;
       return known ? undefined : 'not from another page';
     }
@@ -73,6 +78,13 @@ function userOf(request: IncomingMessage, { userHeader, peers }: Behind): string
   // Two headers of one name are joined by a comma, or an array: it is unknown which one the proxy set.
   if (typeof user !== 'string' || user === '' || user.includes(',')) return undefined;
   return peers.has(peerOf(request)) ? user : undefined;
+}
+
+/** An address, `localhost`, or the host of the public URL: names that no foreign page can have. */
+function isOwnName(host: string, origin: string): boolean {
+  const { host: known, hostname } = new URL(origin);
+  const name = host.replace(/:\d+$/, '');
+  return [known, hostname, 'localhost'].includes(name) || isIP(name.replace(/^\[|\]$/g, '')) !== 0;
 }
 
 const peerOf = ({ socket }: IncomingMessage): string =>

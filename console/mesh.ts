@@ -12,6 +12,7 @@ import {
   findTargets,
   observe,
   type Observed,
+  reasonOf,
   type Target,
 } from '../mesh/kubernetes/observe/targets.js';
 import { explain, recorded } from '../mesh/kubernetes/observe/why-command.js';
@@ -213,19 +214,36 @@ async function endpointRows(
 const inboundOf = ({ config: { inbound } }: Observed): string =>
   inbound ? `${inbound.host}:${inbound.port}` : '';
 
+/** The proxies' records, each with the workload of its proxy; `silent` names proxies that did not answer. */
 async function whyOf(targets: readonly Target[], id: string | undefined): Promise<unknown> {
-  const found = await recorded(targets, id);
-  return found.map((one) => ({ ...one, text: explain(one) }));
+  const { found, silent } = await recorded(targets, id);
+  const tellers = targets.filter((t) => found.some((one) => one.proxy === t.name));
+  const names = new Map(await Promise.all(tellers.map(namedBy)));
+  return {
+    found: found.map((one) => {
+      const name = names.get(one.proxy) ?? one.proxy;
+      const proxy = name === one.proxy ? name : `${name} (${one.proxy})`;
+      return { ...one, proxy: name, text: explain({ ...one, proxy }) };
+    }),
+    silent,
+  };
+}
+
+/** The workload of a proxy; its address if it does not tell. */
+async function namedBy(target: Target): Promise<[string, string]> {
+  const { proxies } = await observe([target], 0);
+  return [target.name, proxies[0] ? workloadOf(proxies[0]) : target.name];
 }
 
 /**
- * Lines of JSON, redacted by the proxies, until `signal` ends the tap; at most ten minutes. Resolves to the reason if
- * no proxy answers.
+ * Lines of JSON, redacted by the proxies, until `signal` ends the tap; at most ten minutes. `tell` gets the proxies
+ * that do not answer, or no longer do. Resolves to the reason if no proxy answers.
  */
 export async function tapInto(
   targetsNow: () => Promise<Target[]>,
   filters: URLSearchParams,
   take: (lines: string) => void,
+  tell: (silent: readonly string[]) => void,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const filter = (name: string): Record<string, string> => {
@@ -246,9 +264,14 @@ export async function tapInto(
     format: 'json',
   });
   const targets = await targetsNow();
-  const ends = await Promise.allSettled(targets.map((t) => follow(t.address, scope, take, signal)));
-  if (ends.some((e) => e.status === 'fulfilled')) return undefined;
-  return `no proxy answers: ${targets.map((t) => t.name).join(', ')}`;
+  const silent: string[] = [];
+  const one = (t: Target): Promise<void> =>
+    follow(t.address, scope, take, signal).catch((error: unknown) => {
+      silent.push(`${t.name} (${reasonOf(t, error)})`);
+      tell(silent);
+    });
+  await Promise.all(targets.map(one));
+  return silent.length < targets.length ? undefined : `no proxy answers: ${silent.join(', ')}`;
 }
 
 async function platform(controller: string): Promise<Platform> {
@@ -281,7 +304,9 @@ function problemsOf(events: readonly CertificateEvent[]): Platform['problems'] {
   const found = new Map<string, { atMs: number; count: number }>();
   for (const { time, event, identity, reason, message } of events) {
     if (event === 'issued' || event === 'renewed') continue;
-    const said = [event, identity, reason, message].filter((t) => t !== undefined).join(': ');
+    const said = [event.replace('-', ' '), identity, reason, message]
+      .filter((t) => t !== undefined)
+      .join(': ');
     found.set(said, { atMs: Date.parse(time), count: (found.get(said)?.count ?? 0) + 1 });
   }
   return [...found]

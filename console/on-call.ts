@@ -1,7 +1,7 @@
 /** The views for on call: firing alerts, budgets, one SLO in full, and its runbook with live answers. */
 import * as z from 'zod';
 import type { Fetch } from '../base/access.js';
-import { UserError } from '../base/errors.js';
+import { messageOf, UserError } from '../base/errors.js';
 import { readCoverage } from '../alerts/coverage/index.js';
 import type { AlertmanagerApi, AmAlert, AmSilence } from '../alerts/routing/alertmanager-api.js';
 import { silencesAt } from '../alerts/routing/alertmanager-api.js';
@@ -9,6 +9,7 @@ import { activeAlerts } from '../alerts/watch/prometheus-api.js';
 import { answeredPage } from '../runbooks/answers.js';
 import { markdownToHtml } from '../runbooks/markdown.js';
 import { pageFor, readPages } from '../runbooks/pages.js';
+import { renderPage } from '../runbooks/render.js';
 import { factsFromPrometheus } from '../runbooks/slo-facts.js';
 import type { PrometheusClient, SampleSeries } from '../slo/budget/prometheus.js';
 import { sloNames } from '../slo/index.js';
@@ -52,12 +53,14 @@ export interface SloRow {
 
 export interface Now {
   groups: AlertGroup[];
-  /** False: there is no Alertmanager, and alerts are listed by name. */
+  /** False: no Alertmanager has answered, and alerts are listed by name. */
   grouped: boolean;
+  /** Of sources that did not answer: their part is missing below. */
+  troubles: string[];
   /** Alerts that fire in Prometheus and that Alertmanager does not have; undefined: not known. */
   lost?: string[];
-  /** The number of SLOs, and of those without a burn rate. */
-  slos: number;
+  /** The number of SLOs, and of those without a burn rate; undefined: not known. */
+  slos?: number;
   withoutBurn: number;
   burning: SloRow[];
   changed: { atMs: number; text: string }[];
@@ -70,8 +73,11 @@ export interface SloView extends SloRow {
   burns: { window: string; points: [number, number][] }[];
   /** Burn rates at which its alerts fire, by severity. */
   factors: { factor: number; severity: string }[];
-  /** Events of each step. */
+  /** The severities of its alerts whose rules do not tell such a rate. */
+  unread: string[];
+  /** Events of each step, and its length; `events` is empty if none was counted. */
   events: { name: string; points: [number, number][] }[];
+  stepMs: number;
 }
 
 const dayMs = 86_400_000;
@@ -92,31 +98,42 @@ export function onCallReaders(sources: OnCallSources): [string, Reader][] {
   ];
 }
 
+/** A source that does not answer hides only its own part: it is often down in the very outage that is looked at. */
 async function now(sources: OnCallSources): Promise<Now> {
   const { prometheus, fetcher, alertmanager, stateFolder } = sources;
   const atMs = Date.now();
-  const [active, groups, silences, rows, mesh] = await Promise.all([
+  const troubles = new Set<string>();
+  const orTrouble = async <T>(asked: Promise<T> | undefined): Promise<T | undefined> => {
+    try {
+      return await asked;
+    } catch (error) {
+      troubles.add(messageOf(error));
+      return undefined;
+    }
+  };
+  const [active, groups, silences = [], rows, mesh = []] = await Promise.all([
     // Not every store with Prometheus's API lists alerts.
-    activeAlerts(prometheus.url, fetcher).catch((error: unknown) => {
-      if (!alertmanager) throw error;
-    }),
-    alertmanager ? alertmanager.groups() : undefined,
-    alertmanager ? alertmanager.silences() : [],
-    sloRows(prometheus),
-    meshChanges(prometheus, atMs),
+    activeAlerts(prometheus.url, fetcher).catch((error: unknown) => messageOf(error)),
+    orTrouble(alertmanager?.groups()),
+    orTrouble(alertmanager?.silences()),
+    orTrouble(sloRows(prometheus)),
+    orTrouble(meshChanges(prometheus, atMs)),
   ]);
-  const burning = rows.filter((r) => (r.burn ?? 0) >= 1 || (r.remaining ?? 1) < 0.25);
+  const isListed = typeof active !== 'string';
+  if (!isListed && !groups) throw new UserError([...new Set([active, ...troubles])].join('; '));
+  const burning = (rows ?? []).filter((r) => (r.burn ?? 0) >= 1 || (r.remaining ?? 1) < 0.25);
   burning.sort((a, b) => (b.burn ?? 0) - (a.burn ?? 0));
   return {
     groups: groups
       ? groups.map(({ labels, receiver, alerts }) => {
           return { labels, receiver: receiver.name, alerts: alerts.map(firing) };
         })
-      : byName(active ?? []),
+      : byName(isListed ? active : []),
     grouped: groups !== undefined,
-    ...(active && { lost: groups ? lostOf(active, groups, atMs) : [] }),
-    slos: rows.length,
-    withoutBurn: rows.filter((r) => r.burn === undefined).length,
+    troubles: [...troubles],
+    ...(isListed && { lost: groups ? lostOf(active, groups, atMs) : [] }),
+    ...(rows && { slos: rows.length }),
+    withoutBurn: (rows ?? []).filter((r) => r.burn === undefined).length,
     burning: burning.slice(0, maxBurning),
     changed: [...silenceChanges(silences, atMs), ...drillChanges(stateFolder, atMs), ...mesh]
       .sort((a, b) => b.atMs - a.atMs)
@@ -279,8 +296,8 @@ async function sloView(prometheus: PrometheusClient, query: URLSearchParams): Pr
       const [series] = burnSeries[i] ?? [];
       return series ? [{ window: windowName(ms), points: series.points }] : [];
     }),
-    factors: factorsOf(rules.filter((r) => r.labels?.[sloNames.sloLabel] === row.slo)),
-    events: finest(events),
+    ...factorsOf(rules.filter((r) => r.labels?.[sloNames.sloLabel] === row.slo)),
+    ...finest(events),
   };
 }
 
@@ -296,44 +313,53 @@ const windowName = (ms: number): string =>
   ms >= dayMs ? `${ms / dayMs}d` : ms >= 3_600_000 ? `${ms / 3_600_000}h` : `${ms / 60_000}m`;
 
 /** Reads factors from rules in their written form, `> (3 * 0.001)`. */
-function factorsOf(rules: Awaited<ReturnType<PrometheusClient['rules']>>): SloView['factors'] {
+function factorsOf(
+  rules: Awaited<ReturnType<PrometheusClient['rules']>>,
+): Pick<SloView, 'factors' | 'unread'> {
   const found = new Map<string, SloView['factors'][number]>();
+  const unread = new Set<string>();
   for (const { type, query, labels } of rules) {
     if (type !== 'alerting') continue;
     const severity = labels?.[sloNames.sloSeverityLabel] ?? labels?.severity ?? 'none';
-    for (const [, text] of query.matchAll(/> \((\d+(?:\.\d+)?) \* /g)) {
-      const factor = Number(text);
-      found.set(`${factor} ${severity}`, { factor, severity });
-    }
+    const factors = [...query.matchAll(/> \((\d+(?:\.\d+)?) \* /g)].map((m) => Number(m[1]));
+    if (factors.length === 0) unread.add(severity);
+    for (const factor of factors) found.set(`${factor} ${severity}`, { factor, severity });
   }
-  return [...found.values()].sort((a, b) => a.factor - b.factor);
+  const factors = [...found.values()].sort((a, b) => a.factor - b.factor);
+  return { factors, unread: [...unread] };
 }
 
 /** The shortest step that has series. */
-function finest(series: readonly SampleSeries[]): SloView['events'] {
+function finest(series: readonly SampleSeries[]): Pick<SloView, 'events' | 'stepMs'> {
   const named = series.flatMap(({ labels, points: own }) => {
     const match = /events_(bad|total):increase(\d+)(ms|s|m|h|d)$/.exec(labels.__name__ ?? '');
     if (!match) return [];
     const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: dayMs }[match[3] as 's'];
     return [{ side: match[1] as string, ms: Number(match[2]) * unit, points: own }];
   });
-  const least = Math.min(...named.map((n) => n.ms));
-  return named
-    .filter((n) => n.ms === least)
+  const stepMs = Math.min(...named.map((n) => n.ms));
+  const events = named
+    .filter((n) => n.ms === stepMs)
     .map(({ side, points: own }) => ({ name: side === 'total' ? 'all' : side, points: own }));
+  return { events, stepMs };
+}
+
+export interface RunbookView {
+  title: string;
+  html: string;
+  /** Absent: neither Alertmanager nor Prometheus has told. */
+  fires?: boolean;
+  /** The reason why the page is without answers: it is read all the same. */
+  unanswered?: string;
 }
 
 /** The runbook page of an alert by its name; if the alert fires, with its labels and the answers to its queries. */
-async function runbook(
-  { prometheus, fetcher, alertmanager }: OnCallSources,
-  query: URLSearchParams,
-): Promise<{ title: string; html: string; fires: boolean }> {
+async function runbook(sources: OnCallSources, query: URLSearchParams): Promise<RunbookView> {
+  const { prometheus } = sources;
   const name = query.get('alert') ?? '';
   const given = labelsIn(query.get('labels') ?? '{}');
-  const all = alertmanager
-    ? (await alertmanager.alerts()).map(firing)
-    : byName(await activeAlerts(prometheus.url, fetcher)).flatMap((g) => g.alerts);
-  const own = all.find(
+  const all = await firingNow(sources);
+  const own = all?.find(
     (a) => a.name === name && Object.entries(given).every(([k, v]) => a.labels[k] === v),
   );
   const labels = own?.labels ?? given;
@@ -347,11 +373,26 @@ async function runbook(
     ...(slo !== undefined && { slo }),
     ...(own && { startedAt: new Date(own.sinceMs).toISOString(), severity: own.severity }),
     ...(own?.summary !== undefined && { summary: own.summary }),
-    ...(await factsFromPrometheus(prometheus, { slo, service }, atMs)),
   };
-  const markdown = await answeredPage(page, facts, prometheus, atMs);
-  return { title: page.title, html: markdownToHtml(markdown), fires: own !== undefined };
+  const view = { title: page.title, ...(all && { fires: own !== undefined }) };
+  try {
+    const more = await factsFromPrometheus(prometheus, { slo, service }, atMs);
+    const markdown = await answeredPage(page, { ...facts, ...more }, prometheus, atMs);
+    return { ...view, html: markdownToHtml(markdown) };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { ...view, html: markdownToHtml(renderPage(page, facts)), unanswered: error.message };
+  }
 }
+
+/** Alertmanager's alerts, or otherwise Prometheus's; undefined: neither answers. */
+const firingNow = (sources: OnCallSources): Promise<FiringAlert[] | undefined> => {
+  const { prometheus, fetcher, alertmanager } = sources;
+  const inPrometheus = async (): Promise<FiringAlert[]> =>
+    byName(await activeAlerts(prometheus.url, fetcher)).flatMap((g) => g.alerts);
+  const told = alertmanager?.alerts().then((alerts) => alerts.map(firing)) ?? inPrometheus();
+  return told.catch(inPrometheus).catch(() => undefined);
+};
 
 function labelsIn(json: string): Record<string, string> {
   try {

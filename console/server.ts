@@ -29,10 +29,14 @@ export interface ConsoleOptions {
   behind?: Behind;
   /** By view: `now`, `services`, `plan`. */
   readers?: readonly [string, Reader][];
-  /** Streams live requests until `signal` ends it. Resolves to the reason if no source answers. */
+  /**
+   * Streams live requests until `signal` ends it. `tell` gets the sources that do not answer; resolves to the reason if
+   * none does.
+   */
   tap?(
     filters: URLSearchParams,
     take: (lines: string) => void,
+    tell: (silent: readonly string[]) => void,
     signal: AbortSignal,
   ): Promise<string | undefined>;
   /** Called with a new one-time address each time one was used. */
@@ -163,10 +167,12 @@ function tapTo(
     const data = lines.split('\n').filter((line) => line !== '');
     if (data.length > 0) response.write(data.map((line) => `data: ${line}\n\n`).join(''));
   };
-  tap(filters, take, abort.signal).then(
-    (why = '') => response.end(`event: over\ndata: ${JSON.stringify(why)}\n\n`),
-    (error: unknown) =>
-      response.end(`event: refused\ndata: ${JSON.stringify(messageOf(error))}\n\n`),
+  const say = (event: string, data: unknown): string =>
+    `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+  const tell = (silent: readonly string[]): void => void response.write(say('silent', silent));
+  tap(filters, take, tell, abort.signal).then(
+    (why = '') => response.end(say('over', why)),
+    (error: unknown) => response.end(say('refused', messageOf(error))),
   );
 }
 

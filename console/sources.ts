@@ -49,7 +49,7 @@ export function sourcesOf(sources: Sources): Pick<ConsoleOptions, 'readers' | 't
       ...meshReaders(mesh),
     ],
     ...(targets && {
-      tap: (filters, take, signal) => tapInto(targets, filters, take, signal),
+      tap: (...asked) => tapInto(targets, ...asked),
     }),
   };
 }

@@ -1,6 +1,8 @@
 /** The text of a drill's event, the same in a terminal and in a browser. */
 import type { DrillEvent } from './events.js';
 
+const faultWords = { put: 'begins', confirmed: 'takes effect', removed: 'is removed' };
+
 /** `MeshProxyDown (ticket) notified after 1.6 s`: an event on one line, without its time. */
 export function eventText(e: DrillEvent): string {
   switch (e.kind) {
@@ -11,9 +13,9 @@ export function eventText(e: DrillEvent): string {
         ? `▶ ${e.title}`
         : [`${e.verdict ?? 'ended'}: ${e.title}`, ...(e.reasons ?? [])].join('; ');
     case 'phase':
-      return `${e.phase}${e.arm === undefined ? '' : ` (${e.arm})`} ${e.state}`;
+      return `phase ${e.phase}${e.arm === undefined ? '' : ` (${e.arm})`} ${e.state}`;
     case 'fault':
-      return `fault ${e.id} on ${e.target} ${e.state === 'confirmed' ? 'takes effect' : e.state}`;
+      return `fault ${e.id} on ${e.target} ${faultWords[e.state]}`;
     case 'expectation':
       return `${e.alert} (${e.severity}) ${expectationText(e)}`;
     case 'alert':
@@ -25,7 +27,7 @@ export function eventText(e: DrillEvent): string {
     case 'load':
       return `${e.requests} requests, ${e.errors} failed, p95 ${e.p95Ms.toFixed(0)} ms`;
     case 'measure':
-      return `${e.name} ${e.bound} ${e.when}: ${e.value ?? 'no data'}${e.held ? '' : ', not held'}`;
+      return `${e.name} ${e.when} the fault: ${e.value ?? 'no data'}, wanted ${e.bound}${e.held ? '' : ', not held'}`;
     case 'abort':
       return `abort condition: ${e.condition}`;
     case 'distance': {

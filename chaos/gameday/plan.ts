@@ -20,6 +20,8 @@ export interface PlannedAlert {
   deadlineMs: number;
   /** The `for` of its rule. */
   forMs: number;
+  /** Its severity, labels and receiver, the arm in which it must fire, and the way in which it must be withheld. */
+  terms: string[];
   /** A reason, known before the run, why the expectation will fail. */
   warning?: string;
 }
@@ -30,6 +32,7 @@ export interface PlannedScenario {
   blastRadius: string;
   faults: { id: string; kind: string; target: string; does: string }[];
   expected: PlannedAlert[];
+  /** Each with its labels and its arm. */
   mustNotFire: string[];
   aborts: string[];
   /** Real milliseconds, at most. */
@@ -58,7 +61,7 @@ export function planOf(
       expected: scenario.expect.mustFire.map((wanted) =>
         plannedAlert(wanted, rules, historyMs, judging),
       ),
-      mustNotFire: scenario.expect.mustNotFire.map((not) => not.alert),
+      mustNotFire: scenario.expect.mustNotFire.map((not) => withTerms(not.alert, termsOf(not))),
       aborts: scenario.abort.map((condition) => condition.name),
       atMostMs: longestOf(scenario) * timing.timeScale,
     };
@@ -100,9 +103,25 @@ function plannedAlert(
     ...(wanted.receiver !== undefined && { receiver: wanted.receiver }),
     deadlineMs,
     forMs: Number.isFinite(forMs) ? forMs : 0,
+    terms: termsOf(wanted),
     ...(warning !== undefined && { warning }),
   };
 }
+
+function termsOf(wanted: Partial<Expected>): string[] {
+  const { severity, labels = {}, receiver, arm, inhibitedBy, silencedBy } = wanted;
+  return [
+    severity,
+    ...Object.entries(labels).map(([name, value]) => `${name}=${value}`),
+    receiver && `to ${receiver}`,
+    inhibitedBy && `inhibited by ${inhibitedBy}`,
+    silencedBy && `silenced by ${silencedBy}`,
+    arm && `in the arm ${arm}`,
+  ].filter((term) => term !== undefined);
+}
+
+const withTerms = (alert: string, terms: readonly string[]): string =>
+  terms.length === 0 ? alert : `${alert} (${terms.join(', ')})`;
 
 /** All in real milliseconds; `withinMs` is the deadline without the drill's allowance. */
 function slowWarning(forMs: number, withinMs: number, deadlineMs: number): string | undefined {
@@ -164,9 +183,7 @@ export function planText(
 }
 
 function expectedLines(e: PlannedAlert): string[] {
-  const labels = Object.entries(e.labels).map(([name, value]) => `${name}=${value}`);
-  const what = [e.severity, ...labels, ...(e.receiver === undefined ? [] : [`to ${e.receiver}`])];
   const waits = e.forMs > 0 ? `, for ${timeText(e.forMs)}` : '';
-  const line = `  must fire   ${e.alert} (${what.join(', ')}) within ${timeText(e.deadlineMs)}${waits}`;
+  const line = `  must fire   ${withTerms(e.alert, e.terms)} within ${timeText(e.deadlineMs)}${waits}`;
   return e.warning === undefined ? [line] : [line, `              warning: ${e.warning}`];
 }

@@ -34,13 +34,21 @@ export const playing = signal(false);
 export const ended = computed(() =>
   events.value.some((e) => e.kind === 'day' && e.state === 'ended'),
 );
+/** After this time without an event a drill is no longer under way, whether its end was written or not. */
+const forgottenMs = 600_000;
+/** The events stop without the day's end: the runner was killed, or its folder was copied. */
+export const isTorn = computed(
+  () => !ended.value && lastMs.value > 0 && nowMs.value - lastMs.value > forgottenMs,
+);
+/** No further event is expected. */
+export const isOver = computed(() => ended.value || isTorn.value);
 export const firstMs = computed(() =>
   events.value.reduce((first, e) => Math.min(first, e.atMs), Infinity),
 );
 export const lastMs = computed(() => events.value.reduce((last, e) => Math.max(last, e.atMs), 0));
 export const shownMs = computed(() => {
   if (chosenMs.value !== undefined) return chosenMs.value;
-  return ended.value ? lastMs.value : nowMs.value;
+  return isOver.value ? lastMs.value : nowMs.value;
 });
 /** Live, all known events are shown: the clock that moves the dots does not change them. */
 export const day = computed(() => viewAt(events.value, chosenMs.value ?? Infinity));
@@ -82,31 +90,54 @@ function forget(): void {
 export function listen(): void {
   const { events: had } = first;
   let { generation } = first;
-  const source = new EventSource(`/events?generation=${generation}&had=${had.length}`);
   const begin = (own: readonly DrillEvent[]): void => {
     fresh = [];
     events.value = own;
   };
-  source.addEventListener('hello', (e) => {
-    connected.value = true;
-    const { holds, generation: now, ...own } = JSON.parse(e.data as string) as Hello & Told;
-    hello.value = own;
-    if (now !== generation) forget();
-    generation = now;
-    if (holds !== events.value.length || fresh.length > 0) begin(had.slice(0, holds));
+  stream(`/events?generation=${generation}&had=${had.length}`, (source) => {
+    source.addEventListener('hello', (e) => {
+      connected.value = true;
+      const { holds, generation: now, ...own } = JSON.parse(e.data as string) as Hello & Told;
+      hello.value = own;
+      if (now !== generation) forget();
+      generation = now;
+      if (holds !== events.value.length || fresh.length > 0) begin(had.slice(0, holds));
+    });
+    source.addEventListener('reset', (e) => {
+      generation = Number(e.data);
+      forget();
+      begin([]);
+    });
+    source.addEventListener('trouble', (e) => (trouble.value = JSON.parse(e.data as string)));
+    source.addEventListener('events', (e) => {
+      if (fresh.length === 0) soon();
+      fresh.push(...(JSON.parse(e.data as string) as DrillEvent[]));
+    });
+    source.addEventListener('error', () => (connected.value = false));
   });
-  source.addEventListener('reset', (e) => {
-    generation = Number(e.data);
-    forget();
-    begin([]);
-  });
-  source.addEventListener('trouble', (e) => (trouble.value = JSON.parse(e.data as string)));
-  source.addEventListener('events', (e) => {
-    if (fresh.length === 0) soon();
-    fresh.push(...(JSON.parse(e.data as string) as DrillEvent[]));
-  });
-  // A restarted server knows no earlier session: then only a new address helps.
-  source.addEventListener('error', () => (connected.value = false));
+}
+
+const againMs = 5000;
+
+/**
+ * Opens a stream again for ever, also after an answer that a browser takes as final: a reverse proxy's 502 while the
+ * console restarts. The result ends it.
+ */
+export function stream(address: string, listenTo: (source: EventSource) => void): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let source: EventSource;
+  const open = (): void => {
+    source = new EventSource(address);
+    listenTo(source);
+    source.addEventListener('error', () => {
+      if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, againMs);
+    });
+  };
+  open();
+  return () => {
+    clearTimeout(timer);
+    source.close();
+  };
 }
 
 export async function stop(): Promise<void> {
@@ -154,7 +185,7 @@ const playSpeed = 4;
 /** The clock ticks during a drill, so that dots move and deadlines approach, and during a replay. */
 export function tick(): void {
   effect(() => {
-    if (ended.value) return undefined;
+    if (isOver.value) return undefined;
     const timer = setInterval(() => (nowMs.value = serverNow()), tickMs);
     return () => clearInterval(timer);
   });

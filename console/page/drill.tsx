@@ -13,6 +13,8 @@ import {
   firstMs,
   hello,
   hint,
+  isOver,
+  isTorn,
   lastMs,
   nowMs,
   playing,
@@ -73,11 +75,12 @@ export function Drill() {
 function DayFigures({ view }: { view: DayView }) {
   const last = view.load.findLast((l) => l.requests > 0);
   const share = last && percentText(1 - last.errors / last.requests);
+  const when = ` in the ${chosenMs.value === undefined ? 'last' : 'shown'} second`;
   const rows: [string, string, string][] = [
     ['pages that people would have got', String(view.pages), view.pages > 0 ? 'late' : ''],
     ['tickets', String(view.tickets), ''],
-    ['answered', share ?? 'no data', ''],
-    ['p95', last ? `${last.p95Ms.toFixed(0)} ms` : 'no data', ''],
+    [`answered${when}`, share ?? 'no data', ''],
+    [`p95${when}`, last ? `${last.p95Ms.toFixed(0)} ms` : 'no data', ''],
   ];
   return <Figures rows={rows} />;
 }
@@ -128,7 +131,7 @@ function Axis({ view, own }: { view: DayView; own: ScenarioView }) {
                 <Key name="slow-line" text="p95" />
               </h2>
               {view.load.length === 0 ? (
-                <p class="empty">Nothing was asked yet.</p>
+                <p class="empty">No request was sent yet.</p>
               ) : (
                 <Callers day={view} {...parts} height={plot} />
               )}
@@ -195,7 +198,9 @@ function Aborts({ own }: { own: ScenarioView }) {
           value === undefined
             ? 0
             : above !== undefined
-              ? value / above
+              ? above > 0
+                ? value / above
+                : Number(value > above)
               : value > 0
                 ? (below ?? 0) / value
                 : 1;
@@ -283,9 +288,9 @@ function Scrub() {
         }}
         aria-pressed={isLive}
       >
-        {ended.value ? 'The end' : 'Live'}
+        {isOver.value ? 'The end' : 'Live'}
       </button>
-      {ended.value && (
+      {isOver.value && (
         <button
           onClick={() => (playing.value = !playing.value)}
           aria-pressed={playing.value}
@@ -299,7 +304,7 @@ function Scrub() {
         aria-label="moment of the drill"
         aria-valuetext={clock(shownMs.value)}
         min={firstMs.value}
-        max={ended.value ? lastMs.value : nowMs.value}
+        max={isOver.value ? lastMs.value : nowMs.value}
         step={100}
         value={shownMs.value}
         onInput={(e) => {
@@ -333,7 +338,9 @@ function Stop() {
   const on = open.length === 1 ? 'one fault is on' : `${open.length} faults are on`;
   let said = '';
   if (ended.value) said = '';
-  else if (asked?.refused !== undefined) said = `Not stopped: ${asked.refused}`;
+  else if (isTorn.value) {
+    said = `No event since ${clock(lastMs.value)}, and no end of the day: the run was killed, or it waits.`;
+  } else if (asked?.refused !== undefined) said = `Not stopped: ${asked.refused}`;
   else if (asked && open.length > 0) said = `Stopping: ${on}${lapse}`;
   else if (asked) said = 'Stopped: no fault is on.';
   else if (nowMs.value - lastMs.value > silentMs && open.length > 0) {

@@ -1,7 +1,7 @@
 /** The facilitator's views: Plan, Report, and the coverage so far. */
 import { useState } from 'preact/hooks';
 import type { CoverageView, PlanView, ReportView } from '../facilitator.js';
-import { ended, events, hello, start } from './drill-state.js';
+import { events, hello, isOver, start } from './drill-state.js';
 import { From } from './source.js';
 import { dayAndClock, span } from './words.js';
 
@@ -15,7 +15,7 @@ export function Plan() {
             <section>
               <h2>Before it starts</h2>
               <p>
-                {scenarios.length} scenarios, at most{' '}
+                {scenarios.length} {scenarios.length === 1 ? 'scenario' : 'scenarios'}, at most{' '}
                 {span(scenarios.reduce((sum, s) => sum + s.atMostMs, 0))}. Every scenario can work:
                 its targets, its alerts and its way back were checked.
               </p>
@@ -25,7 +25,7 @@ export function Plan() {
                     <span class={held ? 'held' : 'late'}>{held ? '✓' : '✗'}</span> {field}: {text}
                   </li>
                 ))}
-                {guard.length === 0 && <li>Its file asks for no guard.</li>}
+                {guard.length === 0 && <li>The drill file asks for no guard.</li>}
                 {remarks.map((remark) => (
                   <li key={remark}>{remark}</li>
                 ))}
@@ -71,7 +71,7 @@ function Start({ scenarios, mustConfirm }: StartProps) {
   const [said, setSaid] = useState('');
   const [isAsked, setAsked] = useState(false);
   const ids = scenarios.map((s) => s.id).filter((id) => !left.has(id));
-  const isOn = events.value.length > 0 && !ended.value;
+  const isOn = events.value.length > 0 && !isOver.value;
   const begin = async (): Promise<void> => {
     setAsked(true);
     setSaid('Starting …');
@@ -141,18 +141,18 @@ function Scenario({ scenario: s }: { scenario: PlanView['scenarios'][number] }) 
         </dd>
         <dt>blast radius</dt>
         <dd>{s.blastRadius}</dd>
-        <dt>must be told</dt>
+        <dt>must fire</dt>
         <dd>
           {s.expected.map((e) => (
             <p key={`${e.alert} ${JSON.stringify(e.labels)}`}>
-              {e.alert} ({e.severity}) within {span(e.deadlineMs)}
+              {e.alert} ({e.terms.join(', ')}) within {span(e.deadlineMs)}
               {e.warning !== undefined && <span class="late">: {e.warning}</span>}
             </p>
           ))}
-          {s.expected.length === 0 && 'nobody'}
+          {s.expected.length === 0 && 'no alert'}
         </dd>
-        <dt>must stay quiet</dt>
-        <dd>{s.mustNotFire.join(', ') || 'nothing is named'}</dd>
+        <dt>must not fire</dt>
+        <dd>{s.mustNotFire.join(', ') || 'no alert is named'}</dd>
         <dt>aborts when</dt>
         <dd>{s.aborts.join('; ')}</dd>
       </dl>
@@ -186,7 +186,7 @@ function Compared({ report }: { report: ReportView }) {
   return (
     <>
       <section>
-        <h2>{hasBefore ? 'Beside the run before' : 'This run'}</h2>
+        <h2>{hasBefore ? 'Compared with the earlier run' : 'This run'}</h2>
         {!hasBefore && (
           <p class="empty">
             Start the console with --before FOLDER to set an earlier report beside it.
@@ -202,6 +202,7 @@ function Compared({ report }: { report: ReportView }) {
         </ul>
       </section>
       <section class="scrolls" tabIndex={0} aria-label="scenarios of each run">
+        <h2>Each alert with the time from the fault's effect to its receiver</h2>
         <table>
           <thead>
             <tr>

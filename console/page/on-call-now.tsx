@@ -1,8 +1,8 @@
 /** On call, now: the firing alerts as receivers get them, the burning budgets, and recent changes. */
 import { wakes } from '../../runbooks/pager.js';
-import { labelsText, percentText, timesText } from '../../runbooks/words.js';
+import { labelsText, percentText, plural, timesText } from '../../runbooks/words.js';
 import type { AlertGroup, FiringAlert, Now, SloRow } from '../on-call.js';
-import { day, ended, lastMs, nowMs, serverNow } from './drill-state.js';
+import { day, events, isOver, serverNow } from './drill-state.js';
 import { From } from './source.js';
 import { Table } from './table.js';
 import { Trouble } from './trouble.js';
@@ -30,12 +30,15 @@ function What({ now }: { now: Now }) {
     <>
       <p class="lead">
         {alerts.length > 0
-          ? `${alerts.length} firing, ${awake} of them wake somebody.`
+          ? `${plural(alerts.length, 'alert fires', 'alerts fire')}; ${plural(awake, 'wakes', 'wake')} somebody.`
           : now.lost === undefined
             ? 'Alertmanager has no alert; whether Prometheus has one is not known.'
             : now.lost.length === 0 && 'Nothing fires.'}
-        {!now.grouped && ' Alerts are listed by name: their groups need --alertmanager.'}
+        {!now.grouped && ' Alerts are listed by name: groups and silences need an Alertmanager.'}
       </p>
+      <Trouble>
+        {now.troubles.length > 0 && `A part is missing: ${now.troubles.join('; ')}.`}
+      </Trouble>
       <Trouble>
         {lost.length > 0 &&
           `Fires in Prometheus and is not in Alertmanager, so nobody is notified: ${lost.join(', ')}.`}
@@ -48,8 +51,8 @@ function What({ now }: { now: Now }) {
           {quiet.length > 0 && (
             <details>
               <summary>
-                {quiet.flatMap((g) => g.alerts).length} more fire and notify nobody: silenced,
-                inhibited or muted
+                {plural(quiet.flatMap((g) => g.alerts).length, 'more fires', 'more fire')}, and
+                nobody is notified: silenced, inhibited or muted
               </summary>
               <div class="stack">
                 {quiet.map((group, i) => (
@@ -69,7 +72,7 @@ function What({ now }: { now: Now }) {
           <section>
             <h2>Is it us? What changed in the last day (UTC)</h2>
             <Drilling />
-            {now.changed.length === 0 && (
+            {now.changed.length === 0 && now.troubles.length === 0 && (
               <p class="empty">
                 No silence is in force, no drill ended, and Prometheus has seen no start, no new
                 configuration and no new certificate.
@@ -96,14 +99,16 @@ function Burning({ now }: { now: Now }) {
       <SloTable
         rows={now.burning}
         empty={
-          now.slos === 0
-            ? noSlo
-            : now.slos === now.withoutBurn
-              ? 'No SLO has data: whether a budget burns is not known.'
-              : 'No budget burns faster than its objective allows.'
+          now.slos === undefined
+            ? 'No data: whether a budget burns is not known.'
+            : now.slos === 0
+              ? noSlo
+              : now.slos === now.withoutBurn
+                ? 'No SLO has data: whether a budget burns is not known.'
+                : 'No budget burns faster than its objective allows.'
         }
       />
-      {now.withoutBurn > 0 && now.slos > now.withoutBurn && (
+      {now.withoutBurn > 0 && now.slos !== undefined && now.slos > now.withoutBurn && (
         <p class="soft">
           No data of {now.withoutBurn} of {now.slos} SLOs.
         </p>
@@ -112,12 +117,9 @@ function Burning({ now }: { now: Now }) {
   );
 }
 
-/** After this time without an event the drill of the report's folder is not called running. */
-const forgottenMs = 600_000;
-
 /** The drill that runs now, if the console follows one. */
 function Drilling() {
-  if (ended.value || nowMs.value - lastMs.value > forgottenMs) return null;
+  if (isOver.value || events.value.length === 0) return null;
   const faults = day.value.scenarios
     .flatMap((s) => s.faults)
     .filter((f) => f.removedAtMs === undefined)

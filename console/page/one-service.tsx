@@ -2,7 +2,7 @@
 import type { Services } from '../mesh.js';
 import { serverNow } from './drill-state.js';
 import { Figures } from './figures.js';
-import { Edges, Endpoints, ms, rate, Routes, share } from './service-tables.js';
+import { Edges, Endpoints, ms, rate, readyText, Routes, share } from './service-tables.js';
 import { From } from './source.js';
 import { dayAndClock } from './words.js';
 
@@ -36,7 +36,6 @@ function What({ name, services }: { name: string; services: Services }) {
   const called = routes.filter((r) => isOf(name, r.service));
   const calls = routes.filter((r) => r.from === name);
   const served = endpoints.filter((e) => isOf(name, e.destination));
-  const bad = served.filter((e) => e.state !== 'ready').length;
   const around = edges.filter(
     (e) => isNamed(name, e.src, e.srcNamespace) || isNamed(name, e.dst, e.dstNamespace),
   );
@@ -69,7 +68,7 @@ function What({ name, services }: { name: string; services: Services }) {
       </section>
       <div class="two">
         <section>
-          <h2>Its endpoints{served.length > 0 && bad > 0 && `: ${bad} are not ready`}</h2>
+          <h2>Its endpoints{readyText(served)}</h2>
           <Endpoints rows={served} empty="No proxy knows an endpoint of this service." />
         </section>
         <section>

@@ -26,13 +26,14 @@ function What({ platform }: { platform: Platform }) {
   const lag = proxies.filter((p) => p.owed > 0 || !p.bundleCurrent).length;
   const rows: [string, string][] = [
     ['trust domain', state.trustDomain],
-    ['version', `${state.version}${state.leading ? ', leads' : ', stands by'}`],
+    ['this controller', state.leading ? 'leads' : 'stands by'],
+    ['version of its catalogue', String(state.version)],
     [
       'issuer until',
       state.issuer ? `${dayAndClock(Date.parse(state.issuer.notAfter))} UTC` : 'none',
     ],
-    ['proxies', `${proxies.length} connected`],
-    ['that lag', String(lag)],
+    ['connected proxies', String(proxies.length)],
+    ['proxies that lag', String(lag)],
   ];
   return (
     <>
@@ -43,14 +44,14 @@ function What({ platform }: { platform: Platform }) {
         <Table
           label="proxies"
           rows={proxies.toSorted((a, b) => (a.workload < b.workload ? -1 : 1))}
-          keyOf={(p) => p.identity + p.workload}
+          keyOf={(p) => String(proxies.indexOf(p))}
           textOf={(p) => `${p.workload} ${p.identity}`}
           empty="No proxy is connected."
           columns={[
             { title: 'workload', cell: (p) => p.workload },
             { title: 'identity', share: 3, cell: (p) => p.identity },
             { title: 'updates owed', number: true, cell: (p) => String(p.owed) },
-            { title: 'refused', number: true, cell: (p) => String(p.refused) },
+            { title: 'updates refused', number: true, cell: (p) => String(p.refused) },
             {
               title: 'trust bundle',
               cell: (p) => (
@@ -60,7 +61,7 @@ function What({ platform }: { platform: Platform }) {
               ),
             },
             {
-              title: 'clock',
+              title: 'clock ahead',
               number: true,
               cell: (p) => `${p.clockSkewSeconds.toFixed(2).replace('-0.00', '0.00')} s`,
             },
@@ -68,8 +69,10 @@ function What({ platform }: { platform: Platform }) {
         />
       </section>
       <section>
-        <h2>What happened to certificates (UTC), beside issuing and renewing</h2>
-        {problems.length === 0 && <p class="empty">Nothing else.</p>}
+        <h2>Other events of certificates (UTC), the latest first</h2>
+        {problems.length === 0 && (
+          <p class="empty">Certificates were issued and renewed, and nothing else was recorded.</p>
+        )}
         <ul class="plain">
           {problems.map(({ atMs, text }) => (
             <li key={`${atMs} ${text}`}>
@@ -88,7 +91,7 @@ function Lives({ platform: { lives } }: { platform: Platform }) {
     return (
       <section>
         <h2>Lives of identities</h2>
-        <p class="empty">No certificate was issued since the controller began.</p>
+        <p class="empty">No certificate was issued since this controller started.</p>
       </section>
     );
   }

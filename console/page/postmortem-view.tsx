@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { LeftToDo, PostmortemView } from '../postmortem.js';
 import { hello } from './drill-state.js';
+import { plural } from '../../runbooks/words.js';
 import { From } from './source.js';
 
 export function Postmortem() {
@@ -22,8 +23,8 @@ export function Postmortem() {
 
 const leftText = (problems: readonly LeftToDo[]): string =>
   problems.length === 0
-    ? 'nothing is left to say.'
-    : `${problems.length} places are left to fill or to mend.`;
+    ? 'nothing is left to fill or to mend.'
+    : `${plural(problems.length, 'place is', 'places are')} left to fill or to mend.`;
 
 function Read({ view, edit }: { view: PostmortemView; edit: () => void }) {
   const { file, blocks, problems } = view;

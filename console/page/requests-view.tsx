@@ -1,9 +1,10 @@
 /** Live requests: tapped with filters, paused, redacted by the proxies; and the decisions about recent requests. */
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { serverNow } from './drill-state.js';
+import { serverNow, stream } from './drill-state.js';
+import { Silent } from './service-tables.js';
 import { From } from './source.js';
 import { Table } from './table.js';
-import { type Found, type Request, requestsOf } from './requests.js';
+import { type Request, requestsOf, type Whys } from './requests.js';
 import { Waterfall } from './waterfall.js';
 import { clock } from './words.js';
 
@@ -39,7 +40,7 @@ type Filters = typeof noFilters;
 export function Requests() {
   const [filters, setFilters] = useState(noFilters);
   const [paused, setPaused] = useState(false);
-  const { lines, said } = useTap(filters, paused);
+  const { lines, said, silent } = useTap(filters, paused);
   return (
     <div class="page">
       <h1>Requests</h1>
@@ -48,6 +49,7 @@ export function Requests() {
         <p role="status" class="soft">
           {said}
         </p>
+        <Silent proxies={silent} />
         <Table<Line>
           label="requests"
           rows={lines}
@@ -58,7 +60,7 @@ export function Requests() {
             { title: 'side', share: 0.6, cell: (l) => l.proxy },
             { title: 'service', share: 1.4, cell: (l) => l.service },
             { title: 'route', share: 1.2, cell: (l) => l.route },
-            { title: 'request', share: 2, cell: (l) => `${l.method} ${l.path}` },
+            { title: 'request', share: 2, cell: requestOf },
             { title: 'answer', share: 1.6, cell: answerOf },
             {
               title: 'took',
@@ -70,10 +72,14 @@ export function Requests() {
           ]}
         />
       </section>
-      <Whys />
+      <Reasons />
     </div>
   );
 }
+
+/** A request may have begun before the tap, or beyond the limit of requests a second. */
+const requestOf = ({ method, path }: Line) =>
+  method === '' ? <span class="soft">its beginning was not seen</span> : `${method} ${path}`;
 
 const answerOf = ({ status, classification, error }: Line) =>
   status === undefined ? (
@@ -144,42 +150,59 @@ function FilterForm({ filters, setFilters, paused, setPaused }: FormProps) {
   );
 }
 
+interface Tapped {
+  lines: readonly Line[];
+  said: string;
+  silent: readonly string[];
+}
+
 /** The proxies' lines, the latest first, drawn a few times a second. */
-function useTap(filters: Filters, paused: boolean): { lines: readonly Line[]; said: string } {
+function useTap(filters: Filters, paused: boolean): Tapped {
   const kept = useRef<Map<string, Line>>(new Map());
   const still = useRef(paused);
   still.current = paused;
   const [lines, setLines] = useState<readonly Line[]>([]);
   const [said, setSaid] = useState('');
+  const [silent, setSilent] = useState<readonly string[]>([]);
   useEffect(() => {
     kept.current = new Map();
+    setSilent([]);
     setSaid('Listening …');
-    const source = new EventSource(`/tap?${new URLSearchParams(filters).toString()}`);
-    source.addEventListener('message', (e) => {
-      if (still.current) return;
-      take(kept.current, JSON.parse(e.data as string) as Record<string, unknown>);
+    const close = stream(`/tap?${new URLSearchParams(filters).toString()}`, (source) => {
+      const told = (e: MessageEvent): string => JSON.parse(e.data as string) as string;
+      let why = '';
+      source.addEventListener('message', (e) => {
+        if (still.current) return;
+        take(kept.current, JSON.parse(e.data as string) as Record<string, unknown>);
+      });
+      source.addEventListener('silent', (e) => setSilent(JSON.parse(e.data as string) as string[]));
+      source.addEventListener('refused', (e) => {
+        setSaid(`Refused: ${told(e)}`);
+        source.close();
+      });
+      source.addEventListener('open', () => {
+        why = '';
+        setSilent([]);
+        setSaid('Listening; headers and secrets are redacted.');
+      });
+      source.addEventListener('over', (e) => (why = told(e)));
+      source.addEventListener('error', () =>
+        setSaid(
+          why === ''
+            ? 'The tap has ended, or the console has no room for another. It begins again by itself.'
+            : `No data: ${why}. The tap begins again by itself.`,
+        ),
+      );
     });
-    source.addEventListener('refused', (e) => {
-      setSaid(`Refused: ${JSON.parse(e.data as string) as string}`);
-      source.close();
-    });
-    source.addEventListener('open', () => setSaid('Listening; headers and secrets are redacted.'));
-    let why = '';
-    source.addEventListener('over', (e) => (why = JSON.parse(e.data as string) as string));
-    source.addEventListener('error', () =>
-      setSaid(
-        `${why === '' ? 'The tap has ended' : `No data: ${why}`}. It begins again by itself.`,
-      ),
-    );
     const timer = setInterval(() => {
       if (!still.current) setLines([...kept.current.values()].toReversed());
     }, drawEveryMs);
     return () => {
-      source.close();
+      close();
       clearInterval(timer);
     };
   }, [filters]);
-  return { lines, said: paused ? 'Paused: later requests are not kept.' : said };
+  return { lines, said: paused ? 'Paused: later requests are not kept.' : said, silent };
 }
 
 function take(kept: Map<string, Line>, event: Record<string, unknown>): void {
@@ -211,27 +234,27 @@ function take(kept: Map<string, Line>, event: Record<string, unknown>): void {
 const shownRequests = 30;
 
 /** The latest recorded requests: each proxy's part on a time axis, and its decisions in its own words. */
-function Whys() {
+function Reasons() {
   return (
     <section>
       <h2>
-        Why: what the proxies recorded of the latest requests (failures, and one in 128 of the
+        Why: the proxies' decisions on the latest requests (all failures, and one in 128 of the
         others)
       </h2>
-      <From<Found[]> from="why" everyMs={5000}>
-        {(found) =>
-          found.length === 0 ? (
-            <p class="empty">Nothing is recorded yet.</p>
-          ) : (
-            <>
-              {requestsOf(found)
-                .slice(0, shownRequests)
-                .map((request) => (
-                  <Why key={request.id} request={request} />
-                ))}
-            </>
-          )
-        }
+      <From<Whys> from="why" everyMs={5000}>
+        {({ found, silent }) => (
+          <>
+            <Silent proxies={silent} />
+            {found.length === 0 && (
+              <p class="empty">No proxy that answers has recorded a request yet.</p>
+            )}
+            {requestsOf(found)
+              .slice(0, shownRequests)
+              .map((request) => (
+                <Why key={request.id} request={request} />
+              ))}
+          </>
+        )}
       </From>
     </section>
   );
@@ -247,8 +270,8 @@ function Why({ request: { parts } }: { request: Request }) {
     <details onToggle={(e) => setOpen(e.currentTarget.open)}>
       <summary>
         {why.time.slice(11, 23)} <span class={failed ? 'late' : ''}>{why.verdict.status}</span>{' '}
-        {why.method} {why.path} to {why.dst || 'no known destination'}, at {parts.length}{' '}
-        {parts.length === 1 ? 'proxy' : 'proxies'}
+        {why.method} {why.path} to {why.dst || 'no known destination'}, at{' '}
+        {parts.map((p) => p.proxy).join(', ')}
         <span class="soft"> {why.requestId ?? why.traceId ?? 'without an id'}</span>
       </summary>
       {isOpen && (

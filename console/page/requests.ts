@@ -1,6 +1,13 @@
 /** Groups the proxies' records by request. */
 
+export interface Whys {
+  found: Found[];
+  /** Proxies that did not answer, each with its reason. */
+  silent: string[];
+}
+
 export interface Found {
+  /** The workload; the address of a proxy that does not tell it. */
   proxy: string;
   why: {
     requestId?: string;

@@ -1,5 +1,5 @@
 /** Tables of routes, endpoints and edges: of all services, or of one. */
-import { percentText } from '../../runbooks/words.js';
+import { percentText, plural } from '../../runbooks/words.js';
 import type { RouteRow, Services } from '../mesh.js';
 import { serverNow } from './drill-state.js';
 import { Table } from './table.js';
@@ -70,23 +70,34 @@ export function Endpoints({ rows, empty }: { rows: Services['endpoints']; empty:
   );
 }
 
+/** `: 3 are not ready`; empty where no endpoint is known, which is no good news. */
+export function readyText(endpoints: Services['endpoints']): string {
+  const bad = endpoints.filter((e) => e.state !== 'ready').length;
+  if (endpoints.length === 0) return '';
+  return bad === 0 ? ': all are ready' : `: ${bad} ${bad === 1 ? 'is' : 'are'} not ready`;
+}
+
 const seenBy = (names: readonly string[]) => (
   <span title={names.join(', ')}>
     {names.length > 2 ? `${names.length} workloads` : names.join(', ')}
   </span>
 );
 
+/** As the tables of workloads and routes name it. */
+const within = (name: string, namespace: string): string =>
+  namespace === '' ? name : `${name}.${namespace}`;
+
 export function Edges({ rows, empty }: { rows: Services['edges']; empty: string }) {
   return (
     <Table
       label="edges"
       rows={rows}
-      keyOf={(e) => `${e.srcNamespace} ${e.src} ${e.dst}`}
-      textOf={(e) => `${e.src} ${e.dst}`}
+      keyOf={(e) => `${e.srcNamespace} ${e.src} ${e.dstNamespace} ${e.dst}`}
+      textOf={(e) => `${within(e.src, e.srcNamespace)} ${within(e.dst, e.dstNamespace)}`}
       empty={empty}
       columns={[
-        { title: 'from', cell: (e) => e.src },
-        { title: 'to', cell: (e) => e.dst },
+        { title: 'from', cell: (e) => within(e.src, e.srcNamespace) },
+        { title: 'to', cell: (e) => within(e.dst, e.dstNamespace) },
         {
           title: 'secured',
           cell: (e) => (
@@ -103,4 +114,16 @@ export function until(ms: number | null) {
   if (ms === null) return 'none';
   const left = ms - serverNow();
   return left > 0 ? span(left) : <span class="late">ended {span(left)} ago</span>;
+}
+
+/** Figures beside this line are without the proxies that it names. */
+export function Silent({ proxies }: { proxies: readonly string[] }) {
+  if (proxies.length === 0) return null;
+  const more = proxies.length > 5 ? ', …' : '';
+  return (
+    <p class="stale">
+      No answer from {plural(proxies.length, 'proxy', 'proxies')}: {proxies.slice(0, 5).join(', ')}
+      {more}
+    </p>
+  );
 }

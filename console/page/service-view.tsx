@@ -1,6 +1,16 @@
 /** The mesh as its proxies report it: workloads, edges, routes before and after retries, endpoints. */
 import type { Services, WorkloadRow } from '../mesh.js';
-import { Edges, Endpoints, ms, rate, Routes, share, until } from './service-tables.js';
+import {
+  Edges,
+  Endpoints,
+  ms,
+  rate,
+  readyText,
+  Routes,
+  share,
+  Silent,
+  until,
+} from './service-tables.js';
 import { From } from './source.js';
 import { Table } from './table.js';
 
@@ -17,14 +27,9 @@ export function ServiceView() {
 
 function What({ services }: { services: Services }) {
   const { workloads, edges, routes, endpoints, silent } = services;
-  const bad = endpoints.filter((e) => e.state !== 'ready').length;
   return (
     <>
-      {silent.length > 0 && (
-        <p class="stale">
-          {silent.length} of the proxies do not answer: {silent.slice(0, 5).join(', ')}
-        </p>
-      )}
+      <Silent proxies={silent} />
       <section>
         <h2>Workloads, as their own proxies see what comes in</h2>
         <Table<WorkloadRow>
@@ -44,7 +49,7 @@ function What({ services }: { services: Services }) {
             { title: 'p50', number: true, cell: (w) => ms(w.latencyMsP50) },
             { title: 'p95', number: true, cell: (w) => ms(w.latencyMsP95) },
             { title: 'denied', number: true, cell: (w) => rate(w.denied) },
-            { title: 'certificate', number: true, cell: (w) => until(w.certificateUntilMs) },
+            { title: 'certificate left', number: true, cell: (w) => until(w.certificateUntilMs) },
           ]}
         />
       </section>
@@ -54,7 +59,7 @@ function What({ services }: { services: Services }) {
       </section>
       <div class="two">
         <section>
-          <h2>Endpoints: {bad === 0 ? 'all are ready' : `${bad} are not ready`}</h2>
+          <h2>Endpoints{readyText(endpoints)}</h2>
           <Endpoints rows={endpoints} empty="No proxy knows an endpoint." />
         </section>
         <section>

@@ -1,10 +1,11 @@
 /** One SLO: its objective, its result, the remaining budget, the burn rate, and the burn rates that page. */
+import { wakes } from '../../runbooks/pager.js';
 import { percentText, timesText } from '../../runbooks/words.js';
 import type { SloRow, SloView } from '../on-call.js';
 import { leftText, SloTable } from './on-call-now.js';
 import { Plot } from './plot.js';
 import { From } from './source.js';
-import { minutesText, noSlo } from './words.js';
+import { minutesText, noSlo, span } from './words.js';
 import { Figures } from './figures.js';
 
 export function Slos() {
@@ -98,11 +99,13 @@ function What({ view }: { view: SloView }) {
         empty="No burn rate was recorded in this range."
       />
       <Plot
-        title="Events of each step"
+        title={
+          view.events.length === 0 ? 'Events' : `Events, counted in steps of ${span(view.stepMs)}`
+        }
         {...{ fromMs, toMs }}
         lines={view.events}
         textOf={(v) => Number(v.toPrecision(3)).toLocaleString('en')}
-        empty="No event was counted in this range: no data, which is not success."
+        empty="No event was counted in this range: that is no data, and no success."
       />
     </>
   );
@@ -117,9 +120,9 @@ function burnThresholds({ factors }: SloView) {
   return [...names].map(([at, own]) => ({ at, name: `${at}x: ${own.join(', ')}` }));
 }
 
-function pagesAt({ burn, factors }: SloView): string {
-  if (burn === undefined) return 'not known';
-  const lowest = factors.find((f) => f.severity === 'page') ?? factors[0];
-  if (!lowest) return 'no alert of it is loaded';
+function pagesAt({ burn, factors, unread }: SloView): string {
+  const lowest = factors.find((f) => wakes(f.severity));
+  if (!lowest && !unread.some(wakes)) return 'no alert of this SLO pages';
+  if (burn === undefined || !lowest) return 'not known';
   return burn > lowest.factor ? `yes, above ${lowest.factor}x` : `no, from ${lowest.factor}x on`;
 }

@@ -1,10 +1,13 @@
 /** One request's path through the proxies on one time axis: each proxy's part, and its attempts. */
 import { linearScale, linearTicks } from '../../base/axis.js';
+import { shortened } from '../../base/drawing/frame.js';
 import { Sized } from './frame.js';
 import type { Found } from './requests.js';
 
 const rowHeight = 40;
 const left = 4;
+/** On average, in pixels. */
+const letterWidth = 6.6;
 
 export function Waterfall({ parts }: { parts: readonly Found[] }) {
   const spans = parts.map((part) => {
@@ -36,7 +39,8 @@ export function Waterfall({ parts }: { parts: readonly Found[] }) {
               return (
                 <g key={row}>
                   <text class="lane-text" x={left} y={row * rowHeight + 15}>
-                    {wordsOf(part, fromMs - startMs)}
+                    {shortened(wordsOf(part, fromMs - startMs), (width - left) / letterWidth)}
+                    <title>{wordsOf(part, fromMs - startMs)}</title>
                   </text>
                   <rect
                     class={`life ${failed ? 'over' : ''}`}
@@ -73,6 +77,6 @@ function wordsOf({ proxy, why }: Found, afterMs: number): string {
   const reason = verdict.reason === undefined ? '' : ` (${verdict.reason})`;
   const tried = earlierTries.length > 0 ? `, tried before: ${earlierTries.join(', ')}` : '';
   const again = retries > 0 ? `, ${retries} retried${tried}` : tried;
-  const when = `${durationMs} ms, ${Math.round(afterMs)} ms after the first`;
-  return `${mark} ${direction} at ${proxy}: ${verdict.status}${reason}, ${when}${again}`;
+  const after = afterMs >= 1 ? `, begun ${Math.round(afterMs)} ms after the first` : '';
+  return `${mark} ${proxy}, ${direction}: ${verdict.status}${reason} in ${durationMs} ms${after}${again}`;
 }

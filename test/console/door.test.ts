@@ -46,3 +46,21 @@ test('the address of the reverse proxy may be written in any form', async () => 
   await once(child, 'close');
   expect(status).toBe(200);
 }, 30_000);
+
+test('a page that rebinds its name to the reverse proxy beside it is refused, whatever headers it sets', () => {
+  const behind = { userHeader: 'x-user', peers: new Set(['127.0.0.1', '10.0.0.2']) };
+  const door = new Door({ ...behind, origin: 'https://drills.example' });
+  const from = (remoteAddress: string, host: string): string | undefined =>
+    door.foreign(
+      {
+        headers: { host, 'x-user': 'eve' },
+        socket: { remoteAddress },
+      } as unknown as IncomingMessage,
+      8080,
+    );
+  expect(from('127.0.0.1', 'evil.example:8080')).toBe('not by another name');
+  for (const host of ['drills.example', '127.0.0.1:8080', '[::1]:8080', 'localhost:8080'])
+    expect(from('127.0.0.1', host)).toBe(undefined);
+  // Elsewhere a reverse proxy may call the console by any name, and no viewer's browser has its address.
+  expect(from('10.0.0.2', 'console.monitoring.svc:8080')).toBe(undefined);
+});

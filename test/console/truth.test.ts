@@ -33,7 +33,11 @@ const own = () => ({ report: folder, state: join(folder, 'state') });
 const lines = (events: readonly DrillEvent[]): string =>
   events.map((e) => `${JSON.stringify(e)}\n`).join('');
 
-async function opened(sources: Parameters<typeof sourcesOf>[0], skewMs = 0): Promise<Page> {
+async function opened(
+  sources: Parameters<typeof sourcesOf>[0],
+  skewMs = 0,
+  context: Pick<Browser, 'newPage'> = browser as Browser,
+): Promise<Page> {
   let address = '';
   const running = await startConsole({
     folder,
@@ -43,7 +47,7 @@ async function opened(sources: Parameters<typeof sourcesOf>[0], skewMs = 0): Pro
     onAddress: (at) => (address = at),
   });
   closing.push(() => running.close());
-  const page = await (browser as Browser).newPage();
+  const page = await context.newPage();
   closing.push(() => page.close());
   page.on('dialog', (dialog) => void dialog.accept());
   await page.addInitScript(`const now = Date.now.bind(Date); Date.now = () => now() + ${skewMs}`);
@@ -170,7 +174,95 @@ testWith('chromium')(
   async () => {
     const page = await opened({ ...own(), proxies: '127.0.0.1:1' });
     await page.evaluate(`location.hash = '#/requests'`);
-    await page.getByText('No data: no proxy answers: 127.0.0.1:1.').waitFor();
+    await page.getByText('No data: no proxy answers: 127.0.0.1:1 (').waitFor();
+  },
+  60_000,
+);
+
+/** An API of Prometheus without series; `alerts` fire for five minutes. */
+const prometheusWith = (
+  alerts: Record<string, string>[],
+  rules: unknown[] = [],
+): Promise<string> => {
+  const activeAt = new Date(Date.now() - 300_000).toISOString();
+  const fires = alerts.map((labels) => ({ labels, annotations: {}, state: 'firing', activeAt }));
+  return source((path) => ({
+    status: 'success',
+    data: path.includes('/alerts')
+      ? { alerts: fires }
+      : path.includes('/rules')
+        ? { groups: [{ rules }] }
+        : { resultType: 'vector', result: [] },
+  }));
+};
+
+testWith('chromium')(
+  'one source that is down hides no other: alerts without Alertmanager, a runbook without Prometheus',
+  async () => {
+    const prometheus = await prometheusWith([{ alertname: 'MeshRetryStorm', severity: 'page' }]);
+    const gone = 'http://127.0.0.1:1';
+    const page = await opened({ ...own(), prometheus, alertmanager: gone });
+    const main = page.locator('main');
+    await page.evaluate(`location.hash = '#/now'`);
+    await main.getByText('1 alert fires; 1 wakes somebody.').waitFor();
+    await main.getByText(/A part is missing: .*127\.0\.0\.1:1/).waitFor();
+    expect(await main.textContent()).not.toContain('No silence is in force');
+    const alertmanager = await source(() => []);
+    const other = await opened({ ...own(), prometheus: gone, alertmanager });
+    const its = other.locator('main');
+    await other.evaluate(`location.hash = '#/now'`);
+    await its.getByText('whether a budget burns is not known').waitFor();
+    expect(await its.textContent()).not.toMatch(/Nothing fires|has no rules of an SLO/);
+    await other.evaluate(`location.hash = '#/runbook?alert=MeshRetryStorm'`);
+    await its.getByText('The queries are without answers:').waitFor();
+    await its.getByRole('heading', { name: 'Mitigation' }).waitFor();
+    await its.getByText('This alert does not fire now.').waitFor();
+  },
+  60_000,
+);
+
+testWith('chromium')(
+  'a recording that stops without an end is drawn as long as it was, and no drill is under way',
+  async () => {
+    const dayMs = 86_400_000;
+    const old = begun().map((e) => ({ ...e, atMs: e.atMs - dayMs }));
+    const torn = old.map((e) =>
+      e.kind === 'expectation' ? { ...e, deadlineAtMs: e.atMs + 9000 } : e,
+    );
+    writeFileSync(join(folder, 'events.jsonl'), lines(torn as DrillEvent[]));
+    const page = await opened(own());
+    await page.getByText('and no end of the day').waitFor();
+    const range = page.getByRole('slider', { name: 'moment of the drill' });
+    const [from, to] = await Promise.all([range.getAttribute('min'), range.getAttribute('max')]);
+    expect(Number(to) - Number(from)).toBeLessThan(1000);
+    expect(await page.locator('.scrub').textContent()).not.toContain('Live');
+  },
+  60_000,
+);
+
+testWith('chromium')(
+  'the stream begins again after an answer that a browser takes as final',
+  async () => {
+    writeFileSync(join(folder, 'events.jsonl'), lines(begun()));
+    let refused = 0;
+    const context = await (browser as Browser).newContext();
+    closing.push(() => context.close());
+    await context.route('**/events?*', (route) => {
+      if (refused > 0) return route.continue();
+      refused++;
+      return route.fulfill({ status: 502, body: 'bad gateway' });
+    });
+    const page = await opened(own(), 0, context);
+    await page.getByText('The console does not answer').waitFor();
+    await page
+      .getByText('The console does not answer')
+      .waitFor({ state: 'detached', timeout: 20_000 });
+    appendFileSync(
+      join(folder, 'events.jsonl'),
+      lines([{ ...begun()[0], title: 'Later' } as DrillEvent]),
+    );
+    await page.getByRole('heading', { name: 'Later' }).waitFor();
+    expect(refused).toBe(1);
   },
   60_000,
 );

@@ -98,11 +98,11 @@ const views: [string, string][] = [
   ['#/report', 'This run'],
   ['#/postmortem', 'left to fill or to mend'],
   ['#/coverage', 'proven to reach somebody'],
-  ['#/now', '1 firing, 1 of them wake somebody'],
+  ['#/now', '1 alert fires; 1 wakes somebody'],
   ['#/slos', 'over budget, 65x'],
   ['#/slo?id=cart', '6x: page'],
-  ['#/runbook?alert=MeshRetryStorm', 'It fires now.'],
-  ['#/services', '1 are not ready'],
+  ['#/runbook?alert=MeshRetryStorm', 'This alert fires now.'],
+  ['#/services', '1 is not ready'],
   ['#/service?name=cart.retail', 'Who calls it'],
   ['#/requests', '503'],
   ['#/platform', 'Lives of identities'],
@@ -145,7 +145,7 @@ testWith('chromium')(
     await show(page, '#/drill', 'Events, the last first');
     const size = '[document.documentElement.scrollWidth, document.documentElement.scrollHeight]';
     expect(await page.evaluate(size)).toEqual([1280, 800]);
-    await show(page, '#/services', '1 are not ready');
+    await show(page, '#/services', '1 is not ready');
     const rows = page.getByRole('table', { name: 'endpoints' });
     expect(await rows.getByRole('row').count()).toBeLessThan(50);
     expect(await rows.getAttribute('aria-rowcount')).toBe('1001');
@@ -174,7 +174,7 @@ testWith('chromium')(
       'yes, above 3x',
     ]);
     await show(page, '#/now', `started: ${hostile}`);
-    await show(page, '#/services', '1 are not ready');
+    await show(page, '#/services', '1 is not ready');
     const row = page.getByRole('table', { name: 'endpoints' }).getByRole('row').nth(1);
     expect(await row.getByRole('cell').allTextContents()).toEqual([
       'pay-7.retail',

@@ -49,13 +49,18 @@ export async function why(id: string | undefined, options: WhyOptions): Promise<
     if (!forMs || forMs > 600_000) {
       throw new UserError({ message: `--for ${options.for}`, expected: 'at most 10m' });
     }
-    await ask(targets, '/why', { method: 'POST', body: JSON.stringify({ forMs }) });
+    const { answers, silent } = await ask(targets, '/why', {
+      method: 'POST',
+      body: JSON.stringify({ forMs }),
+    });
+    for (const one of silent) process.stderr.write(`no answer from ${one}\n`);
     process.stdout.write(
-      `${counted(targets.length, 'proxy records', 'proxies record')} every request for ${options.for}\n`,
+      `${counted(answers.length, 'proxy records', 'proxies record')} every request for ${options.for}\n`,
     );
     return exitCode.ok;
   }
-  const found = await recorded(targets, id);
+  const { found, silent } = await recorded(targets, id);
+  for (const one of silent) process.stderr.write(`no answer from ${one}\n`);
   if (options.format === 'json') {
     process.stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
   } else if (found.length === 0) {
@@ -71,23 +76,25 @@ export async function why(id: string | undefined, options: WhyOptions): Promise<
   return found.length > 0 ? exitCode.ok : exitCode.failed;
 }
 
-/** The proxies' records of one request, or of the latest request; in the order of time. */
+/** The proxies' records of one request, or of the latest ones, in the order of time; and the proxies without answer. */
 export async function recorded(
   targets: readonly Target[],
   id: string | undefined,
-): Promise<Found[]> {
+): Promise<{ found: Found[]; silent: string[] }> {
   const path = id === undefined ? '/why' : `/why?id=${encodeURIComponent(id)}`;
-  return (await ask(targets, path))
+  const { answers, silent } = await ask(targets, path);
+  const found = answers
     .flatMap(({ proxy, value }) => [value].flat().map((w) => ({ proxy, why: w as Why })))
     .sort((a, b) => (a.why.time < b.why.time ? -1 : 1));
+  return { found, silent };
 }
 
 async function ask(
   targets: readonly Target[],
   path: string,
   init: RequestInit = {},
-): Promise<{ proxy: string; value: unknown }[]> {
-  let silent = 0;
+): Promise<{ answers: { proxy: string; value: unknown }[]; silent: string[] }> {
+  const silent: string[] = [];
   const answers = await Promise.all(
     targets.map(async (target) => {
       const { address, name: proxy } = target;
@@ -98,15 +105,14 @@ async function ask(
         if (!response.ok) throw new Error(`${response.status} ${await boundedText(response)}`);
         return [{ proxy, value: (await boundedJson(response)) as unknown }];
       } catch (error) {
-        process.stderr.write(`${proxy}: ${reasonOf(target, error)}\n`);
-        silent++;
+        silent.push(`${proxy} (${reasonOf(target, error)})`);
         return [];
       }
     }),
   );
-  if (silent > 0 && silent === targets.length)
-    throw new UserError('no proxy answered', exitCode.environment);
-  return answers.flat();
+  if (silent.length > 0 && silent.length === targets.length)
+    throw new UserError(`no proxy answered: ${silent.join(', ')}`, exitCode.environment);
+  return { answers: answers.flat(), silent };
 }
 
 const summaryOf = ({ why: w }: Found): string =>
