@@ -42,9 +42,12 @@ interface PlotProps {
 
 const height = 170;
 
+/** JSON has no NaN, which is the burn rate of a time without events: such a point comes with null. */
+const isNumber = ([, value]: Line['points'][number]): boolean => Number.isFinite(value);
+
 export function Plot(props: PlotProps) {
   const { title, fromMs, toMs, lines, empty } = props;
-  const isEmpty = lines.every((l) => l.points.length === 0);
+  const isEmpty = !lines.some((l) => l.points.some(isNumber));
   return (
     <section>
       <h2>{title}</h2>
@@ -85,7 +88,7 @@ function Picture({
   );
   const said = lines.map(({ name, points }) => {
     const point = at === undefined ? points.at(-1) : nearest(points, at);
-    return { name, text: point === undefined ? 'no data' : textOf(point[1]) };
+    return { name, text: point && isNumber(point) ? textOf(point[1]) : 'no data' };
   });
   const words = said.map(({ name, text }) => `${name} ${text}`).join(', ');
   return (

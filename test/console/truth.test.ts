@@ -266,3 +266,47 @@ testWith('chromium')(
   },
   60_000,
 );
+
+testWith('chromium')(
+  'a sample that is no number is drawn as a gap, and leaves no old plot beside the new one',
+  async () => {
+    const labels = { slo: 'cart', severity: 'critical' };
+    const rules = [
+      { type: 'alerting', name: 'A', query: 'x > (14.4 * 0.001)', labels },
+      {
+        type: 'alerting',
+        name: 'B',
+        query: 'x > (1 * 0.001)',
+        labels: { slo: 'cart', severity: 'ticket' },
+      },
+    ];
+    const metric = { slo: 'cart', service: 'cart', __name__: 'slo:events_bad:increase30s' };
+    let asked = 0;
+    const prometheus = await source((path) => {
+      const nowS = Date.now() / 1000;
+      const end = path.includes('query_range') && asked++ > 3 ? 'NaN' : '2';
+      const values = [
+        [nowS - 30, '1'],
+        [nowS, end],
+      ];
+      const data = path.includes('/rules')
+        ? { groups: [{ rules }] }
+        : path.includes('query_range')
+          ? { resultType: 'matrix', result: [{ metric, values }] }
+          : { resultType: 'vector', result: [{ metric, value: [nowS, '0.9'] }] };
+      return { status: 'success', data };
+    });
+    const page = await opened({ ...own(), prometheus });
+    const errors: string[] = [];
+    page.on('pageerror', (e) => errors.push(e.message));
+    await page.evaluate(`location.hash = '#/slo?id=cart'`);
+    const main = page.locator('main');
+    const events = main.locator('section', { hasText: 'Events, counted in steps of 30.0 s' });
+    await events.getByText('no data').waitFor({ timeout: 20_000 });
+    expect(await main.locator('section').count()).toBe(3);
+    expect(errors).toEqual([]);
+    // The lowest rate of an alert that pages, by whatever name its severity has.
+    await main.getByText('no, from 14.4x on').waitFor();
+  },
+  60_000,
+);
