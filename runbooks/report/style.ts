@@ -120,7 +120,8 @@ padding:2px 0}
 .arms td::before{content:attr(data-name) " "}}
 @media(max-width:700px){#coverage thead{display:none}#coverage tr{display:flex;flex-wrap:wrap;gap:0 12px;padding:6px 0;
 border-top:1px solid var(--hair)}#coverage td,#coverage th{border:0;padding:0}#coverage th{flex-basis:100%}}
-@media print{:root{${light};--page:#fff;--card:#fff}body{font-size:11pt}main{max-width:none;padding:0}
+@page{size:landscape;margin:10mm}
+@media print{:root{${light};--page:#fff;--card:#fff}body{font-size:11pt}main{max-width:none;padding:0;zoom:.9}
 .card{border:0;border-top:1px solid var(--hair);border-radius:0;padding:12px 0;break-inside:auto}
 .verdict{padding-left:14px}
 figure,table,tr,.verdict{break-inside:avoid}h2,h3{break-after:avoid}

@@ -1,6 +1,7 @@
 /**
  * Takes the documentation's pictures anew: `npm run pictures` runs two game days of the shop and writes docs/console*.png,
- * docs/dashboards.png and docs/gameday-report.png, all of the second one. `--folder DIR` writes them there instead.
+ * docs/dashboards.png and docs/gameday-report.png, all of the second one. `--folder DIR` writes them there instead;
+ * `--before DIR` has the report of the first one.
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
@@ -84,13 +85,17 @@ const afterwards: Picture[] = [
   { name: 'console-plan', hash: 'plan', width: 1440, height: 1045, text: 'Before it starts' },
 ];
 
-const { values } = parseArgs({ options: { folder: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { folder: { type: 'string' }, before: { type: 'string' } },
+});
 const target = values.folder ?? join(packageRoot, 'docs');
 const work = mkdtempSync(join(tmpdir(), 'firedrill-pictures-'));
 
 /** A game day of the shop; `seen` gets the address of its Prometheus, and `done` is its end. */
 function gameDay(report: string, seen: (prometheus: string) => void): Promise<void> {
   const args = [program('cli'), 'gameday', 'run', '--prometheus', 'real', '--out', report];
+  // Slower than usual: all pictures are of one fault.
+  args.push('--time-scale', '1/80');
   const child = spawn(process.execPath, args, { cwd: work, stdio: ['ignore', 'ignore', 'pipe'] });
   eachLine(child.stderr, 1000, (line) => {
     const found = /, at (http:\S+)$/.exec(line)?.[1];
@@ -158,15 +163,16 @@ function write(name: string, picture: Buffer): void {
 /** At the drill's scale: its rules run every quarter of a second. */
 function preview(prometheus: string, html: string): Promise<unknown> {
   const slos = join(packageRoot, 'examples/slo/retail.yaml');
-  const scaled = '--mesh --window 1m --rate-interval 2s --step 1s'.split(' ');
+  const scaled = '--mesh --window 3m --rate-interval 4s --step 1s'.split(' ');
   const sources = ['-i', slos, '--prometheus', prometheus, '-o', html];
   const args = [program('cli'), 'dashboards', 'preview', ...sources, ...scaled];
   return promisify(execFile)(process.execPath, args);
 }
 
 async function main(): Promise<void> {
-  const [before, report] = [join(work, 'before'), join(work, 'gameday-report')];
-  await gameDay(before, () => {});
+  const report = join(work, 'gameday-report');
+  const before = values.before ?? join(work, 'before');
+  if (values.before === undefined) await gameDay(before, () => {});
   let prometheus = '';
   const end = gameDay(report, (at) => (prometheus = at));
   const struck = (e: DrillEvent): boolean =>

@@ -86,6 +86,15 @@ testWith('chromium')(
           expect(await page.locator('details:not([open])').count()).toBe(0);
         }
         expect(await seen()).toEqual([true, true]);
+        // Wide tables end in the verdict. Both papers, on their side, without margins of 10 mm: 979 and 1047 pixels.
+        for (const width of [979, 1047]) {
+          await page.setViewportSize({ width, height: 700 });
+          const cut = `[...document.querySelectorAll('table, svg')].filter((e) => e.getBoundingClientRect().right > ${width + 1}).length`;
+          expect([width, await page.evaluate(cut)]).toEqual([width, 0]);
+        }
+        const paper = (await page.pdf({ preferCSSPageSize: true })).toString('latin1');
+        const [, across = 0, down = 0] = /MediaBox *\[0 0 ([\d.]+) ([\d.]+)\]/.exec(paper) ?? [];
+        expect(Number(across)).toBeGreaterThan(Number(down));
         await page.reload();
         await page.emulateMedia({ media: 'screen' });
         expect(await seen()).toEqual([false, false]);
