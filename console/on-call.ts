@@ -73,6 +73,8 @@ export interface SloView extends SloRow {
   burns: { window: string; points: [number, number][] }[];
   /** Burn rates at which its alerts fire, by severity. */
   factors: { factor: number; severity: string }[];
+  /** Of its rules, such as 1/240, if they are scaled. */
+  timeScale?: string;
   /** The severities of its alerts whose rules do not tell such a rate. */
   unread: string[];
   /** Events of each step, and its length; `events` is empty if none was counted. */
@@ -287,6 +289,8 @@ async function sloView(prometheus: PrometheusClient, query: URLSearchParams): Pr
     ask(`{__name__=~"slo:events_(bad|total):increase.+",${of.slice(1)}`),
     prometheus.rules(),
   ]);
+  const own = rules.filter((r) => r.labels?.[sloNames.sloLabel] === row.slo);
+  const timeScale = own.find((r) => r.labels?.time_scale !== undefined)?.labels?.time_scale;
   return {
     ...row,
     fromMs,
@@ -296,7 +300,8 @@ async function sloView(prometheus: PrometheusClient, query: URLSearchParams): Pr
       const [series] = burnSeries[i] ?? [];
       return series ? [{ window: windowName(ms), points: series.points }] : [];
     }),
-    ...factorsOf(rules.filter((r) => r.labels?.[sloNames.sloLabel] === row.slo)),
+    ...factorsOf(own),
+    ...(timeScale !== undefined && { timeScale }),
     ...finest(events),
   };
 }

@@ -113,7 +113,8 @@ function FilterForm({ filters, setFilters, paused, setPaused }: FormProps) {
       class="filters"
       onSubmit={(e) => {
         e.preventDefault();
-        setFilters(typed);
+        // Always a new object: the proxies are asked anew.
+        setFilters({ ...typed });
       }}
     >
       {texts.map(([name, label, placeholder]) => (

@@ -78,6 +78,12 @@ function What({ view }: { view: SloView }) {
   return (
     <>
       <Figures rows={rows} />
+      {view.timeScale !== undefined && (
+        <p class="soft">
+          The rules run at {view.timeScale} of production time, in which periods, windows and steps
+          are named here.
+        </p>
+      )}
       <Plot
         title="Error budget left, of the period (lower values are drawn at -100%)"
         {...{ fromMs, toMs }}

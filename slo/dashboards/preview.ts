@@ -148,7 +148,7 @@ function labelsHtml(labels: Record<string, string>): string {
   const head = first.map(([key, value], i) =>
     i === 0
       ? `<b>${escapeHtml(value)}</b>`
-      : `<span class="label">${key} ${escapeHtml(value)}</span>`,
+      : `<span class="label">${key}=${escapeHtml(value)}</span>`,
   );
   const tail = rest.map(
     ([key, value]) => `<span class="label">${escapeHtml(key)}=${escapeHtml(value)}</span>`,
@@ -202,7 +202,7 @@ body{font:15px/1.45 system-ui,sans-serif;margin:0;background:var(--page);color:v
 header{background:var(--bar);color:#fff;padding:.7rem 1.2rem;display:flex;gap:.3rem 1.2rem;overflow-x:auto;
 white-space:nowrap;position:sticky;top:0;z-index:3}
 header a{color:#cfe0ff;text-decoration:none}main{padding:1rem 1.2rem}h2{margin:1.4rem 0 .2rem}
-.grid-of-panels{display:grid;grid-template-columns:repeat(24,1fr);gap:.7rem;align-items:start}
+.grid-of-panels{display:grid;grid-template-columns:repeat(24,1fr);gap:.7rem}.with-figure{max-width:780px}
 section{background:var(--card);border:1px solid var(--hair);border-radius:6px;padding:.6rem .8rem;min-width:0}
 h3{font-size:.95rem;margin:0 0 .3rem}h3 a{font-weight:400;font-size:.8rem;color:var(--link)}
 .stat{font-size:2rem;font-weight:600;margin:.2rem 0}.none,.stat.none{color:var(--quiet);font-size:1rem;

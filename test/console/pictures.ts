@@ -30,11 +30,18 @@ interface Picture {
 
 const alert = encodeURIComponent(JSON.stringify({ dst: 'payment.retail' }));
 const during: Picture[] = [
-  { name: 'console', hash: 'drill', width: 1600, height: 900, text: 'rang after' },
-  { name: 'console-dark', hash: 'drill', width: 1600, height: 900, text: 'rang after', dark: true },
-  { name: 'console-phone', hash: 'drill', width: 420, height: 1500, text: 'rang after' },
-  { name: 'console-now', hash: 'now', width: 1280, height: 800, text: 'MeshRetryStorm' },
-  { name: 'console-requests', hash: 'requests', width: 1280, height: 1000, text: '503' },
+  { name: 'console', hash: 'drill', width: 1600, height: 900, text: 'Who must be told' },
+  {
+    name: 'console-dark',
+    hash: 'drill',
+    width: 1600,
+    height: 900,
+    text: 'Who must be told',
+    dark: true,
+  },
+  { name: 'console-phone', hash: 'drill', width: 420, height: 1500, text: 'Who must be told' },
+  { name: 'console-now', hash: 'now', width: 1280, height: 800, text: 'Budgets that burn' },
+  { name: 'console-requests', hash: 'requests', width: 1280, height: 1000, text: 'POST /charges' },
   {
     name: 'console-runbook',
     hash: `runbook?alert=MeshRetryStorm&labels=${alert}`,
@@ -143,7 +150,7 @@ async function opened(browser: Browser, address: string, picture: Picture): Prom
 async function take(page: Page, { name, text }: Picture): Promise<void> {
   const there = page.locator('main').getByText(text).first();
   await there
-    .waitFor({ timeout: 8000 })
+    .waitFor({ timeout: 3000 })
     .catch(() => process.stderr.write(`${name}: no '${text}'\n`));
   await write(name, await page.screenshot());
   await page.close();
@@ -175,8 +182,6 @@ async function main(): Promise<void> {
   if (values.before === undefined) await gameDay(before, () => {});
   let prometheus = '';
   const end = gameDay(report, (at) => (prometheus = at));
-  const struck = (e: DrillEvent): boolean =>
-    e.kind === 'alert' && e.alert === 'MeshRetryStorm' && e.state === 'notified';
   const hasBegun = (): boolean =>
     prometheus !== '' && eventsOf(report).some((e) => e.kind === 'load');
   while (!hasBegun()) await wait(100);
@@ -198,12 +203,14 @@ async function main(): Promise<void> {
   });
   const pages: [Page, Picture][] = [];
   for (const picture of during) pages.push([await opened(browser, address, picture), picture]);
-  const inTime = (): boolean => {
-    const events = eventsOf(report);
-    const at = events.findIndex((e) => e.kind === 'scenario' && e.scenario === 'retry-storm');
-    return at >= 0 && events.slice(at).some(struck);
-  };
-  while (!inTime()) await wait(50);
+  const notified = (alert: string): boolean =>
+    eventsOf(report).some(
+      (e) => e.kind === 'expectation' && e.alert === alert && e.state === 'notified',
+    );
+  // Before its controller is killed: a new one knows no certificate that another issued.
+  while (!notified('MeshCertificateExpired')) await wait(50);
+  await take(...pages.pop()!);
+  while (!notified('MeshRetryStorm')) await wait(50);
   const html = join(work, 'dashboards.html');
   const previewed = preview(found.prometheus, html);
   for (const [page, picture] of pages) await take(page, picture);
