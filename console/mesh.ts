@@ -1,4 +1,5 @@
 /** The mesh in the console: services and their edges, live requests, and the lifetimes of identities. */
+import { sleep } from '../base/clock.js';
 import { UserError } from '../base/errors.js';
 import { getJson } from '../mesh/controller/run-command.js';
 import type { Proxy as ProxyRow, State } from '../mesh/controller/status.js';
@@ -23,6 +24,7 @@ import type { Reader } from './answers.js';
 /** Rates are computed over this time. */
 const windowMs = 1000;
 const maxEndpoints = 5000;
+const askAgainMs = 5000;
 
 export interface WorkloadRow {
   name: string;
@@ -264,14 +266,33 @@ export async function tapInto(
     format: 'json',
   });
   const targets = await targetsNow();
-  const silent: string[] = [];
-  const one = (t: Target): Promise<void> =>
-    follow(t.address, scope, take, signal).catch((error: unknown) => {
-      silent.push(`${t.name} (${reasonOf(t, error)})`);
-      tell(silent);
-    });
+  const silent = new Map<string, string>();
+  const say = (): void => tell([...silent.values()]);
+  const over = new AbortController();
+  const until = AbortSignal.any([signal, over.signal]);
+  // A proxy that restarts is asked again; the time of one is the time of all.
+  const one = async (t: Target): Promise<void> => {
+    const heard = (lines: string): void => {
+      if (silent.delete(t.name)) say();
+      take(lines);
+    };
+    while (!until.aborted) {
+      try {
+        await follow(t.address, scope, heard, until);
+        return over.abort();
+      } catch (error) {
+        if (until.aborted) return;
+        silent.set(t.name, `${t.name} (${reasonOf(t, error)})`);
+        say();
+      }
+      if (silent.size === targets.length) return;
+      await sleep(askAgainMs, until);
+    }
+  };
   await Promise.all(targets.map(one));
-  return silent.length < targets.length ? undefined : `no proxy answers: ${silent.join(', ')}`;
+  return silent.size < targets.length
+    ? undefined
+    : `no proxy answers: ${[...silent.values()].join(', ')}`;
 }
 
 async function platform(controller: string): Promise<Platform> {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
+import { freePorts } from '../../base/ports.js';
 import { findTool } from '../../base/tools.js';
 import { startConsole } from '../../console/server.js';
 import { drillsOf, sourcesOf } from '../../console/sources.js';
@@ -307,6 +308,39 @@ testWith('chromium')(
     expect(errors).toEqual([]);
     // The lowest rate of an alert that pages, by whatever name its severity has.
     await main.getByText('no, from 14.4x on').waitFor();
+  },
+  60_000,
+);
+
+testWith('chromium')(
+  'a proxy that goes and comes back is named while it is away, and tapped again',
+  async () => {
+    const [port = 0] = await freePorts(1);
+    const tapped = JSON.stringify({
+      event: 'end',
+      id: '1:1',
+      src: 'a',
+      proxy: 'in',
+      service: 'cart',
+    });
+    const proxy = async (at: number): Promise<Server> => {
+      const server = createServer((request, response) => {
+        if (request.url === '/tap') response.write(`${tapped}\n`);
+        else response.end('[]');
+      });
+      await new Promise<void>((resolve) => server.listen(at, '127.0.0.1', resolve));
+      closing.push(() => server.close().closeAllConnections());
+      return server;
+    };
+    const other = ((await proxy(0)).address() as AddressInfo).port;
+    const page = await opened({ ...own(), proxies: `${other},${port}` });
+    await page.evaluate(`location.hash = '#/requests'`);
+    const main = page.locator('main');
+    await main.getByText(`No answer from 1 proxy: 127.0.0.1:${port}`).waitFor();
+    await main.getByText('its beginning was not seen').waitFor();
+    await proxy(port);
+    const gone = main.getByText('No answer from 1 proxy');
+    await gone.waitFor({ state: 'detached', timeout: 20_000 });
   },
   60_000,
 );

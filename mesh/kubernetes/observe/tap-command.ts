@@ -96,6 +96,8 @@ export function follow(
     const body = JSON.stringify(scope);
     const outgoing = request(`http://${address}/tap`, { method: 'POST', signal }, (response) => {
       let rest = '';
+      // The proxy answers, also where no request comes.
+      if (response.statusCode === 200) take('');
       response.setEncoding('utf8').on('data', (chunk: string) => {
         const text = rest + chunk;
         const end = text.lastIndexOf('\n') + 1;
