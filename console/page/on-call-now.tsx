@@ -20,22 +20,13 @@ export function NowView() {
 }
 
 function What({ now }: { now: Now }) {
-  const alerts = now.groups.flatMap((g) => g.alerts);
   const loud = now.groups.filter((g) => g.alerts.some((a) => a.withheld === undefined));
   const quiet = now.groups.filter((g) => !loud.includes(g));
   loud.sort((a, b) => Number(pages(b)) - Number(pages(a)));
   const lost = now.lost ?? [];
-  const awake = alerts.filter((a) => wakes(a.severity) && a.withheld === undefined).length;
   return (
     <>
-      <p class="lead">
-        {alerts.length > 0
-          ? `${plural(alerts.length, 'alert fires', 'alerts fire')}; ${plural(awake, 'wakes', 'wake')} somebody.`
-          : now.lost === undefined
-            ? 'Alertmanager has no alert; whether Prometheus has one is not known.'
-            : now.lost.length === 0 && 'Nothing fires.'}
-        {!now.grouped && ' Alerts are listed by name: groups and silences need an Alertmanager.'}
-      </p>
+      <Lead now={now} />
       <Trouble>
         {now.troubles.length > 0 && `A part is missing: ${now.troubles.join('; ')}.`}
       </Trouble>
@@ -89,6 +80,21 @@ function What({ now }: { now: Now }) {
         </div>
       </div>
     </>
+  );
+}
+
+function Lead({ now }: { now: Now }) {
+  const alerts = now.groups.flatMap((g) => g.alerts);
+  const awake = alerts.filter((a) => wakes(a.severity) && a.withheld === undefined).length;
+  return (
+    <p class="lead">
+      {alerts.length > 0
+        ? `${plural(alerts.length, 'alert fires', 'alerts fire')}; ${plural(awake, 'wakes', 'wake')} somebody.`
+        : now.lost === undefined
+          ? 'Alertmanager has no alert; whether Prometheus has one is not known.'
+          : now.lost.length === 0 && 'Nothing fires.'}
+      {!now.grouped && ' Alerts are listed by name: groups and silences need an Alertmanager.'}
+    </p>
   );
 }
 

@@ -89,7 +89,8 @@ testWith('chromium')(
         // Wide tables end in the verdict. Both papers, on their side, without margins of 10 mm: 979 and 1047 pixels.
         for (const width of [979, 1047]) {
           await page.setViewportSize({ width, height: 700 });
-          const cut = `[...document.querySelectorAll('table, svg')].filter((e) => e.getBoundingClientRect().right > ${width + 1}).length`;
+          const cut = `[...document.querySelectorAll('table, svg')]
+            .filter((e) => e.getBoundingClientRect().right > innerWidth + 1).length`;
           expect([width, await page.evaluate(cut)]).toEqual([width, 0]);
         }
         const paper = (await page.pdf({ preferCSSPageSize: true })).toString('latin1');
