@@ -58,7 +58,7 @@ export class Door {
     if (this.#behind) {
       const peer = peerOf(request);
       if (!this.#behind.peers.has(peer)) return 'only through the reverse proxy';
-      // A browser beside the reverse proxy comes from the same address: a page that rebinds its name may set any header.
+      // A browser beside the reverse proxy has its address: a page that rebinds its name may set any header.
       const isNear = peer === '::1' || peer.startsWith('127.');
       if (isNear && !isOwnName(host, this.#behind.origin)) return 'not by another name';
       const known = origin === undefined || origin === this.#behind.origin;

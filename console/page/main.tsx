@@ -106,7 +106,8 @@ function Page() {
       )}
       <Trouble>
         {!connected.value &&
-          'The console does not answer, or has no room for another viewer: this page asks again by itself. If the console was started anew, open the address that it printed.'}
+          'The console does not answer, or has no room for another viewer: this page asks again by itself. ' +
+            'If the console was started anew, open the address that it printed.'}
         {trouble.value}
       </Trouble>
       <main>

@@ -84,7 +84,9 @@ function What({ now }: { now: Now }) {
 }
 
 function Lead({ now }: { now: Now }) {
-  const alerts = now.groups.flatMap((g) => g.alerts);
+  // An alert may be in the groups of several receivers.
+  const all = now.groups.flatMap((g) => g.alerts);
+  const alerts = [...new Map(all.map((a) => [JSON.stringify(a.labels), a])).values()];
   const awake = alerts.filter((a) => wakes(a.severity) && a.withheld === undefined).length;
   return (
     <p class="lead">

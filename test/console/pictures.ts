@@ -1,7 +1,7 @@
 /**
- * Takes the documentation's pictures anew: `npm run pictures` runs two game days of the shop and writes docs/console*.png,
- * docs/dashboards.png and docs/gameday-report.png, all of the second one. `--folder DIR` writes them there instead;
- * `--before DIR` has the report of the first one.
+ * Takes the documentation's pictures anew: `npm run pictures` runs two game days of the shop and writes
+ * docs/console*.png, docs/dashboards.png and docs/gameday-report.png, all of the second one. `--folder DIR` writes them
+ * there instead; `--before DIR` has the report of the first one.
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
