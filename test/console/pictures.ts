@@ -6,7 +6,7 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
@@ -95,7 +95,8 @@ const afterwards: Picture[] = [
 const { values } = parseArgs({
   options: { folder: { type: 'string' }, before: { type: 'string' } },
 });
-const target = values.folder ?? join(packageRoot, 'docs');
+const target = resolve(values.folder ?? join(packageRoot, 'docs'));
+const earlier = values.before && resolve(values.before);
 const work = mkdtempSync(join(tmpdir(), 'firedrill-pictures-'));
 
 /** A game day of the shop; `seen` gets the address of its Prometheus, and `done` is its end. */
@@ -177,9 +178,11 @@ function preview(prometheus: string, html: string): Promise<unknown> {
 }
 
 async function main(): Promise<void> {
-  const report = join(work, 'gameday-report');
-  const before = values.before ?? join(work, 'before');
-  if (values.before === undefined) await gameDay(before, () => {});
+  // Relative, so that no picture shows this machine's folders.
+  process.chdir(work);
+  const report = 'gameday-report';
+  const before = earlier ?? 'before';
+  if (earlier === undefined) await gameDay(before, () => {});
   let prometheus = '';
   const end = gameDay(report, (at) => (prometheus = at));
   const hasBegun = (): boolean =>
@@ -187,7 +190,7 @@ async function main(): Promise<void> {
   while (!hasBegun()) await wait(100);
   const found = await sourcesBy(prometheus);
   let address = '';
-  const sources = { ...found, report, before, state: join(work, '.firedrill') };
+  const sources = { ...found, report, before, state: '.firedrill' };
   const running = await startConsole({
     folder: report,
     port: 0,
