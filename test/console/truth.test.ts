@@ -336,10 +336,11 @@ testWith('chromium')(
     const page = await opened({ ...own(), proxies: `${other},${port}` });
     await page.evaluate(`location.hash = '#/requests'`);
     const main = page.locator('main');
-    await main.getByText(`No answer from 1 proxy: 127.0.0.1:${port}`).waitFor();
-    await main.getByText('its beginning was not seen').waitFor();
+    const tap = main.locator('section').first();
+    await tap.getByText(`No answer from 1 proxy: 127.0.0.1:${port}`).waitFor();
+    await tap.getByText('its beginning was not seen').waitFor();
     await proxy(port);
-    const gone = main.getByText('No answer from 1 proxy');
+    const gone = tap.getByText('No answer from 1 proxy');
     await gone.waitFor({ state: 'detached', timeout: 20_000 });
   },
   60_000,
