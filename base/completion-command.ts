@@ -31,6 +31,8 @@ _firedrill() {
   (( $#found )) && _describe firedrill found || _files
 }
 compdef _firedrill firedrill
+# In a folder of fpath the first call loads this file, and has to complete, too.
+if [[ $funcstack[1] = _firedrill ]]; then _firedrill "$@"; fi
 `,
   fish: `function __firedrill
   firedrill __complete -- (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null

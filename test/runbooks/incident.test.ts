@@ -270,11 +270,7 @@ test('without an Alertmanager and Git, what they would have said is said to be m
 });
 
 test.each([
-  [
-    'no list',
-    '{"data":{"groups":null}}',
-    'data.groups: Invalid input: expected array, received null',
-  ],
+  ['no list', '{"data":{"groups":null}}', 'data.groups: expected a list'],
   [
     'a rule without a query',
     '{"data":{"groups":[{"name":"g","interval":1,"rules":[{"type":"alerting","name":"A"}]}]}}',

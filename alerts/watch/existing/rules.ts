@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { Access } from '../../../base/access.js';
 import { fetchWith } from '../../../base/access.js';
 import { exitCode, UserError, whyUnanswered } from '../../../base/errors.js';
+import { wordsOf } from '../../../base/yaml.js';
 import type { Rule, RuleGroup } from '../../../slo/rules/model.js';
 import { getJson } from '../prometheus-api.js';
 
@@ -29,7 +30,8 @@ export async function loadedRules(access: Access): Promise<RuleGroup[]> {
   try {
     const answer = said.safeParse(await getJson(`${access.url}/api/v1/rules`, fetchWith(access)));
     const [wrong] = answer.error?.issues ?? [];
-    if (!answer.success) throw new Error(`${wrong?.path.join('.')}: ${wrong?.message}`);
+    if (wrong) throw new Error(`${wrong.path.join('.')}: ${wordsOf(wrong)}`);
+    if (!answer.success) throw new Error('not its rules');
     ({ groups } = answer.data.data);
   } catch (error) {
     throw new UserError(
