@@ -120,7 +120,7 @@ class Bench {
         workload: { name: `w${i}`, namespace: 'retail' },
         identity: identityName({ ...workload, trustDomain }),
         tokenFile,
-        anchors,
+        anchors: () => anchors,
         subscribe: [
           'shared.retail',
           ...Array.from({ length: subscriptionsEach }, () => this.#someService()),

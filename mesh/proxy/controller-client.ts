@@ -4,7 +4,7 @@ import type { Clock } from '../../base/clock.js';
 import { messageOf, UserError } from '../../base/errors.js';
 import type { Random } from '../../base/random.js';
 import { ControllerClient } from '../controller/client/client.js';
-import { splitPem } from '../identity/csr.js';
+import { readAnchors, splitPem } from '../identity/csr.js';
 import type { MeshState, ProxyConfig } from '../model.js';
 
 /** Throws when a state cannot be served: the controller is notified of the reason, and the old state stays in use. */
@@ -41,13 +41,14 @@ export async function startControllerClient(parts: {
     throw new UserError('controller.addresses is empty');
   }
   if (!config.identity) throw new UserError('controller needs identity.name and trustAnchorsFile');
+  const { trustAnchorsFile } = config.identity;
   const client = new ControllerClient({
     addresses: controller.addresses,
     controllerIdentity: controller.identity,
     workload: config.workload,
     identity: config.identity.name,
     tokenFile: controller.tokenFile,
-    anchors: readAnchors(config.identity.trustAnchorsFile),
+    anchors: () => anchorsIn(trustAnchorsFile),
     ...(config.cacheFolder !== undefined && { cacheFolder: config.cacheFolder }),
     subscribe: controller.subscribe ?? ['*'],
     proxyVersion: parts.proxyVersion,
@@ -65,13 +66,12 @@ export async function startControllerClient(parts: {
   return client;
 }
 
-function readAnchors(file: string): string[] {
-  let anchors: string[];
+function anchorsIn(file: string): string[] {
   try {
-    anchors = splitPem(readFileSync(file, 'utf8'));
+    const anchors = splitPem(readFileSync(file, 'utf8'));
+    readAnchors(anchors);
+    return anchors;
   } catch (error) {
     throw new UserError(`identity.trustAnchorsFile: ${messageOf(error)}`);
   }
-  if (anchors.length === 0) throw new UserError(`${file}: no certificate`);
-  return anchors;
 }

@@ -33,8 +33,11 @@ export interface ControllerClientOptions {
   /** The workload's own name. */
   identity: string;
   tokenFile: string;
-  /** PEM, one certificate each: the trust anchors until the first bundle. */
-  anchors: readonly string[];
+  /**
+   * PEM, one certificate each: the trust anchors until the first bundle, and again while no controller is reached. Throws
+   * if there are none.
+   */
+  anchors(): readonly string[];
   cacheFolder?: string;
   /** `*`, `*.retail`, `cart.retail`, a host or an address. */
   subscribe: readonly string[];
@@ -68,6 +71,7 @@ export class ControllerClient {
   #resources = new Resources();
   #identity: IdentityMaterial | undefined;
   #anchors: readonly string[];
+  #given: readonly string[];
   #context:
     { identity: IdentityMaterial; anchors: readonly string[]; context: SecureContext } | undefined;
   #session: ClientHttp2Session | undefined;
@@ -105,7 +109,8 @@ export class ControllerClient {
   constructor(options: ControllerClientOptions) {
     this.#options = options;
     this.#cache = new DiskCache(options.cacheFolder, options.clock, options.log);
-    this.#anchors = options.anchors;
+    this.#given = options.anchors();
+    this.#anchors = this.#given;
     this.#next = options.random.below(Math.max(1, options.addresses.length));
     this.#heardMs = options.clock.monotonicMs();
   }
@@ -191,6 +196,7 @@ export class ControllerClient {
     const address = addresses[this.#next % addresses.length] as string;
     this.stats.address = address;
     try {
+      if (this.#failures > 0) this.#takeGiven();
       if (!this.#identity || this.#identity.notAfterMs <= clock.nowMs() || this.#isDenied)
         await this.#join(address);
       const session = await connect(address, controllerIdentity, this.#secured());
@@ -200,6 +206,20 @@ export class ControllerClient {
     } catch (error) {
       this.#lost(error);
     }
+  }
+
+  /** An outage may outlast the anchors in use: those that have been given meanwhile are trusted as well. */
+  #takeGiven(): void {
+    let given: readonly string[];
+    try {
+      given = this.#options.anchors();
+    } catch {
+      // Half a file: it is read again at the next attempt.
+      return;
+    }
+    if (given.join() === this.#given.join()) return;
+    this.#given = given;
+    this.#anchors = [...new Set([...given, ...this.#anchors])];
   }
 
   /** Kept from attempt to attempt of one outage, for as long as its parts are the same. */

@@ -119,8 +119,7 @@ export function clientIn(
     workload: { name, namespace: 'retail' },
     identity: identityName({ serviceAccount: name, namespace: 'retail', trustDomain }),
     tokenFile: join(path, `${name}.token`),
-    anchors:
-      overrides.anchors ?? splitPem(readFileSync(join(path, 'pki', 'trust-anchor.crt'), 'utf8')),
+    anchors: () => splitPem(readFileSync(join(path, 'pki', 'trust-anchor.crt'), 'utf8')),
     subscribe: ['*'],
     proxyVersion: 'test',
     clock: realClock,

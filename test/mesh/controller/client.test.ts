@@ -1,5 +1,5 @@
 /** The proxy's end of the stream with controllers that hang or send nonsense, clocks that jump, and odd caches. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { createSecureServer, type ServerHttp2Stream } from 'node:http2';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -15,6 +15,7 @@ import {
 } from '../../../mesh/controller/api/messages.js';
 import { bundleName } from '../../../mesh/controller/topics.js';
 import { controllerIdentity } from '../../../mesh/controller/own-certificate.js';
+import { splitPem } from '../../../mesh/identity/csr.js';
 import { issueToFiles } from '../../../mesh/identity/issue.js';
 import {
   atEnd,
@@ -256,4 +257,29 @@ test('a controller that ends each stream after its first update is asked ever mo
   });
   // 100 ms, doubled five times.
   expect(clock.monotonicMs()).toBeGreaterThan(3000);
+});
+
+test('trust anchors that end during an outage are read anew from their file, without a restart', async () => {
+  const [path, later] = [folder(), folder()];
+  const { controller, address } = await controllerIn(path, { registry, lifetime: '2s' });
+  let given = (): string[] => splitPem(readFileSync(join(path, 'pki', 'trust-anchor.crt'), 'utf8'));
+  tokenFor(path, 'cart');
+  const { client, logs } = clientIn(path, 'cart', [address], { anchors: () => given() });
+  await client.start(10_000);
+  const before = client.identity?.issuer;
+  const port = controller.grpcPort;
+  await controller.stop();
+  // Its certificate ends, and the client trusts nothing of the new mesh, as if its only anchor had ended too.
+  await controllerIn(later, { registry, port });
+  copyFileSync(tokenFor(later, 'cart'), join(path, 'cart.token'));
+  await eventually(() => (client.identity?.notAfterMs ?? Infinity) < Date.now());
+  const failures = client.stats.connectFailures;
+  given = () => {
+    throw new Error('half a file');
+  };
+  await eventually(() => client.stats.connectFailures >= failures + 2);
+  expect(logs.join()).not.toContain('half a file');
+  given = () => splitPem(readFileSync(join(later, 'pki', 'trust-anchor.crt'), 'utf8'));
+  await eventually(() => client.stats.connected);
+  expect(client.identity?.issuer).not.toBe(before);
 });

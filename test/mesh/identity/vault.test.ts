@@ -255,7 +255,7 @@ test('C2: a controller with its issuer in Vault: proxies join, and a sealed Vaul
   );
   atEnd(() => controller.stop());
   tokenFor(path, 'cart');
-  const anchors = [vault.root.certificate.toString()];
+  const anchors = () => [vault.root.certificate.toString()];
   const address = `127.0.0.1:${controller.grpcPort}`;
   const joined = clientIn(path, 'cart', [address], { anchors });
   await joined.client.start(10_000);
