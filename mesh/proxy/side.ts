@@ -50,6 +50,7 @@ export abstract class Side {
   protected readonly http2: Http2Front;
   protected readonly opaque = new Set<OpaqueConnection>();
   readonly #listeners: Listener[] = [];
+  readonly #ports = new Set<number>();
   protected readonly refusals: Refusals;
   readonly #review: Timer;
   port = 0;
@@ -66,6 +67,7 @@ export abstract class Side {
       clock,
       connectTimeoutMs: config.limits?.connectTimeoutMs ?? connectTimeoutMs[direction],
       handshakeTimeoutMs,
+      ownPorts: this.#ports,
     });
     const { connect } = this.#connector;
     const { maxHeadBytes = defaultMaxHeadBytes } = config.limits ?? {};
@@ -117,7 +119,7 @@ export abstract class Side {
     return this.port;
   }
 
-  #open(
+  async #open(
     host: string,
     port: number,
     originalDst: OriginalDestination['read'] | undefined,
@@ -141,7 +143,9 @@ export abstract class Side {
       accept: (accepted) => this.accept(accepted),
     });
     this.#listeners.push(listener);
-    return listener.listen();
+    const chosen = await listener.listen();
+    this.#ports.add(chosen);
+    return chosen;
   }
 
   /** CONNECT, which only the outbound side serves. */

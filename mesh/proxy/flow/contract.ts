@@ -99,12 +99,15 @@ export type TryFailure =
   | 'exhausted'
   /** This proxy has no certificate yet, so that it cannot prove its identity; nothing was sent. */
   | 'no-certificate'
+  /** The address turned out to be the proxy's own port: each request would come back without end. */
+  | 'loop'
   /** The client neither sent its body nor read the answer while others waited for a connection: 408. */
   | 'slow-client'
   | `tls:${string}`;
 
 /** The proxy's own failure. */
-export const isOwn = (why: TryFailure): boolean => why === 'exhausted' || why === 'no-certificate';
+export const isOwn = (why: TryFailure): boolean =>
+  why === 'exhausted' || why === 'no-certificate' || why === 'loop';
 
 /** Says nothing of the endpoint's health. */
 export const isNeutral = (why: TryFailure): boolean =>
@@ -157,8 +160,11 @@ export interface MirrorTarget {
   readonly header: readonly [string, string];
   /** Larger bodies are not mirrored, in bytes. */
   readonly maxBodyBytes: number;
-  /** Call once, with whether the copy was answered: this frees the slot that limits mirrors in flight. */
-  ended(answered: boolean): void;
+  /**
+   * Call once; this frees the slot that limits mirrors in flight. `unsent`: the request was broken off, its body is too
+   * large, or there was no connection for it through no fault of the endpoint.
+   */
+  ended(how: 'answered' | 'failed' | 'unsent'): void;
 }
 
 export interface RouteLabel {

@@ -57,13 +57,13 @@ export class DestinationTable {
     if (found !== undefined || this.#remembered.has(authority)) return found;
     const host = hostOf(authority);
     const port = portOf(authority);
-    // The authority may be a service's own address, such as 10.96.0.7:80.
+    const exact = port === '' ? undefined : this.#hosts.get(host + port);
+    // The authority may be a service's own address, such as 10.96.0.7:80; clients leave the usual port out.
     const named =
-      this.#hosts.get(host + port) ??
       this.#hosts.get(host) ??
       this.#bySuffix(host) ??
-      this.#addresses.get(authority);
-    const destination = named && this.#ofPort(named, port);
+      this.#addresses.get(port === '' ? `${host}:80` : authority);
+    const destination = exact ?? (named && this.#ofPort(named, port));
     if (this.#remembered.size >= maxRemembered) this.#remembered.clear();
     this.#remembered.set(authority, destination);
     return destination;

@@ -71,7 +71,7 @@ export class InboundRequest extends RequestFlow<CompiledRoute> {
     return this.server.name;
   }
   get targetAddress(): string {
-    return this.server.target.address;
+    return this.refusal && !this.#picked ? '' : this.server.target.address;
   }
   get targetIdentity(): undefined {
     return undefined;

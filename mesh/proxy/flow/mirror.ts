@@ -31,14 +31,19 @@ export function beginMirror(
     endpoint,
     header,
     maxBodyBytes,
-    ended(answered) {
+    ended(how) {
       if (isOver) return;
       isOver = true;
       backend.mirrorsInFlight--;
       endpoint.pending--;
-      if (answered) metrics.mirrorsAnswered++;
+      if (how === 'unsent') {
+        metrics.mirrorsSkipped++;
+        if (wasProbe) backend.probeLost(endpoint);
+        return;
+      }
+      if (how === 'answered') metrics.mirrorsAnswered++;
       else metrics.mirrorsFailed++;
-      backend.verdict(endpoint, !answered, wasProbe, clock.monotonicMs());
+      backend.verdict(endpoint, how === 'failed', wasProbe, clock.monotonicMs());
     },
   };
 }

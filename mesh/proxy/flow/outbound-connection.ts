@@ -40,8 +40,11 @@ export class OutboundConnection implements ConnectionFlow {
     const route =
       destination.routes.find((r) => r.matcher.always && !r.source.respond) ??
       destination.defaultRoute;
-    this.#backend = route.share().backend;
-    if (destination.refused !== '') this.refusal = { kind: 'answer' };
+    const { backend, respond } = route.share();
+    this.#backend = backend;
+    // A share that may not be used, or does not exist, is not given to another backend.
+    const isShut = respond !== undefined || (destination.unservable || route.unservable) !== '';
+    if (isShut || destination.refused !== '') this.refusal = { kind: 'answer' };
     if (parts.faults.outbound > 0) {
       const strike = parts.faults.strike('outbound', {
         destination: destination.name,

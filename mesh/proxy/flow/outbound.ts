@@ -7,6 +7,7 @@ import { type AddressedPeer, DestinationTable, hostOf } from './destination-tabl
 import { OutboundConnection } from './outbound-connection.js';
 import { OutboundRequest } from './outbound-request.js';
 import type { FlowParts } from './parts.js';
+import { loop } from './refusal.js';
 import { judge } from './route/target.js';
 
 export type { DestinationState } from './destination.js';
@@ -145,7 +146,7 @@ export class OutboundFlow {
     const peer = isLoop ? undefined : this.#table.peer(address);
     const source = forwardTo(address, isLoop ? 'loop' : 'unknown', peer);
     forward = new CompiledDestination(source, this.#parts, false);
-    if (isLoop) forward.refused = 'the address is the proxy itself: the request would loop';
+    if (isLoop) forward.refused = loop;
     else if (this.#unknown === 'refuse' && !peer) {
       const host = hostOf(address)
         .slice(0, 200)

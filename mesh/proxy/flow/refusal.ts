@@ -48,6 +48,8 @@ export function refusal(
   };
 }
 
+export const loop = 'the address is the proxy itself: the request would loop';
+
 /** The answer after the last failed attempt: its status, its text, and its Retry-After in milliseconds (0: none). */
 export function afterFailure(why: TryFailure, name: string): [number, string, number] {
   if (why === 'overflow') return [503, 'the connection pool is full', 1000];
@@ -55,6 +57,7 @@ export function afterFailure(why: TryFailure, name: string): [number, string, nu
     return [503, 'this machine has no port, file descriptor or memory left', 1000];
   }
   if (why === 'no-certificate') return [503, 'this proxy has no certificate yet', 1000];
+  if (why === 'loop') return [508, loop, 0];
   return [why.endsWith('timeout') ? 504 : 502, `${name}: ${why}`, 0];
 }
 

@@ -88,17 +88,17 @@ export class WhyRing {
   #describe(record: FlowRecord): WhyRecord {
     const { request, span } = record;
     const traceId = span?.traceId || readParent(request)?.traceId || undefined;
-    const requestId = request.header('x-request-id')?.slice(0, 200);
+    const requestId = request.header('x-request-id');
     const round = (ms: number): number => Math.round(ms * 1000) / 1000;
     const tookMs = record.endedMs - record.beganMs;
     return {
-      ...(requestId !== undefined && { requestId }),
+      ...(requestId !== undefined && { requestId: copied(requestId.slice(0, 200)) }),
       ...(traceId !== undefined && { traceId }),
       time: new Date(this.#clock.nowMs() - tookMs).toISOString(),
       direction: record.direction,
       method: request.method,
-      authority: request.authority,
-      path: redactPath(request.path),
+      authority: copied(request.authority),
+      path: copied(redactPath(request.path)),
       dst: record.dst,
       route: record.routeName,
       verdict: {
@@ -116,6 +116,12 @@ export class WhyRing {
     };
   }
 }
+
+/** Longer texts are cut. */
+const maxText = 2000;
+
+/** A copy: a part of a request's head would keep the whole head in memory. */
+const copied = (text: string): string => Buffer.from(text.slice(0, maxText)).toString();
 
 const idsOf = (why: WhyRecord): string[] =>
   [why.requestId, why.traceId].filter((id): id is string => typeof id === 'string');

@@ -298,17 +298,16 @@ export class Exchange implements UpstreamUser, Front<Flow> {
   answer(refusal: Refusal): void {
     const client = this.#client;
     if (!this.body.done || this.#mustLeave) client.isLast = true;
-    this.#wire.writeText(
-      answerText({
-        status: refusal.status,
-        headers: refusal.headers,
-        body: refusal.body,
-        isHead: this.#request.method === 'HEAD',
-        close: client.isLast,
-        keepAlive: this.#head.minor === 0 && !client.isLast,
-      }),
-    );
-    this.#responseBytes = refusal.body.length;
+    const text = answerText({
+      status: refusal.status,
+      headers: refusal.headers,
+      body: refusal.body,
+      isHead: this.#request.method === 'HEAD',
+      close: client.isLast,
+      keepAlive: this.#head.minor === 0 && !client.isLast,
+    });
+    this.#wire.writeText(text);
+    this.#responseBytes = text.length - (text.indexOf('\r\n\r\n') + 4);
     this.#complete();
   }
 

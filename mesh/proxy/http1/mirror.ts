@@ -1,5 +1,5 @@
 /** A copy of a request, sent to a mirror. Its result never affects the client's answer. */
-import type { MirrorTarget, TryFailure } from '../flow/contract.js';
+import { isNeutral, type MirrorTarget, type TryFailure } from '../flow/contract.js';
 import { Deadline } from '../listen/deadlines.js';
 import type { Http1Parts } from './front.js';
 import type { Head } from './head.js';
@@ -68,7 +68,7 @@ export class Mirror implements UpstreamUser {
   giveUp(): void {
     if (!this.#pieces || this.#pool || this.#isSent) return;
     this.#lane?.abort();
-    this.#over(false);
+    this.#over('unsent');
   }
 
   upstreamReady(upstream: Upstream): void {
@@ -80,19 +80,19 @@ export class Mirror implements UpstreamUser {
   }
 
   upstreamHead(head: Head, _buffer: Buffer, _from: number, _to: number, ended: boolean): void {
-    if (ended) this.#over(true);
+    if (ended) this.#over('answered');
     else if (head.status === 101) {
       this.#upstream?.abort();
-      this.#over(true);
+      this.#over('answered');
     }
   }
 
   upstreamBody(_buffer: Buffer, _from: number, _to: number, ended: boolean): void {
-    if (ended) this.#over(true);
+    if (ended) this.#over('answered');
   }
 
-  upstreamFailed(_failure: TryFailure): void {
-    this.#over(false);
+  upstreamFailed(failure: TryFailure): void {
+    this.#over(isNeutral(failure) ? 'unsent' : 'failed');
   }
 
   upstreamInformational(): void {
@@ -107,13 +107,13 @@ export class Mirror implements UpstreamUser {
     this.#lane?.abort();
     this.#upstream?.abort();
     this.#pool?.leave(this);
-    this.#over(false);
+    this.#over('failed');
   }
 
-  #over(answered: boolean): void {
+  #over(how: Parameters<MirrorTarget['ended']>[0]): void {
     if (!this.#pieces) return;
     this.#pieces = undefined;
     this.#deadline.cancel();
-    this.#target.ended(answered);
+    this.#target.ended(how);
   }
 }

@@ -1,5 +1,5 @@
 /** A copy of a request, sent to a mirror. Its result never affects the client's answer. */
-import type { MirrorTarget } from '../flow/contract.js';
+import { isNeutral, type MirrorTarget, type TryFailure } from '../flow/contract.js';
 import { Deadline } from '../listen/deadlines.js';
 import type { Http2Parts } from './front-parts.js';
 import type { Try, TryHandler, TryRequest } from '../seam.js';
@@ -30,7 +30,7 @@ export class Mirror implements TryHandler {
   add(buffer: Buffer, start: number, end: number): void {
     if (this.#over || this.#try || end <= start) return;
     this.#bytes += end - start;
-    if (this.#bytes > this.#target.maxBodyBytes) return this.#end(false);
+    if (this.#bytes > this.#target.maxBodyBytes) return this.#end('unsent');
     this.#pieces.push(Buffer.from(buffer.subarray(start, end)));
   }
 
@@ -53,7 +53,7 @@ export class Mirror implements TryHandler {
 
   /** The request was broken off. No effect if the copy was sent already. */
   giveUp(): void {
-    if (!this.#try) this.#end(false);
+    if (!this.#try) this.#end('unsent');
   }
 
   informational(): void {
@@ -61,20 +61,20 @@ export class Mirror implements TryHandler {
   }
 
   head(_status: number, _headers: readonly string[], ended: boolean): void {
-    if (ended) this.#end(true);
+    if (ended) this.#end('answered');
   }
 
   data(_buffer: Buffer, start: number, end: number, ended: boolean): void {
     this.#try?.consumed(end - start);
-    if (ended) this.#end(true);
+    if (ended) this.#end('answered');
   }
 
   ended(): void {
-    this.#end(true);
+    this.#end('answered');
   }
 
-  failed(): void {
-    this.#end(false);
+  failed(failure: TryFailure): void {
+    this.#end(isNeutral(failure) ? 'unsent' : 'failed');
   }
 
   drained(): void {
@@ -83,14 +83,14 @@ export class Mirror implements TryHandler {
 
   #timeout(): void {
     this.#try?.abort();
-    this.#end(false);
+    this.#end('failed');
   }
 
-  #end(answered: boolean): void {
+  #end(how: Parameters<MirrorTarget['ended']>[0]): void {
     if (this.#over) return;
     this.#over = true;
     this.#pieces = [];
     this.#deadline.cancel();
-    this.#target.ended(answered);
+    this.#target.ended(how);
   }
 }

@@ -23,6 +23,8 @@ export interface ConnectParts {
   readonly clock: Clock;
   readonly connectTimeoutMs: number;
   readonly handshakeTimeoutMs: number;
+  /** The ports of the side itself: whatever the name or address, no connection leads back to them. */
+  readonly ownPorts: ReadonlySet<number>;
 }
 
 /** The ALPN protocol for bytes that are not HTTP. */
@@ -79,6 +81,7 @@ export class Connector {
     );
     attempt.onSettled = () => timer.cancel();
     socket.once('connect', () => {
+      if (isSelf(socket, this.#parts.ownPorts)) return attempt.fail('loop');
       const label = direction === 'inbound' ? 'loopback' : 'disabled';
       attempt.succeed(() => counted(takeOver(socket, deaf), metrics, direction, label), protocol);
     });
@@ -207,6 +210,15 @@ class Attempt {
     this.onSettled('reset');
     this.#socket.destroy();
   }
+}
+
+/** Whether a connection has come out at a port of this side, on this machine. */
+function isSelf(
+  { localAddress, remoteAddress = '', remotePort = 0 }: Socket,
+  own: ReadonlySet<number>,
+) {
+  if (!own.has(remotePort)) return false;
+  return remoteAddress === localAddress || /^(::ffff:)?127\.|^::1$/.test(remoteAddress);
 }
 
 const hasIPv6 = (): boolean =>

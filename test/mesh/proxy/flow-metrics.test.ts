@@ -85,7 +85,7 @@ function busy() {
     const path = i % 5 === 0 ? '/limited' : '/items';
     const flow = b.begin(request({ path, method: i % 7 === 0 ? 'POST' : 'GET' }));
     carry(b, flow, (a) => ({ status: a === addresses[0] ? 503 : 200, tookMs: 1 + (i % 30) * 7 }));
-    flow.mirror?.ended(i % 2 === 0);
+    flow.mirror?.ended(i % 2 === 0 ? 'answered' : 'failed');
   }
   for (let i = 0; i < 20; i++) carry(b, b.begin(), () => ({ status: 503 }));
   for (let i = 0; i < 8; i++) {

@@ -214,8 +214,8 @@ export class Teller {
   #mirror({ mirror }: Flow): void {
     if (!mirror) return;
     this.say('  mirrored to', mirror.endpoint.address, mirror.header, mirror.maxBodyBytes);
-    mirror.ended(true);
-    mirror.ended(true);
+    mirror.ended('answered');
+    mirror.ended('answered');
   }
 
   /** All lines, and what the admin port shows afterwards; of the series only those that `counted` names. */

@@ -286,7 +286,7 @@ test('D9: mirrors are bounded, marked and apart', () => {
   expect(flows.filter((f) => f.mirror).length).toBe(100);
   expect(flows[0]?.mirror?.header).toEqual(['x-firedrill-mirror', 'true']);
   for (const flow of flows) {
-    flow.mirror?.ended(true);
+    flow.mirror?.ended('answered');
     flow.ended('client-gone', -1, 0, 0);
   }
   expect(b.metric('outbound_http_mirror_requests_total{result="answered"}')).toBe(100);

@@ -349,7 +349,12 @@ test.each([
   ['127.0.0.1', '203.0.113.7', 'exhausted'],
   ['127.0.0.1', undefined, 'refused'],
 ])('a connection to %s from %s fails as %s', async (host, localAddress, failure) => {
-  const parts = { direction: 'outbound', connectTimeoutMs: 1000, handshakeTimeoutMs: 1000 };
+  const parts = {
+    ownPorts: new Set(),
+    direction: 'outbound',
+    connectTimeoutMs: 1000,
+    handshakeTimeoutMs: 1000,
+  };
   const metrics_ = { transport: () => undefined };
   const connector = new Connector({
     ...parts,

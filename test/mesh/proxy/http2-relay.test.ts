@@ -538,13 +538,13 @@ test('a mirror gets a marked copy, bounded, and never touches the answer', async
       stream.end('whatever');
     });
   });
-  const ended: boolean[] = [];
+  const ended: string[] = [];
   const rig = await relay([await upstream(echo)], {
     mirror: {
       endpoint: endpointAt(mirror),
       header: ['x-mirrored', 'true'],
       maxBodyBytes: 1000,
-      ended: (answered) => ended.push(answered),
+      ended: (how) => ended.push(how),
     },
   });
   const session = client(rig);
@@ -553,13 +553,13 @@ test('a mirror gets a marked copy, bounded, and never touches the answer', async
   expect(JSON.parse(String(answer.headers['x-seen']))).not.toHaveProperty('x-mirrored');
   expect((await ask(session, {})).status).toBe(200);
   await until(() => ended.length === 2);
-  expect(ended).toEqual([true, true]);
+  expect(ended).toEqual(['answered', 'answered']);
   expect(copies.map((c) => [c.headers[':path'], c.headers['x-mirrored'], c.body])).toEqual([
     ['/a', 'true', 'copy me'],
     ['/', 'true', ''],
   ]);
   expect((await ask(session, { ':method': 'POST' }, 'x'.repeat(2000))).status).toBe(200);
-  expect(ended).toEqual([true, true, false]);
+  expect(ended).toEqual(['answered', 'answered', 'unsent']);
 });
 
 test('an injected limit of bandwidth slows both directions and loses nothing', async () => {

@@ -54,6 +54,7 @@ test('connections that were made while the proxy was busy are no connect timeout
     clock: realClock,
     connectTimeoutMs: 30,
     handshakeTimeoutMs: 30,
+    ownPorts: new Set(),
   });
   const results = Array.from(
     { length: 20 },

@@ -111,8 +111,8 @@ export class RouteState extends CompiledRoute {
     const scheme = redirect.scheme ?? (request.tls === 'true' ? 'https' : 'http');
     const colon = /:(\d+)$/.exec(request.authority);
     const host = redirect.host ?? request.authority.replace(/:\d+$/, '');
-    // A new scheme or host has its own port; otherwise the port of the request stays.
-    const kept = redirect.scheme || redirect.host ? undefined : colon?.[1];
+    // A new scheme has its own port; otherwise the port of the request stays (Gateway API), for a new host too.
+    const kept = redirect.scheme ? undefined : colon?.[1];
     const port = redirect.port === undefined ? kept : String(redirect.port);
     const usual = scheme === 'https' ? '443' : '80';
     const at = port === undefined || port === usual ? '' : `:${port}`;
