@@ -34,8 +34,8 @@ export interface ControllerClientOptions {
   identity: string;
   tokenFile: string;
   /**
-   * PEM, one certificate each: the trust anchors until the first bundle, and again while no controller is reached. Throws
-   * if there are none.
+   * PEM, one certificate each: the trust anchors until the first bundle, and again while no controller is reached.
+   * Throws if there are none.
    */
   anchors(): readonly string[];
   cacheFolder?: string;

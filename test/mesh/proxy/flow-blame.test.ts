@@ -1,4 +1,4 @@
-/** Who is to blame: failures of the proxy itself, copies that were never sent, shares that may not be used, loops. */
+/** Blame: failures of the proxy itself, copies that were never sent, shares that may not be used, loops. */
 import { request as httpRequest } from 'node:http';
 import { readFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
