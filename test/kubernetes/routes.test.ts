@@ -376,3 +376,17 @@ test('policy that targets nothing says so', () => {
   const profile = object('ServiceProfile', 'evil', 'echo.shop.svc.cluster.local', {});
   expect(targetFinding(profile, store).message).toBe('in force for clients of namespace evil');
 });
+
+test('a filter that a Server does not apply is refused by name', () => {
+  const redirect = { type: 'RequestRedirect', requestRedirect: { hostname: 'other' } };
+  const ofServer = route([{ filters: [redirect] }], 'r', {
+    parentRefs: [{ kind: 'Server', group: 'mesh.firedrill.dev', name: 'http' }],
+  });
+  const look = { ...lookOf(cluster), server: () => ({ metadata: { name: 'http' } }) };
+  const [status] = parentStatuses(ofServer, look as never, '') ?? [];
+  expect(status?.conditions[0]).toMatchObject({
+    status: 'False',
+    reason: 'UnsupportedValue',
+    message: expect.stringContaining('filter RequestRedirect is not supported on a Server'),
+  });
+});

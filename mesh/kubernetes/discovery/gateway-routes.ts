@@ -43,7 +43,8 @@ export function httpRoutes(metadata: ObjectMeta, spec: HttpRouteSpec): Drafts {
       `${path}.timeouts.backendRequest`,
       problems,
     );
-    if (requestMs !== undefined && perTryMs !== undefined && perTryMs > requestMs) {
+    // 0s is no limit.
+    if (requestMs && perTryMs !== undefined && perTryMs > requestMs) {
       const message = 'backendRequest is longer than request';
       problems.push({ path: `${path}.timeouts`, message });
     }
@@ -231,8 +232,11 @@ function ruleDraft(
   return draft;
 }
 
+export const isForClientsAlone = (filter: RouteFilter): boolean =>
+  [filter.requestRedirect, filter.urlRewrite, filter.requestMirror].some(Boolean);
+
 const noBackend: OwnAnswer = { status: 500, reason: 'no-backend' };
-const unsupported: OwnAnswer = { status: 500, reason: 'unsupported-filter' };
+export const unsupported: OwnAnswer = { status: 500, reason: 'unsupported-filter' };
 
 /** The filters of one backend: changes of headers; no other filter has a meaning for a share here. */
 function shareFilters(

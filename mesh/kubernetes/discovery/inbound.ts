@@ -11,7 +11,7 @@ import {
   parsePorts,
   proxyContainer,
 } from '../annotations.js';
-import { httpRoutes } from './gateway-routes.js';
+import { httpRoutes, unsupported } from './gateway-routes.js';
 import type { AuthorizationPolicySpec, HttpRouteSpec, RateLimitSpec, ServerSpec } from './specs.js';
 import { serverParents } from './store.js';
 import type { Namespace, Pod, SpecObject } from './types.js';
@@ -157,7 +157,12 @@ function routesFor(
   return routes
     .filter((r) => serverParents(r).includes(server.metadata.name))
     .flatMap((r) => httpRoutes(r.metadata, r.spec).drafts)
-    .map((d) => ({ ...d.route, split: [] }));
+    .map(({ route, mirror }) => {
+      const { redirect, rewrite } = route;
+      // A filter that this side does not apply may be the one that restricts access.
+      const isBroken = redirect ?? rewrite ?? mirror;
+      return { ...route, split: [], ...(isBroken && { respond: unsupported }) };
+    });
 }
 
 function authorizationsFor(

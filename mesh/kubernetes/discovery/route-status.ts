@@ -7,6 +7,7 @@ import { type Lookup, whyNotSent } from './destinations.js';
 import {
   grpcRoutes,
   httpRoutes,
+  isForClientsAlone,
   isServerParent,
   isServiceParent,
   isUngrouped,
@@ -110,7 +111,10 @@ function accepted(
     const port = parent.sectionName ?? parent.port;
     return [{ type, status: 'False', reason, message: `Service ${key} has no port ${port}` }];
   }
-  const unsupported = problems.filter((p) => p.reason !== 'InvalidKind');
+  const unsupported = [
+    ...problems.filter((p) => p.reason !== 'InvalidKind'),
+    ...(isOfServer ? filtersOfServer(rules) : []),
+  ];
   if (unsupported.length === 0) {
     const misspelt = unknownRouteAnnotation(route);
     const message =
@@ -138,6 +142,16 @@ function accepted(
     },
   ];
 }
+
+/** On the server's side a request is neither sent elsewhere nor answered by its proxy. */
+const filtersOfServer = (rules: HttpRouteSpec['rules'] = []): FieldProblem[] =>
+  rules.flatMap(({ filters = [] }, i) =>
+    filters.flatMap((filter, j) => {
+      if (!isForClientsAlone(filter)) return [];
+      const path = `spec.rules[${i}].filters[${j}]`;
+      return [{ path, message: `filter ${filter.type} is not supported on a Server` }];
+    }),
+  );
 
 function resolved({ drafts, problems }: Drafts, look: Look): Condition {
   const type = 'ResolvedRefs';

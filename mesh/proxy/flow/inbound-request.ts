@@ -58,7 +58,10 @@ export class InboundRequest extends RequestFlow<CompiledRoute> {
     this.#verdict = verdict.authorization ?? `default policy ${verdict.reason}`;
     if (!verdict.allowed) this.refuse(403, 'unauthorized', 'not authorized');
     else if (route.unservable !== '') this.refuse(500, 'unservable', route.unservable);
-    else if (!this.refusal) this.#limits(nowMs);
+    else if (route.source.respond) {
+      const { status, reason } = route.source.respond;
+      this.refuse(status, reason, `the route ${route.name} cannot be applied here`);
+    } else if (!this.refusal) this.#limits(nowMs);
     this.countHop();
     if (parts.faults.inbound > 0) this.#strike();
     this.watch();
