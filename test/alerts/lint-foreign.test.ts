@@ -85,6 +85,8 @@ describe('known metrics of other programs', () => {
     'sum by (instance) (probe_http_duration_seconds) > 1',
     'ceph_health_status == 2',
     '3 <= a < 7',
+    '(60 * 5) < a - time() < (60 * 9)',
+    'predict_linear(node_filesystem_avail_bytes{mountpoint="/"}[3h], 86400) < 0',
     'digitalocean_incidents_total > 0',
     'a / count(b) < 0.5 and count(b) > 0',
     'count(ALERTS{alertstate="firing", severity="page"}) > 0',

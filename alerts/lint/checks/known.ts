@@ -2,7 +2,8 @@
  * Mistakes that only knowledge of a program reveals: renamed metrics, samples that arrive late, states with levels.
  */
 import type { Expr } from '../../../slo/promql/index.js';
-import { isComparison } from '../../../slo/promql/syntax/ast.js';
+import { isComparison, type Matcher } from '../../../slo/promql/syntax/ast.js';
+import { typeOf } from '../../../slo/promql/syntax/types.js';
 import {
   type Check,
   eachNode,
@@ -71,8 +72,8 @@ export const chainedChecks: Check = (rule, _options, say) => {
     if (node.kind !== 'binary' || !isComparison(node.op) || node.bool) return;
     const { left } = node;
     if (left.kind !== 'binary' || !isComparison(left.op) || left.bool) return;
-    // A chain between two numbers is a range and works as meant: 3 <= x < 7.
-    if (numberIn(left.left) !== undefined || numberIn(left.right) !== undefined) return;
+    // A chain between two numbers is a range and works as meant: 3 <= x < 7 * 60.
+    if (typeOf(left.left) === 'scalar' || typeOf(left.right) === 'scalar') return;
     const [of, right] = [left.left, node.right].map((e) => shortened(textOf(rule, e)));
     const second = `${of} ${node.op} ${right}`;
     say('promql/chained-comparison', placeOfNode(rule, node), {
@@ -119,7 +120,12 @@ export const readOnlyChecks: Check = (rule, _options, say) => {
   if (names.includes('node_filesystem_readonly')) return;
   eachNode(rule, (node) => {
     if (node.kind !== 'call' || node.name !== 'predict_linear') return;
-    const name = selectorsIn(node).map(metricOf)[0] ?? '';
+    const [selector] = selectorsIn(node);
+    const name = (selector && metricOf(selector)) ?? '';
+    // A file system that is named is one that somebody writes to.
+    const isNamed = ({ name, op, value }: Matcher): boolean =>
+      name === 'mountpoint' && (op === '=' || (op === '=~' && !/\.[*+]/.test(value)));
+    if (selector?.matchers.some(isNamed)) return;
     if (!/^node_filesystem_(avail_bytes|files_free|free_bytes)$/.test(name)) return;
     say('promql/read-only', placeOfNode(rule, node), {
       message: `read-only file systems are in ${name} too, and are full by design`,

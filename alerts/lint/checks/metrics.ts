@@ -12,6 +12,7 @@ import {
   selectorsIn,
   spanOfName,
 } from '../context.js';
+import type { VectorSelector } from '../../../slo/promql/syntax/ast.js';
 import type { LintRule } from '../source.js';
 
 /** Programs that expose names with colons, which otherwise are those of recording rules. */
@@ -134,7 +135,7 @@ export const unboundedChecks: Check = (rule, options, say) => {
   eachNode(rule, (node, parents) => {
     if (node.kind !== 'aggregate' || node.without) return;
     for (const name of node.grouping) {
-      if (!unboundedLabels.test(name) || isBounded(node, parents, rule, options)) continue;
+      if (!unboundedLabels.test(name) || isBounded(node, parents, name, rule, options)) continue;
       if (name === 'user' && selectorsIn(node).every((s) => ofTenants.test(metricOf(s) ?? '')))
         continue;
       const span = spanOfName(rule, node, name);
@@ -149,6 +150,7 @@ export const unboundedChecks: Check = (rule, options, say) => {
     for (const match of text.matchAll(used)) {
       const name = match[1] ?? match[2] ?? '';
       if (!unboundedLabels.test(name)) continue;
+      if (rule.expr && selectorsIn(rule.expr).some((s) => chooses(s, name))) continue;
       say('promql/unbounded-label', rule.document.placeOfKey([...rule.path, 'labels', label]), {
         message: `the label ${label} takes its value from ${name}, which has no bounds`,
         fix: 'put it into an annotation',
@@ -157,26 +159,38 @@ export const unboundedChecks: Check = (rule, options, say) => {
   }
 };
 
+/** Whether the selector names the values of a label that it wants. */
+const chooses = ({ matchers }: VectorSelector, label: string): boolean =>
+  matchers.some(
+    ({ name, op, value }) =>
+      name === label && (op === '=' || (op === '=~' && !/^\.[*+]$/.test(value))),
+  );
+
 /**
- * Whether an aggregation keeps only the largest series, or a join keeps only the series of a bounded recording rule.
+ * Whether an aggregation keeps only the largest series or chosen values of the label, or a join keeps only those, or the
+ * series of a bounded recording rule.
  */
 function isBounded(
   node: Expr,
   parents: readonly Expr[],
+  label: string,
   rule: LintRule,
   options: LintOptions,
 ): boolean {
   if (parents.some((p) => p.kind === 'aggregate' && /^(topk|bottomk|limitk)$/.test(p.op))) {
     return true;
   }
+  if (selectorsIn(node).every((s) => chooses(s, label))) return true;
   return parents.some((parent) => {
     if (parent.kind !== 'binary' || parent.op === 'or' || parent.op === 'unless') return false;
     const isLeft = node.from < parent.right.from;
     const other = isLeft ? parent.right : parent.left;
-    const names = selectorsIn(other).map(metricOf);
+    const selectors = selectorsIn(other);
     return (
-      names.length > 0 &&
-      names.every((name) => {
+      selectors.length > 0 &&
+      selectors.every((selector) => {
+        if (chooses(selector, label)) return true;
+        const name = metricOf(selector);
         const recording = name === undefined ? undefined : options.recorded.get(name);
         return recording !== undefined && recording !== rule;
       })
