@@ -167,8 +167,8 @@ const chooses = ({ matchers }: VectorSelector, label: string): boolean =>
   );
 
 /**
- * Whether an aggregation keeps only the largest series or chosen values of the label, or a join keeps only those, or the
- * series of a bounded recording rule.
+ * Whether an aggregation keeps only the largest series or chosen values of the label, or a join keeps only those or
+ * the series of a bounded recording rule.
  */
 function isBounded(
   node: Expr,

@@ -52,7 +52,9 @@ export class UnitWorld implements RuleWorld {
       subqueryStepMs: engine.evaluationIntervalMs,
       closedRanges: engine.closedRanges,
     });
-    this.#loading = options.series.map(({ labels, points }) => ({
+    // Of a series that is written twice, promtool takes the last.
+    const last = new Map(options.series.map((series) => [series.labels.key, series]));
+    this.#loading = [...last.values()].map(({ labels, points }) => ({
       series: this.#store.series(labels),
       points,
       next: 0,
