@@ -270,6 +270,12 @@ function sprint(args: readonly Value[]): string {
   return result;
 }
 
+/** Unicode's words: a point, a colon or an apostrophe within one ends no word, and a digit begins one. */
+const titled = (value: string): string =>
+  value.replace(/[\p{L}\p{M}\p{N}_]+(?:['’.:][\p{L}\p{M}\p{N}_]+)*/gu, (word) =>
+    word.replace(/\p{L}/u, (letter) => letter.toUpperCase()),
+  );
+
 const jsEscape = (value: string): string =>
   // oxlint-disable-next-line no-control-regex
   value.replace(/[\\'"<>&=\u0000-\u001f\u007f]/g, (c) =>
@@ -352,7 +358,7 @@ export const functions: Readonly<Record<string, Entry>> = {
   ),
   match: of(2, ([pattern, subject]) => matches(text(pattern, 'pattern'), text(subject, 'text'))),
   safeHtml: ofText('safeHtml', (v) => v),
-  title: ofText('title', (v) => v.replace(/(^|[^\p{L}\p{N}_'’])(\p{L})/gu, (c) => c.toUpperCase())),
+  title: ofText('title', titled),
   toUpper: ofText('toUpper', (v) => v.toUpperCase()),
   toLower: ofText('toLower', (v) => v.toLowerCase()),
   graphLink: ofText('graphLink', link(0)),

@@ -57,6 +57,10 @@ test.each([
     'true true false',
   ],
   ['{{ reReplaceAll "(?s)a.b" "x" "a\\nb" }} {{ reReplaceAll "(?i)(?i)A" "x" "ba" }}', 'x bx'],
+  [
+    '{{ title "web.shop:80 1h30m a-b foo_bar it\'s x..y 9a" }}',
+    "Web.shop:80 1H30m A-B Foo_bar It's X..Y 9A",
+  ],
   ['{{ stripDomain "fe80::1%eth0.1" }}', 'fe80::1%eth0.1'],
   ['{{ "\\u00e9\\x41" }}{{ \'é\' }}', 'éA233'],
   ['{{ if nil }}{{ end }}', '<error expanding template: nil is not a command>'],
