@@ -302,6 +302,9 @@ test('an alert goes on where another metric of the same labels takes over', () =
 test('rules without measured data, and neither SLOs nor rules', () => {
   const rules = write('up.yaml', 'groups: [{name: a, rules: [{record: b, expr: up}]}]');
   const csv = write('x.csv', 'time,up\n0,1\n60,1\n120,1\n180,1\n');
+  expect(cli('--rules', rules, '-i', 'slo.yaml').err).toContain(
+    '--input names SLOs, and --rules rules',
+  );
   expect(cli('--rules', rules).err).toContain('rules need measured data');
   expect(cli('--csv', csv).err).toContain('either --input or --rules');
 });

@@ -21,11 +21,12 @@ import { complaints, resultText, summaryText } from './words.js';
 const detailedMax = 20;
 const plotColumns = 900;
 
-/** Resolves to false if `--check` was given and found a complaint; otherwise to true. */
+/** Resolves to false if `--fail` was given and found a complaint; otherwise to true. */
 export async function backtest(flags: BacktestFlags): Promise<boolean> {
   const stepMs = parseStep(flags.step);
   if ((flags.input === undefined) === (flags.rules === undefined)) {
-    throw new UserError({ message: 'nothing to backtest', expected: 'either --input or --rules' });
+    const message = flags.rules ? '--input names SLOs, and --rules rules' : 'nothing to backtest';
+    throw new UserError({ message, expected: 'either --input or --rules' });
   }
   if (flags.rules) return backtestRules(flags, flags.rules, stepMs);
   const slos = chosen(readSlos(flags.input ?? []), flags.slo);
