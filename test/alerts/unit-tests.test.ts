@@ -189,25 +189,31 @@ function readBack(text: string): Expectation['exp_alerts'][number] {
 }
 
 describe('beside promtool', () => {
-  testWith('promtool')('of a series that is written twice, the last one counts', () => {
-    write('twice-rules.yaml', {
-      groups: [{ name: 'g', rules: [{ alert: 'A', expr: 'x > 300' }] }],
-    });
-    const file = write('twice.yaml', {
-      rule_files: ['twice-rules.yaml'],
-      tests: [
-        {
-          interval: '1m',
-          input_series: ['200x9', '403x9'].map((values) => ({ series: 'x{a="b"}', values })),
-          alert_rule_test: [
-            { eval_time: '5m', alertname: 'A', exp_alerts: [{ exp_labels: { a: 'b' } }] },
-          ],
-        },
-      ],
-    });
-    expect(promtool(file)).toBe(0);
-    expect(run(file).files.map(fileText).join('')).toContain('SUCCESS');
-  });
+  testWith('promtool')(
+    'of a series that is written twice, the last one counts; one may have no values',
+    () => {
+      write('twice-rules.yaml', {
+        groups: [{ name: 'g', rules: [{ alert: 'A', expr: 'x > 300' }] }],
+      });
+      const file = write('twice.yaml', {
+        rule_files: ['twice-rules.yaml'],
+        tests: [
+          {
+            interval: '1m',
+            input_series: [
+              ...['200x9', '403x9'].map((values) => ({ series: 'x{a="b"}', values })),
+              { series: 'x{a="none"}' },
+            ],
+            alert_rule_test: [
+              { eval_time: '5m', alertname: 'A', exp_alerts: [{ exp_labels: { a: 'b' } }] },
+            ],
+          },
+        ],
+      });
+      expect(promtool(file)).toBe(0);
+      expect(run(file).files.map(fileText).join('')).toContain('SUCCESS');
+    },
+  );
 
   testWith('promtool')(
     'every template, for and keep_firing_for say the same',

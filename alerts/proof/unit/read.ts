@@ -121,7 +121,8 @@ const schemas = (strict: boolean) => {
         start_timestamp: orNone(time),
         external_labels: orNone(texts),
         external_url: orNone(z.string()),
-        input_series: list(object({ series: text, values: text })),
+        // A series without values has no samples, as in promtool.
+        input_series: list(object({ series: text, values: text.optional().default('') })),
         alert_rule_test: list(
           object({
             eval_time: orNone(duration),
