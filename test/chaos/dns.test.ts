@@ -124,6 +124,9 @@ test('what makes no difference is not counted', async () => {
     put(fault);
     expect(await asked(client, 'elsewhere.example')).toBe('ENOTFOUND');
   }
+  // It was not found before: no call is struck.
+  put({ kind: 'dns-fails', answer: 'servfail' });
+  expect(await asked(client, 'elsewhere.example')).toBe('ESERVFAIL');
   put({ kind: 'dns-fails', name: 'DB.internal' });
   expect(await asked(client)).toBe('198.19.0.1');
   expect(struck()).toBe(0);

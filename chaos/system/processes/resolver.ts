@@ -106,17 +106,19 @@ export class Resolver {
     if (query.problem !== undefined) return send(writeReply(query, { rcode: query.problem }));
     const usual = writeReply(query, this.#usual(query));
     let reply: Buffer | undefined = usual;
+    // A name of no call is not found in any case: failing otherwise, it harms no call.
+    const isOfCall = this.#names.has(query.name);
     let latencyMs = 0;
     for (const { fault, random, struck } of this.#faults.values()) {
       if (fault.name !== undefined && usualName(fault.name) !== query.name) continue;
       if (fault.ratio < 1 && random.next() >= fault.ratio) continue;
       if (fault.kind === 'dns-slow') {
         latencyMs += fault.latencyMs;
-        if (fault.latencyMs > 0) struck();
+        if (fault.latencyMs > 0 && isOfCall) struck();
         continue;
       }
       reply = this.#broken(query, fault);
-      if (!reply?.equals(usual)) struck();
+      if (isOfCall && !reply?.equals(usual)) struck();
     }
     if (reply === undefined) return;
     const last = reply;
