@@ -11,6 +11,13 @@ export interface PageDocument {
   with(first: unknown): string;
 }
 
+/** JSON whose texts cannot turn the direction of the words after them. */
+export const shownJson = (value: unknown): string => readable(JSON.stringify(value));
+
+/** Controls of direction that outlast their own text become a visible mark. */
+export const readable = (text: string): string =>
+  text.replaceAll(/[\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
+
 const hashOf = (text: string): string =>
   `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
@@ -30,7 +37,7 @@ export function readPage(): PageDocument {
       "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     // A data block: it is never run, and no text in it can end it.
     with: (first) => {
-      const json = JSON.stringify(first).replaceAll('<', '\\u003c');
+      const json = shownJson(first).replaceAll('<', '\\u003c');
       return `${before}<script type="application/json" id="first">${json}</script>${after}`;
     },
   };

@@ -9,7 +9,7 @@ import { answeringServer, listenForAdmin } from '../mesh/admin-http.js';
 import { Answers, type Reader } from './answers.js';
 import { type Behind, Door } from './door.js';
 import { Follow } from './follow.js';
-import { readPage } from './page-document.js';
+import { readable, readPage, shownJson } from './page-document.js';
 import { type Drills, post } from './posts.js';
 import { readOwn } from './report-file.js';
 import { firstState, Viewer } from './viewer.js';
@@ -164,7 +164,9 @@ function tapTo(
   stream(response);
   const take = (lines: string): void => {
     if (response.writableNeedDrain) return;
-    const data = lines.split('\n').filter((line) => line !== '');
+    const data = readable(lines)
+      .split('\n')
+      .filter((line) => line !== '');
     if (data.length > 0) response.write(data.map((line) => `data: ${line}\n\n`).join(''));
   };
   const say = (event: string, data: unknown): string =>
@@ -198,7 +200,7 @@ async function answerPost(
 }
 
 const sendJson = (response: ServerResponse, value: unknown): void =>
-  sendAs(response, 'application/json', JSON.stringify(value));
+  sendAs(response, 'application/json', shownJson(value));
 
 function sendAs(response: ServerResponse, type: string, body: string, policy?: string): void {
   response.writeHead(200, {

@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import type { DrillEvent } from '../runbooks/events.js';
 import type { Follow } from './follow.js';
+import { shownJson } from './page-document.js';
 
 /** The size of one batch, so that a new page need not wait for a whole long day. */
 const batch = 2000;
@@ -57,7 +58,7 @@ export class Viewer {
     const fresh = follow.events.slice(this.#told, this.#told + batch);
     if (fresh.length === 0) return;
     this.#told += fresh.length;
-    this.#write('events', JSON.stringify(fresh));
+    this.#write('events', shownJson(fresh));
   }
 
   ping(): void {

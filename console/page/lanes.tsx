@@ -57,6 +57,10 @@ export function Lanes({ scenario, nowMs, frame }: LanesProps) {
 const leftOf = (width: number): number => (width < narrow ? 2 : gutter);
 const below = (width: number) => (width < narrow ? { x: leftOf(width), dy: 17 } : { dx: 8 });
 
+/** A name leaves room for its state. */
+const nameLetters = (width: number): number =>
+  (width / letterWidth) * (width < narrow ? 0.62 : 0.4);
+
 interface RowProps {
   top: number;
   frame: TimeFrame;
@@ -78,7 +82,7 @@ function LaneRow({ lane, top, nowMs, frame }: RowProps & { lane: Lane; nowMs: nu
     <g>
       <text class="lane-text" x={leftOf(width)} y={top + 16}>
         <tspan class={`name ${state}`}>
-          {mark} {laneName(lane)}
+          {mark} {shortened(laneName(lane), nameLetters(width))}
         </tspan>
         <tspan class="soft" dx={8}>
           {wakes(lane.severity) ? 'page' : lane.severity}
@@ -122,7 +126,7 @@ function OtherRow({ other, top, frame }: RowProps & { other: OtherAlert }) {
   return (
     <g>
       <text class="lane-text" x={leftOf(width)} y={top + 13}>
-        <tspan class="name">+ {other.alert}</tspan>
+        <tspan class="name">+ {shortened(other.alert, nameLetters(width))}</tspan>
         <tspan class="soft" dx={8}>
           {wakes(other.severity) ? 'page' : other.severity}
         </tspan>

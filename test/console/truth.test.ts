@@ -345,3 +345,31 @@ testWith('chromium')(
   },
   60_000,
 );
+
+testWith('chromium')(
+  'a name of five hundred letters, or one that turns its line around, leaves the other words as they are',
+  async () => {
+    const long = 'x'.repeat(500);
+    const turned = '\u202edepmuj';
+    const named = begun().map((e) => ({
+      ...e,
+      ...('alert' in e && { alert: long }),
+      ...('title' in e && { title: `${turned} ${long}` }),
+      ...('target' in e && { target: turned }),
+    }));
+    const firing = { kind: 'alert', alert: long, severity: 'page', labels: { a: 'b' } };
+    const events = [...named, { ...firing, atMs: Date.now(), state: 'notified' }];
+    writeFileSync(join(folder, 'events.jsonl'), lines(events as DrillEvent[]));
+    const page = await opened(own());
+    await page.locator('.log').getByText('is awaited within').waitFor();
+    for (const width of [420, 1280]) {
+      await page.setViewportSize({ width, height: 900 });
+      const wide = await page.evaluate('document.documentElement.scrollWidth');
+      expect([width, wide]).toEqual([width, width]);
+    }
+    expect(await page.content()).not.toContain('\u202e');
+    await page.getByText('\ufffddepmuj').first().waitFor();
+    expect(await page.locator('.axis-of-all .lane-text').first().textContent()).toMatch(/… *page/);
+  },
+  60_000,
+);
