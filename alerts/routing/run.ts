@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { exitCode, formatProblem, UserError } from '../../base/errors.js';
+import { inputName } from '../../base/input.js';
+import { counted } from '../../base/terminal.js';
 import { requireTool } from '../../base/tools.js';
 import { readTimeMs } from '../../base/time-text.js';
 import { readSlos, type Slo } from '../../slo/index.js';
@@ -92,13 +94,16 @@ export function routeTests(
 
 export function testRoutes(flags: TestFlags): void {
   const { routing, document } = readRouting(flags.file);
-  const unowned = unownedProblems(routing, alertsIn(flags.slos, flags.rules));
+  if (routing.tests.length === 0 && flags.slos.length + flags.rules.length === 0) {
+    throw new UserError({
+      message: `${inputName(flags.file)} has no tests`,
+      expected: 'tests: [...] in it, or alerts by -i SLOS or --rules FILES',
+    });
+  }
+  const alerts = alertsIn(flags.slos, flags.rules);
+  const unowned = unownedProblems(routing, alerts);
   for (const problem of unowned) process.stderr.write(`${formatProblem(problem)}\n`);
   if (unowned.length > 0) process.exitCode = exitCode.failed;
-  if (routing.tests.length === 0) {
-    if (flags.slos.length + flags.rules.length > 0) return;
-    throw new UserError({ message: `${flags.file} has no tests`, expected: 'tests: [...]' });
-  }
   const results = routeTests(routing, Date.now(), readSome(flags.slos));
   const failed = results.filter((r) => !r.passed);
   if (flags.format === 'json') process.stdout.write(`${JSON.stringify(results, undefined, 2)}\n`);
@@ -111,7 +116,11 @@ export function testRoutes(flags: TestFlags): void {
       const problem = formatProblem({ place, message, expected: words(result.expected) });
       process.stdout.write(`${problem}\n${result.why.replaceAll(/^/gm, '    ').trimEnd()}\n`);
     }
-    process.stdout.write(`${results.length - failed.length} of ${results.length} tests passed\n`);
+    if (alerts.length > 0 && unowned.length === 0) {
+      process.stdout.write(`each of ${counted(alerts.length, 'alert')} has a team\n`);
+    }
+    const passed = `${results.length - failed.length} of ${results.length} tests passed`;
+    process.stdout.write(results.length === 0 ? 'no tests\n' : `${passed}\n`);
   }
   if (failed.length > 0) process.exitCode = exitCode.failed;
 }

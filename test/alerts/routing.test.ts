@@ -639,6 +639,17 @@ describe('the command', () => {
     );
     expect(result.stdout).toContain('9 of 10 tests passed');
   });
+
+  test('a file without tests, as init writes it, is judged by the alerts', () => {
+    const file = join(folder, 'begun.yaml');
+    expect(run('routes', 'init', '-i', 'examples/slo/retail.yaml', '-o', file).status).toBe(0);
+    expect(run('routes', 'test', '-f', file).stderr).toContain('or alerts by -i SLOS');
+    const { status, stdout } = run('routes', 'test', '-f', file, '-i', 'examples/slo/retail.yaml');
+    expect([status, stdout]).toEqual([
+      0,
+      expect.stringMatching(/^each of \d+ alerts has a team\nno tests\n$/),
+    ]);
+  });
 });
 
 test('labels of a command line', () => {
