@@ -23,7 +23,7 @@ export async function runController(file: string): Promise<void> {
   };
   process.on('SIGTERM', stop).on('SIGINT', stop);
   dieWithParent(stop);
-  startHeapTrim(realClock, controllerLimits);
+  startHeapTrim(realClock, () => controller.sessions.size, controllerLimits);
   const { grpcPort: grpc, adminPort: admin } = controller;
   process.stdout.write(`${JSON.stringify({ ready: true, grpc, admin, pid: process.pid })}\n`);
 }

@@ -23,6 +23,7 @@ import {
 import { WireError } from './api/wire.js';
 import { type Call, Connections } from './calls.js';
 import type { ServerConnection } from '../proxy/http2/server-connection.js';
+import { peerX509 } from '../proxy/tls/peer-certificate.js';
 import { answerTimeoutMs, type Sessions } from './sessions.js';
 import { Strangers } from './strangers.js';
 import type { Session } from './session.js';
@@ -180,7 +181,7 @@ export class ControlServer {
 
   /** TLS verified the client with the bundle of that time: if the bundle has changed, the chain is verified again. */
   #clientOf({ socket, connection }: Call): ClientCertificate | undefined {
-    const certificate = socket.getPeerX509Certificate();
+    const certificate = peerX509(socket);
     if (!certificate) return undefined;
     const { authority } = this.#parts;
     const isCurrent = !this.#outdated.has(connection);

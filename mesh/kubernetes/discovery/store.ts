@@ -1,5 +1,5 @@
 /** Everything that discovery watches, by name and by reference; one place for all look-ups. */
-import type { KubeObject } from '../client/objects.js';
+import { keyOf, type KubeObject } from '../client/objects.js';
 import { isServerParent, isServiceParent } from './gateway-routes.js';
 import type {
   AuthorizationPolicySpec,
@@ -87,26 +87,24 @@ export class Index<T extends KubeObject> {
     const group = this.#groups.get(key);
     if (group === undefined) return [];
     if (!(group instanceof Map)) return [group];
-    return [...group.values()].sort((a, b) => (id(a) < id(b) ? -1 : 1));
+    return [...group.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
   }
 
   #add(key: string, object: T): void {
     const group = this.#groups.get(key);
-    if (group instanceof Map) group.set(id(object), object);
-    else if (group === undefined || id(group) === id(object)) this.#groups.set(key, object);
-    else this.#groups.set(key, new Map([group, object].map((one) => [id(one), one])));
+    if (group instanceof Map) group.set(keyOf(object), object);
+    else if (group === undefined || keyOf(group) === keyOf(object)) this.#groups.set(key, object);
+    else this.#groups.set(key, new Map([group, object].map((one) => [keyOf(one), one])));
   }
 
   #remove(key: string, object: T): void {
     const group = this.#groups.get(key);
     if (group instanceof Map) {
-      group.delete(id(object));
+      group.delete(keyOf(object));
       if (group.size === 0) this.#groups.delete(key);
-    } else if (group !== undefined && id(group) === id(object)) this.#groups.delete(key);
+    } else if (group !== undefined && keyOf(group) === keyOf(object)) this.#groups.delete(key);
   }
 }
-
-const id = (o: KubeObject): string => `${o.metadata.namespace ?? ''}/${o.metadata.name}`;
 
 /** Returns `retail/cart` for a ServiceProfile's name, `cart.retail.svc.cluster.local`. */
 export function profileService(name: string, namespace: string): string {

@@ -1,9 +1,9 @@
 /** The peer of a finished handshake: the name in its certificate, and the certificate's expiry. */
-import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { type Denial, denialsInForce, isDenied } from '../../identity/denials.js';
 import { dnsNamesIn, parseIdentity } from '../../identity/names.js';
 import { type HandshakeFailure, handshakeFailure } from './failures.js';
+import { type PeerCertificate, peerCertificate } from './peer-certificate.js';
 
 export interface Peer {
   identity: string;
@@ -26,7 +26,7 @@ export function verifiedPeer(
   resumed?: Peer,
 ): Peer | HandshakeFailure {
   if (resumed && socket.isSessionReused()) return resumed;
-  const certificate = socket.getPeerX509Certificate();
+  const certificate = peerCertificate(socket);
   if (!certificate) return 'no-client-certificate';
   if (!socket.authorized) {
     const error = socket.authorizationError as unknown;
@@ -51,7 +51,7 @@ export function verifiedPeer(
 }
 
 /** Denials are compared once for each bundle that brings them, not once for each request. */
-function denialOf({ serialNumber: serial, validFrom }: X509Certificate, names: string[]) {
+function denialOf({ serialNumber: serial, validFrom }: PeerCertificate, names: string[]) {
   const notBeforeMs = Date.parse(validFrom);
   let seen: readonly Denial[] = [];
   let verdict = false;

@@ -41,7 +41,9 @@ const judged = (certificate: X509Certificate): unknown =>
   verifiedPeer(
     {
       isSessionReused: () => false,
+      // Which of the two is asked depends on the runtime (tls/peer-certificate.ts).
       getPeerX509Certificate: () => certificate,
+      _handle: { getPeerCertificate: () => certificate.toLegacyObject() },
       authorized: true,
     } as unknown as TLSSocket,
     Date.now(),

@@ -14,7 +14,8 @@ function collected(sizes: readonly number[], limits?: typeof controllerLimits): 
     found.push(size);
     size = 10;
   };
-  startHeapTrim(clock, limits, { collect, usedBytes: () => size * mebi });
+  const heap = { collect, usedBytes: () => size * mebi, giveBack: () => undefined };
+  startHeapTrim(clock, () => 0, limits, heap);
   for (size of sizes) clock.advance(2000);
   return found;
 }
@@ -29,6 +30,36 @@ test("a controller's heap is left alone while it grows, and collected when it re
 });
 
 test('without the flag that allows it, nothing is collected', () => {
-  const heap = { collect: undefined, usedBytes: () => 0 };
-  expect(startHeapTrim(new SimulatedClock(), controllerLimits, heap)).toBeUndefined();
+  const heap = { collect: undefined, usedBytes: () => 0, giveBack: () => undefined };
+  const started = startHeapTrim(new SimulatedClock(), () => 0, controllerLimits, heap);
+  expect(started).toBeUndefined();
+});
+
+/** The events of each look (c: collected, g: given back), by the number of open connections at it. */
+function givenBack(open: readonly number[]): string {
+  const clock = new SimulatedClock();
+  let events = '';
+  let now = 0;
+  const heap = {
+    collect: () => void (events += 'c'),
+    usedBytes: () => 0,
+    giveBack: () => void (events += 'g'),
+  };
+  startHeapTrim(clock, () => now, undefined, heap);
+  for (now of open) {
+    events += '.';
+    clock.advance(2000);
+  }
+  return events;
+}
+
+test('after a crowd has come or gone, the heap is collected twice, for issuers, and memory given back once', () => {
+  const looks = (open: number): number[] => Array<number>(7).fill(open);
+  expect(givenBack(looks(1000))).toBe('....c.cg..');
+  expect(givenBack([...looks(1000), ...looks(10)])).toBe('....c.cg......c.cg..');
+});
+
+test('a crowd that leaves again at once, and a small one, change nothing', () => {
+  expect(givenBack([1000, 1000, 1000, 0, 1000, 1000, 0])).toBe('.......');
+  expect(givenBack([199, 199, 199, 199, 199, 199])).toBe('......');
 });
