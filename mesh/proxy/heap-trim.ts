@@ -1,7 +1,7 @@
 /**
  * Keeps the heap near its live size: V8 lets a small heap grow to several times its size before a full collection,
- * which is expensive beside an app that has 64 MB for its proxy. After a crowd of connections has come or gone, the C
- * library gives its free pages back too. Needs --expose-gc (launch.ts); without it nothing happens.
+ * which is expensive beside an app that has 64 MB for its proxy. After a crowd of connections has gone, the C library
+ * gives its free pages back too. Needs --expose-gc (launch.ts); without it nothing happens.
  */
 import { getHeapStatistics } from 'node:v8';
 import type { Clock, Timer } from '../../base/clock.js';
@@ -72,7 +72,7 @@ export function startHeapTrim(
   // The first collection removes garbage from the start.
   let liveBytes = 0;
   let lastBytes = 0;
-  let settled = 0;
+  let most = 0;
   let looksSinceCrowd = 0;
   const collectNow = (): void => {
     collect();
@@ -81,12 +81,13 @@ export function startHeapTrim(
   };
   return clock.every(lookMs, () => {
     const open = connections();
-    looksSinceCrowd = Math.abs(open - settled) < crowd ? 0 : looksSinceCrowd + 1;
+    most = Math.max(most, open);
+    looksSinceCrowd = most - open < crowd ? 0 : looksSinceCrowd + 1;
     if (looksSinceCrowd >= quietLooks) collectNow();
     if (looksSinceCrowd > quietLooks) {
       // The first collection frees a client's certificate, and only the second its issuer's, which the first held.
       giveBack();
-      settled = open;
+      most = open;
     }
     const used = usedBytes();
     const grownBytes = used - lastBytes;
