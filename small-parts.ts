@@ -157,7 +157,51 @@ export async function withSmallPartsJoined(
       throw new Error(`${file.path}: an import of a part that was joined is left`);
     }
   }
-  return renamed([...kept, { path: join(folder, name), text }], folder, name);
+  return renamed(
+    withoutFronts([...kept, { path: join(folder, name), text }], folder),
+    folder,
+    name,
+  );
+}
+
+/** As the bundler writes it: `import("./name-X.js")`. */
+const lazyImportOf = /\bimport\("(\.[\w./-]*\/)([\w-]+\.js)"\)/g;
+
+/**
+ * For each module that is imported lazily the bundler makes a file; of many all code is in a part that others use too,
+ * and the file only gives that part's exports their names. The importers do that themselves, so that Node reads, and
+ * the package contains, a file less.
+ */
+function withoutFronts(files: readonly File[], folder: string): File[] {
+  const fronts = new Map<string, { part: string; named: string }>();
+  for (const { path, text } of files) {
+    const found = exportOf.exec(text);
+    const own = text.replace(importOf, '').replace(exportOf, '').trim();
+    const isPart = dirname(path) === folder && !/^(chunk|small)-/.test(basename(path));
+    if (!isPart || !found || own !== '') continue;
+    const from = [...text.matchAll(importOf)].filter(
+      ([, list]) => list !== undefined && list !== '',
+    );
+    const [, list = '', , part = ''] = from[0] ?? [];
+    if (from.length !== 1) continue;
+    const outer = new Map(pairs(list).map(([name, local]) => [local, name]));
+    const named = pairs(found[1] ?? '').map(
+      ([local, name]) => `${name}:m.${outer.get(local) ?? ''}`,
+    );
+    fronts.set(basename(path), { part, named: named.join(',') });
+  }
+  const kept = files.filter(({ path }) => !fronts.has(basename(path)));
+  return kept.map(({ path, text }) => {
+    const direct = text.replace(lazyImportOf, (whole, at: string, name: string) => {
+      const front = fronts.get(name);
+      return front ? `import("${at}${front.part}").then(m=>({${front.named}}))` : whole;
+    });
+    const left = [...direct.matchAll(anySource)].find(([, from = '']) =>
+      fronts.has(basename(from)),
+    );
+    if (left) throw new Error(`${path}: an import of ${left[1] ?? ''}, which is left out`);
+    return { path, text: direct };
+  });
 }
 
 /** A part's name stands for its text and that of all that it imports: a program of an older build keeps its own parts. */
