@@ -151,6 +151,24 @@ export const retryFields = {
   maxBufferedBytes: preset(65_536, count('Requests with larger bodies are not retried.')),
 };
 
+const corsFields = {
+  allowOrigins: list(
+    'Origins that may read answers: `*`, exact ones, or with `*` for labels of the host.',
+    text('', {
+      pattern: /^(\*|https?:\/\/(\*|(\*\.)?[A-Za-z0-9.-]+)(:\d{1,5})?)$/,
+      expected: 'an origin, such as https://shop.example:8443 or https://*.shop.example',
+    }),
+  ),
+  allowCredentials: flag('Whether requests with cookies are allowed.'),
+  allowMethods: list(
+    'Methods beside GET, HEAD and POST; `*`: any.',
+    text('', { pattern: /^(\*|[A-Z]+)$/, expected: 'a method in capitals, or *' }),
+  ),
+  allowHeaders: list('Request headers beside the usual ones; `*`: any.', header('')),
+  exposeHeaders: list('Headers of answers that scripts may read; `*`: all.', header('')),
+  maxAgeSeconds: preset(5, seconds('How long a browser keeps the answer to a preflight.')),
+};
+
 export const routeFields = {
   name: needed(name('The route label of metrics.', { minLength: 1, maxLength: 253 })),
   matches: {
@@ -203,6 +221,10 @@ export const routeFields = {
     prefix: hidden(text('Replaces the matched prefix.')),
     status: preset(302, choice('The status.', 301, 302, 303, 307, 308)),
   }),
+  cors: group(
+    'Cross-origin requests of browsers: preflights are answered, other answers marked in place of the app.',
+    corsFields,
+  ),
   rewrite: group('Changes of the request line.', {
     host: text('Replaces the authority.'),
     prefix: text('Replaces the matched prefix.'),

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { Destination } from '../../mesh/model.js';
 import type { AnyObject, KubeObject } from '../../mesh/kubernetes/client/objects.js';
 import { conditionOf } from '../../mesh/kubernetes/discovery/status.js';
+import { httpRoutes } from '../../mesh/kubernetes/discovery/gateway-routes.js';
 import { controllerName, parentStatuses } from '../../mesh/kubernetes/discovery/route-status.js';
 import { splitShares } from '../../mesh/kubernetes/discovery/specs.js';
 import { targetFinding } from '../../mesh/kubernetes/discovery/targets.js';
@@ -377,7 +378,18 @@ test('policy that targets nothing says so', () => {
   expect(targetFinding(profile, store).message).toBe('in force for clients of namespace evil');
 });
 
-test('a filter that a Server does not apply is refused by name', () => {
+test('the CORS filter of an HTTPRoute; on a Server it is refused by name, as other filters of clients are', () => {
+  const cors = {
+    allowOrigins: ['https://*.shop.example'],
+    allowCredentials: true,
+    allowMethods: ['PUT'],
+    maxAge: 60,
+  };
+  const made = route([{ filters: [{ type: 'CORS', cors }], backendRefs: to('v1') }]);
+  expect(problemsOfObject(made)).toEqual([]);
+  const { drafts } = httpRoutes(made.metadata, made.spec as never);
+  const { maxAge, ...same } = cors;
+  expect(drafts[0]?.route.cors).toEqual({ ...same, maxAgeSeconds: maxAge });
   const redirect = { type: 'RequestRedirect', requestRedirect: { hostname: 'other' } };
   const ofServer = route([{ filters: [redirect] }], 'r', {
     parentRefs: [{ kind: 'Server', group: 'mesh.firedrill.dev', name: 'http' }],

@@ -122,7 +122,9 @@ function written(form: Form): unknown {
     case 'comparison':
       return { ...(form.named && { name: 'x-user' }), exact: '/cart' };
     default:
-      return form.kind === 'text' && form.expected === 'a method in capitals' ? 'GET' : 'cart';
+      if (form.kind === 'text' && form.expected?.startsWith('an origin'))
+        return 'https://shop:8443';
+      return form.kind === 'text' && form.expected?.startsWith('a method') ? 'GET' : 'cart';
   }
 }
 

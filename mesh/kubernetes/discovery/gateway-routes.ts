@@ -233,7 +233,7 @@ function ruleDraft(
 }
 
 export const isForClientsAlone = (filter: RouteFilter): boolean =>
-  [filter.requestRedirect, filter.urlRewrite, filter.requestMirror].some(Boolean);
+  [filter.requestRedirect, filter.urlRewrite, filter.requestMirror, filter.cors].some(Boolean);
 
 const noBackend: OwnAnswer = { status: 500, reason: 'no-backend' };
 export const unsupported: OwnAnswer = { status: 500, reason: 'unsupported-filter' };
@@ -330,6 +330,9 @@ function applyFilter(
       ...(to?.replaceFullPath === undefined ? {} : { path: to.replaceFullPath }),
       ...(to?.replacePrefixMatch === undefined ? {} : { prefix: to.replacePrefixMatch }),
     };
+  } else if (filter.cors) {
+    const { maxAge, ...cors } = filter.cors;
+    route.cors = { ...cors, maxAgeSeconds: maxAge ?? 5 };
   } else problems.push({ path, message: `filter ${filter.type} is not supported` });
 }
 

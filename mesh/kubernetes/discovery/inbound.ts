@@ -158,9 +158,9 @@ function routesFor(
     .filter((r) => serverParents(r).includes(server.metadata.name))
     .flatMap((r) => httpRoutes(r.metadata, r.spec).drafts)
     .map(({ route, mirror }) => {
-      const { redirect, rewrite } = route;
+      const { redirect, rewrite, cors } = route;
       // A filter that this side does not apply may be the one that restricts access.
-      const isBroken = redirect ?? rewrite ?? mirror;
+      const isBroken = redirect ?? rewrite ?? cors ?? mirror;
       return { ...route, split: [], ...(isBroken && { respond: unsupported }) };
     });
 }

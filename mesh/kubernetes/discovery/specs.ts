@@ -150,6 +150,14 @@ export interface RouteFilter {
     statusCode?: number;
     path?: { type: string; replaceFullPath?: string; replacePrefixMatch?: string };
   };
+  cors?: {
+    allowOrigins?: string[];
+    allowCredentials?: boolean;
+    allowMethods?: string[];
+    allowHeaders?: string[];
+    exposeHeaders?: string[];
+    maxAge?: number;
+  };
   urlRewrite?: {
     hostname?: string;
     path?: { type: string; replaceFullPath?: string; replacePrefixMatch?: string };

@@ -22,6 +22,22 @@ export const outboundLayers: readonly Layer[] = [
     },
   },
   {
+    name: 'cors',
+    why: 'Before all that a route does: a preflight only asks, and concerns neither a backend nor a limit.',
+    apply(request) {
+      const headers = request.route.cors?.preflight(request.request);
+      if (!headers) return;
+      request.refusal = {
+        kind: 'answer',
+        status: 204,
+        grpcStatus: -1,
+        headers,
+        body: '',
+        reason: 'preflight',
+      };
+    },
+  },
+  {
     name: 'redirect',
     why: 'Before the limits: these answers cost the backend nothing, so they must not use up its limits.',
     apply(request) {

@@ -102,7 +102,7 @@ export class OutboundRequest extends RequestFlow<RouteState> {
   }
 
   override get responseHeaders(): HeaderEdits | undefined {
-    return this.share.responseHeaders;
+    return this.route.answerEdits(this.request, this.share);
   }
 
   /** The breaker's scope: the route, and the first segment of the path. */

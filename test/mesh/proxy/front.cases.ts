@@ -497,6 +497,107 @@ const policies: Case[] = [
   },
 ];
 
+const cors = { allowOrigins: ['https://*.shop.example', 'http://one:80'], maxAgeSeconds: 5 };
+const anyone = { allowOrigins: ['*'], allowMethods: ['*'], allowHeaders: ['*'], maxAgeSeconds: 60 };
+const preflight = (origin: string): Sent => ({
+  method: 'OPTIONS',
+  headers: [
+    ['Origin', origin],
+    ['Access-Control-Request-Method', 'PUT'],
+    ['Access-Control-Request-Headers', 'x-a,x-b'],
+  ],
+});
+const fromShop = { headers: [['Origin', 'https://a.shop.example']] } as const;
+const origins: Row[] = [
+  {
+    name: 'a preflight of an allowed origin',
+    routes: [route({ cors: { ...cors, allowMethods: ['PUT', 'DELETE'], allowHeaders: ['x-a'] } })],
+    sent: preflight('https://a.b.shop.example'),
+    status: 204,
+    calls: 0,
+    gets: {
+      'access-control-allow-origin': 'https://a.b.shop.example',
+      'access-control-allow-methods': 'PUT, DELETE',
+      'access-control-allow-headers': 'x-a',
+      'access-control-allow-credentials': undefined,
+      'access-control-max-age': '5',
+      vary: /^origin/,
+    },
+  },
+  ...['https://shop.example.evil', 'https://shop.example', 'https://a.shop.example:1', 'null'].map(
+    (origin): Row => ({
+      name: `a preflight of ${origin}`,
+      routes: [route({ cors })],
+      sent: preflight(origin),
+      status: 204,
+      calls: 0,
+      gets: { 'access-control-allow-origin': undefined, 'access-control-max-age': undefined },
+    }),
+  ),
+  {
+    name: 'a preflight from an origin with the usual port',
+    routes: [route({ cors })],
+    sent: preflight('http://one'),
+    status: 204,
+    calls: 0,
+    gets: { 'access-control-allow-origin': 'http://one' },
+  },
+  {
+    name: 'a preflight where everything is allowed, with credentials',
+    routes: [route({ cors: { ...anyone, allowCredentials: true } })],
+    sent: preflight('http://any:8080'),
+    status: 204,
+    calls: 0,
+    gets: {
+      'access-control-allow-origin': 'http://any:8080',
+      'access-control-allow-methods': 'PUT',
+      'access-control-allow-headers': 'x-a,x-b',
+      'access-control-allow-credentials': 'true',
+    },
+  },
+  {
+    name: 'a preflight for a route of one method',
+    routes: [
+      route({ name: 'get', matches: [{ method: 'GET' }], cors: { maxAgeSeconds: 5 } }),
+      route({ name: 'put', matches: [{ method: 'PUT' }], cors }),
+    ],
+    sent: preflight('https://a.shop.example'),
+    status: 204,
+    calls: 0,
+    gets: { 'access-control-allow-origin': 'https://a.shop.example' },
+  },
+  {
+    name: 'an OPTIONS that is no preflight',
+    routes: [route({ cors })],
+    sent: { method: 'OPTIONS', ...fromShop },
+    sees: { method: 'OPTIONS' },
+  },
+  {
+    name: 'an answer to an allowed origin',
+    routes: [
+      route({
+        cors: { ...cors, exposeHeaders: ['x-page', 'x-size'] },
+        responseHeaders: { set: [['server', 'ours']] },
+      }),
+    ],
+    sent: fromShop,
+    app: () => ({ headers: { 'access-control-allow-origin': '*', server: 'theirs' } }),
+    gets: {
+      'access-control-allow-origin': 'https://a.shop.example',
+      'access-control-expose-headers': 'x-page, x-size',
+      server: 'ours',
+      vary: 'origin',
+    },
+  },
+  {
+    name: 'an answer to another origin',
+    routes: [route({ cors })],
+    sent: { headers: [['Origin', 'https://evil.example']] },
+    app: () => ({ headers: { 'access-control-allow-origin': '*' } }),
+    gets: { 'access-control-allow-origin': undefined, vary: 'origin' },
+  },
+];
+
 const retry: NonNullable<Route['retry']> = {
   limit: 2,
   statuses: [[500, 599]],
@@ -696,6 +797,7 @@ export const cases: Case[] = [
   ...policies,
   ...roles,
   ...hops,
+  ...origins.map(row),
   ...tries.map(row),
   ...mirrors.map((c) => row({ also: 'shadow', ...c })),
   ...old,

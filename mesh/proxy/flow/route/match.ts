@@ -2,6 +2,7 @@
 import type { Route, RouteMatch } from '../../../model.js';
 import { Pattern } from '../../../pattern/pattern.js';
 import type { RequestInfo } from '../contract.js';
+import { preflightMethod } from './cors.js';
 
 /** The path without the query. */
 export function pathOf(target: string): string {
@@ -28,7 +29,11 @@ class Alternative {
   readonly #headers: readonly FieldMatcher[];
   readonly #query: readonly FieldMatcher[];
 
-  constructor({ method, path, headers = [], query = [] }: RouteMatch) {
+  /** A preflight is matched by the method that it asks for. */
+  readonly #takesPreflights: boolean;
+
+  constructor({ method, path, headers = [], query = [] }: RouteMatch, takesPreflights: boolean) {
+    this.#takesPreflights = takesPreflights;
     this.#method = method;
     if (path?.kind === 'exact') this.#exact = path.value;
     // By whole segments: /cart takes /cart and /cart/1, and not /cartoon.
@@ -39,7 +44,9 @@ class Alternative {
   }
 
   matches(request: RequestInfo, path: string): boolean {
-    if (this.#method !== undefined && this.#method !== request.method) return false;
+    if (this.#method !== undefined && this.#method !== request.method) {
+      if (!this.#takesPreflights || preflightMethod(request) !== this.#method) return false;
+    }
     if (this.#exact !== undefined && this.#exact !== path) return false;
     if (this.#prefix !== undefined && !hasPrefix(path, this.#prefix)) return false;
     if (this.#regex !== undefined && !this.#regex.test(path)) return false;
@@ -70,8 +77,8 @@ export class RouteMatcher {
   readonly always: boolean;
 
   /** Throws on an invalid pattern. */
-  constructor(route: Pick<Route, 'name' | 'matches'>) {
-    this.#alternatives = route.matches.map((m) => new Alternative(m));
+  constructor(route: Pick<Route, 'name' | 'matches' | 'cors'>) {
+    this.#alternatives = route.matches.map((m) => new Alternative(m, route.cors !== undefined));
     this.always = route.matches.length === 0;
   }
 

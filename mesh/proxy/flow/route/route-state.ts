@@ -9,6 +9,7 @@ import { isIdempotent } from '../method.js';
 import { Budget } from '../retry/budget.js';
 import { StatusSet } from './classify.js';
 import { CompiledRoute, isSame } from './compiled-route.js';
+import { Cors } from './cors.js';
 import { headerEdits } from './header-edits.js';
 import { pathOf } from './match.js';
 
@@ -37,6 +38,7 @@ export interface Share {
 export class RouteState extends CompiledRoute {
   readonly retry: RetryState | undefined;
   readonly hedgeAfterMs: number | undefined;
+  readonly cors: Cors | undefined;
   readonly mirror: { backend: BackendState; fraction: number } | undefined;
   /** The route has none of the rarer policies, so begin() skips them. */
   readonly isPlain: boolean;
@@ -67,10 +69,12 @@ export class RouteState extends CompiledRoute {
     this.hedgeAfterMs = source.hedge?.afterMs;
     const mirrored = source.mirror && backends.get(source.mirror.backend);
     this.mirror = mirrored && { backend: mirrored, fraction: source.mirror?.fraction ?? 0 };
+    this.cors = source.cors && new Cors(source.cors);
     this.#shares = sharesOf(source, backends);
     this.#only = this.#shares.length === 1 ? this.#shares[0] : undefined;
     this.#random = random;
     this.isPlain =
+      !source.cors &&
       !source.redirect &&
       !source.respond &&
       this.#shares.every((share) => !share.respond) &&
@@ -86,6 +90,11 @@ export class RouteState extends CompiledRoute {
     const lot = this.#random.next() * (this.#shares[this.#shares.length - 1] as Share).upTo;
     for (const share of this.#shares) if (lot < share.upTo) return share;
     return this.#shares[this.#shares.length - 1] as Share;
+  }
+
+  /** The changes of the answer to a request that has this share. */
+  answerEdits(request: RequestInfo, { responseHeaders }: Share): HeaderEdits | undefined {
+    return this.cors ? this.cors.edits(request, responseHeaders) : responseHeaders;
   }
 
   mayRetry(method: string): boolean {
