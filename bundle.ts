@@ -159,12 +159,10 @@ function installed(): string[] {
 
 function builds(): BuildOptions[] {
   return [
-    // The proxy's stack traces need function names; for the other programs names would add 48 KB to the package.
     {
       ...forNode,
       entryPoints: [{ in: 'mesh/proxy/main.ts', out: proxyBundle }],
       packages: 'external',
-      keepNames: true,
       // mesh/proxy/loader.ts runs the file and passes in the two names of CommonJS.
       format: 'cjs',
       splitting: false,
