@@ -3,6 +3,7 @@ import { signal } from '@preact/signals';
 import { type ComponentChildren, Fragment, render } from 'preact';
 import { Drill } from './drill.js';
 import { connected, hello, listen, tick, trouble } from './drill-state.js';
+import { Drawn } from './drawn.js';
 import { Coverage, Plan, Report } from './facilitator-views.js';
 import { NowView } from './on-call-now.js';
 import { OneService } from './one-service.js';
@@ -112,7 +113,7 @@ function Page() {
       </Trouble>
       <main>
         {isThere ? (
-          view?.show(new URLSearchParams(query))
+          <Drawn of={view} draw={(shown) => shown?.show(new URLSearchParams(query))} />
         ) : (
           <p class="empty">
             The console was started without a source for this view: firedrill console --help.

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Answer } from '../answers.js';
+import { Drawn } from './drawn.js';
 import { clock } from './words.js';
 
 interface Told<T> {
@@ -50,7 +51,7 @@ export function From<T>({ from, everyMs, children }: FromProps<T>) {
         {error !== undefined && told === undefined && <p class="stale">No data: {error}</p>}
         {error === undefined && told === undefined && <p class="empty">Loading …</p>}
       </div>
-      {told !== undefined && children(told.value)}
+      {told !== undefined && <Drawn of={told.value} draw={children} />}
     </>
   );
 }

@@ -116,6 +116,32 @@ testWith('chromium')(
 );
 
 testWith('chromium')(
+  'an answer that cannot be drawn takes the older figures away, and the next one is drawn',
+  async () => {
+    const page = await opened({ ...own(), prometheus: 'http://127.0.0.1:1' });
+    const none = {
+      groups: [],
+      grouped: false,
+      troubles: [],
+      withoutBurn: 0,
+      burning: [],
+      changed: [],
+    };
+    const answers: object[] = [{ ...none, groups: 7 }, none];
+    await page.route('**/data/now', async (route) => {
+      const value = answers.shift();
+      const body = JSON.stringify({ atMs: Date.now(), value });
+      await (value ? route.fulfill({ contentType: 'application/json', body }) : route.abort());
+    });
+    await page.evaluate("location.hash = '#/now'");
+    await page.getByText('Not drawn, which is a fault of Firedrill').waitFor();
+    await page.getByText('No alert fires.').waitFor();
+    expect(await page.getByText('Not drawn').count()).toBe(0);
+  },
+  60_000,
+);
+
+testWith('chromium')(
   'a day of two hundred thousand events is drawn',
   async () => {
     const [day, scenario, ...rest] = begun() as [DrillEvent, DrillEvent];
