@@ -96,6 +96,9 @@ function regressionsOf(s: ComparedScenario, days: readonly GameDayResult[]): str
       found.push(`${name} came in time before, and does not`);
       continue;
     }
+    if (now === 'PASS' && inTime[newest] === undefined && inTime.includes(true)) {
+      found.push(`${name} came in time before, and is expected no more`);
+    }
     const scale = days[newest]?.timeScale;
     const earlier = seconds.slice(0, newest).flatMap((x, i) => {
       return x === undefined || days[i]?.timeScale !== scale ? [] : [x];

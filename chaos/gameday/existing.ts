@@ -13,7 +13,7 @@ import {
 import { UserError } from '../../base/errors.js';
 import { type HostPort, hostPort } from '../../base/host-port.js';
 import { readSlos } from '../../slo/index.js';
-import { accessFiles } from '../system/access-schema.js';
+import { accessFiles, type AccessSpec } from '../system/access-schema.js';
 import type { Drill } from '../system/drill-file.js';
 import { type Judging, type JudgedBy, judgingOf } from './judging.js';
 import { timingOf } from './options.js';
@@ -42,17 +42,14 @@ export function existingOf(given: ExistingFlags, drill: Drill): ExistingOptions 
   const { bearerFile, ca, cert, key, insecure } = given;
   const flags = { bearerFile, ca, cert, key, insecure };
   const own = Object.fromEntries(Object.entries(flags).filter(([, v]) => v !== undefined));
-  const prometheus: Partial<AccessFiles> = {
-    ...(watch && accessFiles(watch.prometheus, drill.folder)),
-    ...own,
+  const accessTo = (named: AccessSpec | undefined, url?: string): Partial<AccessFiles> => {
+    const inFile = named === undefined ? undefined : accessFiles(named, drill.folder);
+    // The token of the file's server is for no other.
+    const isOther = url !== undefined && originOf(url) !== originOf(inFile?.url);
+    return { ...(!isOther && inFile), ...own, ...(url !== undefined && { url }) };
   };
-  if (typed) prometheus.url = given.prometheus;
-  const named = watch?.alertmanager;
-  const manager: Partial<AccessFiles> = {
-    ...(named !== undefined && accessFiles(named, drill.folder)),
-    ...own,
-  };
-  if (given.alertmanager !== undefined) manager.url = given.alertmanager;
+  const prometheus = accessTo(watch?.prometheus, typed ? given.prometheus : undefined);
+  const manager = accessTo(watch?.alertmanager, given.alertmanager);
   const listen = listenAt(given.listen ?? watch?.listen);
   const receiver = given.receiver ?? watch?.receiver;
   return {
@@ -64,6 +61,8 @@ export function existingOf(given: ExistingFlags, drill: Drill): ExistingOptions 
     ...(receiver !== undefined && { receiver }),
   };
 }
+
+const originOf = (url = ''): string => (URL.canParse(url) ? new URL(url).origin : '');
 
 export function listenAt(text: string | undefined): HostPort | undefined {
   if (text === undefined) return undefined;

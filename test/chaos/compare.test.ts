@@ -28,6 +28,11 @@ test.each<[string, (day: GameDayResult) => void, string[]]>([
     [`${id}: ${name} (${severity}) came in time before, and does not`],
   ],
   [
+    'an expectation that is gone',
+    (d) => first(d).expectedAlerts.shift(),
+    [`${id}: ${name} (${severity}) came in time before, and is expected no more`],
+  ],
+  [
     'slower',
     (d) => (first(d).expectedAlerts[0]!.firedAfterSeconds = firedAfterSeconds! * 2 + 2),
     [expect.stringMatching(/ took [\d.]+ s, and [\d.]+ s at most before$/) as string],
