@@ -58,7 +58,8 @@ export function proxyContainerOf(
       { name: 'fd-inbound', containerPort: ports.inbound },
       { name: 'fd-admin', containerPort: ports.admin },
     ],
-    livenessProbe: { ...(probe('/live') as object), initialDelaySeconds: 10 },
+    // On a node without a free core an answer takes longer than the usual second, and a restart costs every connection.
+    livenessProbe: { ...(probe('/live') as object), initialDelaySeconds: 10, timeoutSeconds: 5 },
     readinessProbe: { ...(probe('/ready') as object), periodSeconds: 5 },
     lifecycle: isSidecar
       ? { postStart: awaitHook(sidecarWaitSeconds, read, options) }

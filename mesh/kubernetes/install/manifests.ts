@@ -339,7 +339,11 @@ function deployment(
                 containerPort: port,
                 protocol: 'TCP',
               })),
-              livenessProbe: { ...(probe('/live') as object), initialDelaySeconds: 10 },
+              livenessProbe: {
+                ...(probe('/live') as object),
+                initialDelaySeconds: 10,
+                timeoutSeconds: 5,
+              },
               readinessProbe: { ...(probe('/ready') as object), failureThreshold: 3 },
               resources: part.resources,
               securityContext: {
