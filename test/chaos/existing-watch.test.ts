@@ -166,7 +166,7 @@ withBoth(
     expect(scenarios[0]?.expectations[0]).toMatchObject({ name: 'ShopErrors', inTime: true });
     expect(told()).toBeGreaterThan(0);
     const html = readFileSync(join(folder, 'gameday-report', 'index.html'), 'utf8');
-    expect(html).toContain('Also notified: oncall');
+    expect(html).toContain('Also routed to: oncall');
     // A time scale cannot be applied to an existing Prometheus.
     const scaled = run(folder, ...where, '--time-scale', '1/240');
     expect(await scaled.ended).toMatchObject({
