@@ -19,6 +19,13 @@ const header = text(headerName);
 export const headerPairs = list(tuple(header, text(headerValue)));
 const status = number({ min: 100, max: 999 });
 
+/** Statuses from the first to the second. */
+const range: Shape = (value, path, found) => {
+  tuple(status, status)(value, path, found);
+  if (!Array.isArray(value) || !((value[0] as number) > (value[1] as number))) return;
+  found.push({ path, message: 'an empty range', expected: 'the smaller status first' });
+};
+
 export const shapeOf = (fields: Fields): Shape => object(shapesOf(fields));
 
 export function shapesOf(fields: Fields): Record<string, Shape | Required> {
@@ -43,7 +50,7 @@ function shapeOfForm(form: Form): Shape {
     case 'duration':
       return number(form);
     case 'statuses':
-      return list(tuple(status, status));
+      return list(range);
     case 'pairs':
       return headerPairs;
     case 'choice':

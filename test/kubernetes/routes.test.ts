@@ -110,6 +110,15 @@ test('a filter that is not done is never passed over: it may be what keeps peopl
   expect(goes('/', [route([{ sessionPersistence: {}, backendRefs: to('v1') }])])).toBe('500');
 });
 
+test('of a header in two spellings the first counts', () => {
+  const headers = ['A', 'a'].map((name, i) => ({ name, value: String(i) }));
+  const [match] = httpRoutes(
+    { name: 'r', namespace: 'shop' },
+    { rules: [{ matches: [{ headers }] }] },
+  ).drafts;
+  expect(match?.route.matches).toEqual([{ headers: [{ name: 'a', kind: 'exact', value: '0' }] }]);
+});
+
 test('a match that cannot be read matches nothing, instead of everything', () => {
   const bad = { path: { type: 'RegularExpression', value: '/(' } };
   expect(goes('/x', [route([{ matches: [bad], backendRefs: to('v2') }])])).toBe('404');

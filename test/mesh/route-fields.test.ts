@@ -158,6 +158,23 @@ test('the registry reads every described field to a value that a proxy’s file 
   expect(problems).toEqual([]);
 });
 
+test('a range of statuses that holds none is refused', () => {
+  const problems = (from: number, to: number) =>
+    configProblems({
+      workload: { name: 'test', namespace: 'retail' },
+      admin: { host: '127.0.0.1', port: 0 },
+      state: state({
+        destinations: [
+          destination('cart', [], {
+            routes: [{ name: 'all', failure: { statuses: [[from, to]] } }],
+          }),
+        ],
+      }),
+    }).map((p) => p.message);
+  expect(problems(599, 500)).toEqual(['an empty range']);
+  expect(problems(500, 500)).toEqual([]);
+});
+
 test.each([
   ['a name with a space', { 'x y': 'a' }, 'must be a header name'],
   ['a name with a colon', { 'x:': 'a' }, 'must be a header name'],

@@ -191,11 +191,15 @@ function addHeaders(
   problems: FieldProblem[],
 ): void {
   if (!headers || headers.length === 0) return;
-  made.headers = headers.map((h, i) => {
+  const matches = new Map<string, NonNullable<RouteMatch['headers']>[number]>();
+  headers.forEach((h, i) => {
     const kind = h.type === 'RegularExpression' ? 'regex' : 'exact';
     if (kind === 'regex') checkRegex(h.value, `${path}.headers[${i}].value`, problems);
-    return { name: h.name.toLowerCase(), kind, value: h.value };
+    const name = h.name.toLowerCase();
+    // Of a name in several spellings the first counts (Gateway API).
+    if (!matches.has(name)) matches.set(name, { name, kind, value: h.value });
   });
+  made.headers = [...matches.values()];
 }
 
 function ruleDraft(
