@@ -159,18 +159,16 @@ test('the registry reads every described field to a value that a proxy’s file 
 });
 
 test('a range of statuses that holds none is refused', () => {
-  const problems = (from: number, to: number) =>
-    configProblems({
+  const problems = (from: number, to: number) => {
+    const own = { matches: [], split: [], timeouts: {} };
+    const route = { name: 'all', ...own, failure: { statuses: [[from, to]], grpcStatuses: [] } };
+    return configProblems({
       workload: { name: 'test', namespace: 'retail' },
       admin: { host: '127.0.0.1', port: 0 },
-      state: state({
-        destinations: [
-          destination('cart', [], {
-            routes: [{ name: 'all', failure: { statuses: [[from, to]] } }],
-          }),
-        ],
-      }),
+      outbound: { host: '127.0.0.1', port: 0, mode: 'explicit' },
+      state: state({ destinations: [destination('cart', [], { routes: [route as never] })] }),
     }).map((p) => p.message);
+  };
   expect(problems(599, 500)).toEqual(['an empty range']);
   expect(problems(500, 500)).toEqual([]);
 });
