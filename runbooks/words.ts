@@ -119,6 +119,22 @@ export const labelsText = (labels: Readonly<Record<string, string>>): string =>
     .map(([name, value]) => `${name}=${value}`)
     .join(' ');
 
+interface Expected {
+  name: string;
+  severity: string;
+  labels: Readonly<Record<string, string>>;
+}
+
+/** The labels that tell an expected alert from others of its name and severity among `all`; empty: there are none. */
+export const ownLabels = (e: Expected, all: readonly Expected[]): string =>
+  all.filter((o) => o.name === e.name && o.severity === e.severity).length > 1
+    ? labelsText(e.labels)
+    : '';
+
+/** `CheckoutLatency (page)`, with its own labels after the severity. */
+export const expectedText = (e: Expected, all: readonly Expected[]): string =>
+  `${e.name} (${[e.severity, ownLabels(e, all)].filter(Boolean).join(', ')})`;
+
 /** Words for a table's cell, and for counts of outcomes. */
 export const outcomeWords: Record<OutcomeKind, string> = {
   notified: 'in time',

@@ -1,5 +1,6 @@
 /** Compares game days: the newest day's regressions, and the last pass of each failure mode. */
 import type { GameDayResult } from '../../runbooks/report/result.js';
+import { ownLabels } from '../../runbooks/words.js';
 
 type ScenarioResult = GameDayResult['scenarios'][number];
 
@@ -18,6 +19,8 @@ export interface ComparedScenario {
 export interface ComparedAlert {
   alert: string;
   severity: string;
+  /** Where the scenario expects the same alert more than once: `dst=payment.retail`. */
+  labels?: string;
   /** Seconds after the fault's confirmation, in the order of the days; undefined if it did not fire. */
   seconds: (number | undefined)[];
   inTime: (boolean | undefined)[];
@@ -46,6 +49,10 @@ export function compareDays(given: readonly GameDayResult[]): Comparison {
   };
 }
 
+/** `CheckoutLatency (page)`. */
+export const comparedName = ({ alert, severity, labels }: ComparedAlert): string =>
+  `${alert} (${[severity, labels].filter(Boolean).join(', ')})`;
+
 const hiding = new Set(['inhibited', 'silenced']);
 
 function compared(id: string, days: readonly GameDayResult[]): ComparedScenario {
@@ -55,10 +62,13 @@ function compared(id: string, days: readonly GameDayResult[]): ComparedScenario 
   own.forEach((scenario, i) => {
     for (const e of scenario?.expectedAlerts ?? []) {
       const { name: alert, severity } = e;
+      const labels = ownLabels(e, scenario?.expectedAlerts ?? []);
+      const key = `${alert} ${severity} ${labels}`;
       const blank = (): undefined[] => days.map(() => undefined);
-      const row = alerts.get(`${alert} ${severity}`) ?? {
+      const row = alerts.get(key) ?? {
         alert,
         severity,
+        ...(labels !== '' && { labels }),
         seconds: blank(),
         inTime: blank(),
         hidden: blank(),
@@ -66,7 +76,7 @@ function compared(id: string, days: readonly GameDayResult[]): ComparedScenario 
       row.seconds[i] = e.firedAfterSeconds ?? undefined;
       row.inTime[i] = e.inTime;
       if (e.inTime && hiding.has(e.outcome ?? '')) row.hidden[i] = e.outcome;
-      alerts.set(`${alert} ${severity}`, row);
+      alerts.set(key, row);
     }
   });
   return {
@@ -90,8 +100,9 @@ function regressionsOf(s: ComparedScenario, days: readonly GameDayResult[]): str
   const passed = before.includes('PASS');
   if (now === undefined) return passed ? [`${s.id}: passed before, and was not run`] : [];
   const found = passed && now !== 'PASS' ? [`${s.id}: passed before, and is ${now}`] : [];
-  for (const { alert, severity, seconds, inTime } of s.alerts) {
-    const name = `${s.id}: ${alert} (${severity})`;
+  for (const row of s.alerts) {
+    const { seconds, inTime } = row;
+    const name = `${s.id}: ${comparedName(row)}`;
     if (inTime[newest] === false && inTime.slice(0, newest).includes(true)) {
       found.push(`${name} came in time before, and does not`);
       continue;

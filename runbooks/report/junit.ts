@@ -9,6 +9,7 @@ import {
   theoryMissText,
   timesText,
   wasJudged,
+  expectedText,
 } from '../words.js';
 
 /** The claims of a game day, with one suite for each scenario. */
@@ -37,7 +38,9 @@ const propertiesOf = ({ pages, tickets }: PagerTally): Record<string, number> =>
 
 function casesOf(s: ScenarioRecord): JunitCase[] {
   const cases: JunitCase[] = s.expectations.flatMap((e) =>
-    wasJudged(s) ? expectationCases(e) : [notJudged(e)],
+    wasJudged(s)
+      ? expectationCases(e, expectedText(e, s.expectations))
+      : [notJudged(expectedText(e, s.expectations))],
   );
   const claim = (name: string, held: boolean, why: string): void => {
     cases.push({ name, seconds: 0, ...(held ? {} : { failures: [why] }) });
@@ -80,15 +83,15 @@ function casesOf(s: ScenarioRecord): JunitCase[] {
 
 const armText = (a: ArmRecord): string => `${a.verdict}, ${timesText(a.amplificationDuring)}`;
 
-const notJudged = (e: ExpectationRecord): JunitCase => ({
-  name: `${e.name} (${e.severity}) fires in time`,
+const notJudged = (alert: string): JunitCase => ({
+  name: `${alert} fires in time`,
   seconds: 0,
   skipped: 'no fault took effect',
 });
 
-function expectationCases(e: ExpectationRecord): JunitCase[] {
+function expectationCases(e: ExpectationRecord, alert: string): JunitCase[] {
   const fires: JunitCase = {
-    name: `${e.name} (${e.severity}) fires in time`,
+    name: `${alert} fires in time`,
     seconds: Math.max(0, e.receivedAfterMs ?? e.deadlineMs) / 1000,
     ...(e.inTime ? {} : { failures: [outcomeText(e)] }),
   };
@@ -96,7 +99,7 @@ function expectationCases(e: ExpectationRecord): JunitCase[] {
   const missed = theoryMissText(e);
   if (missed !== undefined && e.theory?.mayMiss === undefined) {
     cases.push({
-      name: `${e.name} (${e.severity}) fires when expected`,
+      name: `${alert} fires when expected`,
       seconds: Math.max(0, e.firedAfterMs ?? 0) / 1000,
       failures: [`${missed}: ${e.theory?.basis}`],
     });
@@ -104,7 +107,7 @@ function expectationCases(e: ExpectationRecord): JunitCase[] {
   // An alert that never fired has nothing to resolve: it is one failure, not two.
   if (!e.resolve || e.receivedAfterMs === undefined) return cases;
   const stops: JunitCase = {
-    name: `${e.name} (${e.severity}) stops after the rollback`,
+    name: `${alert} stops after the rollback`,
     seconds: Math.max(0, e.resolve.resolvedAfterMs ?? e.resolve.withinMs) / 1000,
     ...(e.resolve.inTime ? {} : { failures: ['it did not stop in time'] }),
   };

@@ -1,7 +1,7 @@
 /** The findings of a game day as SARIF 2.1.0: each at its scenario's file, for code scanning. */
 import { relative } from 'node:path';
 import type { GameDayRecord, OutcomeKind, ScenarioRecord } from '../record.js';
-import { outcomeText, outcomeWords } from '../words.js';
+import { expectedText, outcomeText, outcomeWords, ownLabels } from '../words.js';
 
 interface Finding {
   rule: string;
@@ -72,8 +72,8 @@ function findingsOf(s: ScenarioRecord): Finding[] {
     .map((e): Finding => ({
       rule: e.outcome?.kind ?? 'late',
       level: 'error',
-      text: `${e.name} (${e.severity}): ${outcomeText(e)}`,
-      key: `${e.name}/${e.severity}`,
+      text: `${expectedText(e, s.expectations)}: ${outcomeText(e)}`,
+      key: [e.name, e.severity, ownLabels(e, s.expectations)].filter(Boolean).join('/'),
     }));
   const unexpected = s.unexpected.map(({ name, severity }): Finding => ({
     rule: 'unexpected',

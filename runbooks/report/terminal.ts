@@ -14,6 +14,7 @@ import {
   verdictMark,
   wasJudged,
   hintText,
+  ownLabels,
 } from '../words.js';
 
 export interface SummaryPaths {
@@ -51,9 +52,14 @@ function scenarioLines(s: ScenarioRecord, style: Style): string[] {
   const paint = colour(style, s.verdict);
   const took = style.dim(timeText(s.endedMs - s.startedMs));
   const lines = [`${paint(`${verdictMark[s.verdict]} ${s.title}`)}  ${took}`];
-  const nameWidth = Math.max(0, ...s.expectations.map((e) => `${e.name} ${e.severity}`.length));
-  for (const e of s.expectations)
-    lines.push(`    ${expectationLine(e, wasJudged(s), nameWidth, style)}`);
+  const names = s.expectations.map((e) => {
+    return `${e.name} ${e.severity} ${ownLabels(e, s.expectations)}`.trimEnd();
+  });
+  const width = Math.max(0, ...names.map((name) => name.length));
+  s.expectations.forEach((e, i) => {
+    const name = (names[i] ?? '').padEnd(width);
+    lines.push(`    ${expectationLine(e, name, wasJudged(s), style)}`);
+  });
   for (const name of new Set(s.unexpected.map((u) => u.name)))
     lines.push(`    ${style.red(`✗ ${name} fired, unexpected`)}`);
   for (const a of s.arms) {
@@ -74,12 +80,11 @@ function scenarioLines(s: ScenarioRecord, style: Style): string[] {
 
 function expectationLine(
   e: ExpectationRecord,
+  name: string,
   judged: boolean,
-  width: number,
   style: Style,
 ): string {
   const mark = e.inTime ? style.green('✓') : judged ? style.red('✗') : style.yellow('?');
-  const name = `${e.name} ${e.severity}`.padEnd(width);
   const cameMs = e.withheld && e.inTime ? e.firedAfterMs : e.receivedAfterMs;
   const took = cameMs === undefined ? '–' : timeText(cameMs);
   const hidden =

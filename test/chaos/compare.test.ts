@@ -50,6 +50,20 @@ test.each<[string, (day: GameDayResult) => void, string[]]>([
   expect(compareDays([later(change), good()]).regressions).toEqual(expected);
 });
 
+test('an alert that is expected twice is compared with itself, by its labels', () => {
+  const twice = (day: GameDayResult): GameDayResult => {
+    const [one] = first(day).expectedAlerts;
+    first(day).expectedAlerts = ['cart', 'web'].map((dst) => ({ ...one!, labels: { dst } }));
+    return day;
+  };
+  const worse = later((day) => (first(twice(day)).expectedAlerts[0]!.inTime = false));
+  const { regressions, scenarios } = compareDays([twice(good()), worse]);
+  expect(scenarios[0]?.alerts.map((a) => a.labels)).toEqual(['dst=cart', 'dst=web']);
+  expect(regressions).toEqual([
+    `${id}: ${name} (${severity}, dst=cart) came in time before, and does not`,
+  ]);
+});
+
 test('an alert that was hidden as it must be has no time, and says so', () => {
   const record = goodGameDay();
   const [expected] = record.scenarios[0]!.expectations;
