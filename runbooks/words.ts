@@ -131,9 +131,13 @@ export const ownLabels = (e: Expected, all: readonly Expected[]): string =>
     ? labelsText(e.labels)
     : '';
 
-/** `CheckoutLatency (page)`, with its own labels after the severity. */
+/** `CheckoutLatency (page)`, or `CheckoutLatency (page, dst=payment.retail)` with these labels. */
+export const alertText = (name: string, severity: string, labels = ''): string =>
+  `${name} (${labels === '' ? severity : `${severity}, ${labels}`})`;
+
+/** The same, with the labels that tell it from others of its name. */
 export const expectedText = (e: Expected, all: readonly Expected[]): string =>
-  `${e.name} (${[e.severity, ownLabels(e, all)].filter(Boolean).join(', ')})`;
+  alertText(e.name, e.severity, ownLabels(e, all));
 
 /** Words for a table's cell, and for counts of outcomes. */
 export const outcomeWords: Record<OutcomeKind, string> = {

@@ -34,7 +34,8 @@ async function compare(folders: readonly string[], flags: CompareFlags): Promise
   const { formatTable } = await import('../../base/terminal.js');
   const { readRecord } = await import('../../runbooks/record-schema.js');
   const { resultOf } = await import('../../runbooks/report/result.js');
-  const { comparedName, compareDays } = await import('./compare.js');
+  const { compareDays } = await import('./compare.js');
+  const { alertText } = await import('../../runbooks/words.js');
   if (flags.format !== 'text' && flags.format !== 'json') {
     throw new UserError({ message: `bad --format '${flags.format}'`, expected: 'text or json' });
   }
@@ -64,7 +65,7 @@ async function compare(folders: readonly string[], flags: CompareFlags): Promise
       seconds.map((x, i) => (x === undefined ? (hidden[i] ?? '-') : `${x.toFixed(1)} s`));
     const rows = found.scenarios.flatMap((s) => [
       [s.id, ...s.verdicts.map((v) => v ?? 'not run')],
-      ...s.alerts.map((a) => [`  ${comparedName(a)}`, ...cells(a)]),
+      ...s.alerts.map((a) => [`  ${alertText(a.alert, a.severity, a.labels)}`, ...cells(a)]),
     ]);
     process.stdout.write(`${formatTable(heads, rows)}\n`);
   }

@@ -1,6 +1,6 @@
 /** Compares game days: the newest day's regressions, and the last pass of each failure mode. */
 import type { GameDayResult } from '../../runbooks/report/result.js';
-import { ownLabels } from '../../runbooks/words.js';
+import { alertText, ownLabels } from '../../runbooks/words.js';
 
 type ScenarioResult = GameDayResult['scenarios'][number];
 
@@ -49,10 +49,6 @@ export function compareDays(given: readonly GameDayResult[]): Comparison {
   };
 }
 
-/** `CheckoutLatency (page)`. */
-export const comparedName = ({ alert, severity, labels }: ComparedAlert): string =>
-  `${alert} (${[severity, labels].filter(Boolean).join(', ')})`;
-
 const hiding = new Set(['inhibited', 'silenced']);
 
 function compared(id: string, days: readonly GameDayResult[]): ComparedScenario {
@@ -100,9 +96,8 @@ function regressionsOf(s: ComparedScenario, days: readonly GameDayResult[]): str
   const passed = before.includes('PASS');
   if (now === undefined) return passed ? [`${s.id}: passed before, and was not run`] : [];
   const found = passed && now !== 'PASS' ? [`${s.id}: passed before, and is ${now}`] : [];
-  for (const row of s.alerts) {
-    const { seconds, inTime } = row;
-    const name = `${s.id}: ${comparedName(row)}`;
+  for (const { alert, severity, labels, seconds, inTime } of s.alerts) {
+    const name = `${s.id}: ${alertText(alert, severity, labels)}`;
     if (inTime[newest] === false && inTime.slice(0, newest).includes(true)) {
       found.push(`${name} came in time before, and does not`);
       continue;

@@ -16,6 +16,7 @@ import {
   countText,
   effectText,
   errorShare,
+  alertText,
   labelsText,
   percentText,
   ruleText,
@@ -189,10 +190,9 @@ Fired before the fault, and not counted: ${namesOf(s.alreadyFiring, false)}.</li
 
 /** One name for all instances of an alert, if labels do not matter. */
 function namesOf(list: readonly AlertRef[], labelled: boolean): string {
-  const names = list.map((a) => {
-    const labels = labelled ? labelsText(a.labels) : '';
-    return `${a.name} (${a.severity}${labels === '' ? '' : `, ${labels}`})`;
-  });
+  const names = list.map((a) =>
+    alertText(a.name, a.severity, labelled ? labelsText(a.labels) : ''),
+  );
   return [...new Set(names)]
     .map((name) => {
       const count = names.filter((n) => n === name).length;
